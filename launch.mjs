@@ -1,0 +1,83 @@
+// Starts every `npm run …` of this repository. Plain JavaScript without dependencies, because it runs before anything is
+// installed and on whatever Node (20 or newer) started npm. It installs what the lockfile names, then hands over to the
+// Node 24 that came with that install.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const modules = join(root, 'node_modules');
+const stampFile = join(modules, '.karmesh-lock');
+
+/** What each script runs, as arguments to Node 24. `check` is a list: all of them run, the first failure is the exit code. */
+const bin = (name) => join('node_modules', name);
+const scripts = {
+  up: [['programs/localnet/src/up.ts']],
+  karmesh: [['sdk/src/cli/karmesh.ts']],
+  bench: [['test/bench/main.ts']],
+  test: [[bin('vitest/vitest.mjs'), 'run']],
+  'test:long': [[bin('vitest/vitest.mjs'), 'run']],
+  check: [
+    [bin('typescript/bin/tsc'), '--noEmit'],
+    [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.'],
+    [bin('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', 'config/dependency-rules.cjs', 'sdk/src', 'node/src', 'validator/src', 'web', 'programs/localnet/src', 'test'],
+    [bin('knip/bin/knip.js'), '--config', 'config/knip.json'],
+  ],
+};
+
+function fail(sentence, code = 1) {
+  process.stderr.write(`✖ ${sentence}\n`);
+  process.exit(code);
+}
+
+function installIfLockfileChanged() {
+  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === lock) return;
+  process.stderr.write('Installing the packages that package-lock.json names (npm ci) …\n');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  // npm talks on stdout; here stdout belongs to the program that runs afterwards. No package of the tree needs its install script.
+  const done = spawnSync(npm, ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+  if (done.status !== 0) fail('npm ci failed; its output is above.');
+  writeFileSync(stampFile, lock);
+  process.stderr.write(`Installed ${Math.round(sizeOf(modules) / 2 ** 20)} MiB of packages.\n`);
+}
+
+function sizeOf(folder) {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) bytes += sizeOf(path);
+    else if (entry.isFile()) bytes += statSync(path).size;
+  }
+  return bytes;
+}
+
+/** The Node 24 of this platform's package, else the running Node if it is new enough. */
+function node24() {
+  const exe = process.platform === 'win32' ? 'node.exe' : 'bin/node';
+  const packages = [`node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`];
+  const found = packages.map((name) => join(modules, name, exe)).find((path) => existsSync(path));
+  if (found) return found;
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
+  return fail(`No Node 24 package exists for ${process.platform}-${process.arch}; start npm with Node 24 or newer.`);
+}
+
+const [name, ...args] = process.argv.slice(2);
+const commands = scripts[name];
+if (!commands) fail(`Unknown script "${name ?? ''}"; known: ${Object.keys(scripts).join(', ')}.`, 2);
+installIfLockfileChanged();
+const node = node24();
+const env = { ...process.env, ...(name === 'test:long' ? { LONG: '1' } : {}) };
+const cwd = name === 'up' || name === 'karmesh' ? process.env.INIT_CWD ?? root : root;
+// A Ctrl-C reaches the whole process group; the child ends itself in order and this process waits for it.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+for (const command of commands) {
+  const script = command.map((part, index) => (index === 0 ? join(root, part) : part));
+  const done = spawnSync(node, ['--disable-warning=ExperimentalWarning', ...script, ...args], { cwd, env, stdio: 'inherit' });
+  if (done.error) fail(`Node could not be started: ${done.error.message}`);
+  if (done.status !== 0) process.exit(done.status ?? 1);
+}

@@ -1,0 +1,52 @@
+/** Every code that a `KarmeshError` can carry. Each has an anchor of the same name, in lower case, in docs/errors.md. */
+export type KarmeshErrorCode =
+  | 'BAD_ARGUMENT'
+  | 'CONFIG_INVALID'
+  | 'KEYPAIR_INVALID'
+  | 'KEYPAIR_MODE'
+  | 'CODEC'
+  | 'MODEL_INVALID'
+  | 'MODEL_UNKNOWN'
+  | 'CONTEXT_OVERFLOW'
+  | 'ENGINE_FAILED'
+  | 'QUEUE_FULL'
+  | 'WORKER_TIMEOUT'
+  | 'WORKER_FAILED'
+  | 'PEER_UNREACHABLE'
+  | 'MESSAGE_TOO_LARGE'
+  | 'PROTOCOL_VIOLATION'
+  | 'NO_QUORUM'
+  | 'NO_WORKERS'
+  | 'STORE_LOCKED'
+  | 'STORE_FAILED'
+  | 'DISK_FULL'
+  | 'RPC_UNREACHABLE'
+  | 'RPC_FAILED'
+  | 'GENESIS_MISMATCH'
+  | 'PROGRAM_MISMATCH'
+  | 'TRANSACTION_FAILED'
+  | 'PROGRAM_ERROR'
+  | 'BUNDLE_INVALID'
+  | 'SLASHING_PROTECTION'
+  | 'ABORTED';
+
+/** The values that an error shows beside its sentence. Never a key, a prompt or an answer. */
+export type ErrorFacts = Readonly<Record<string, string | number | bigint | boolean | undefined>>;
+
+/** An error that a person can act on: a full sentence, the facts that carry the numbers, and where the docs explain it. */
+export class KarmeshError extends Error {
+  readonly code: KarmeshErrorCode;
+  readonly facts: ErrorFacts;
+
+  constructor(code: KarmeshErrorCode, sentence: string, facts: ErrorFacts = {}, cause?: unknown) {
+    super(sentence, cause === undefined ? undefined : { cause });
+    this.name = 'KarmeshError';
+    this.code = code;
+    this.facts = facts;
+  }
+
+  /** The place in docs/errors.md that says what causes this error and what to do. */
+  get docs(): string {
+    return `docs/errors.md#${this.code.toLowerCase()}`;
+  }
+}
