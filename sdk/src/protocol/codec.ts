@@ -1,0 +1,243 @@
+import { KarmeshError } from '../errors.ts';
+import { concatBytes } from './bytes.ts';
+
+/**
+ * One fixed little-endian layout in borsh's manner (https://borsh.io): integers little-endian, vectors and byte strings behind a
+ * u32 count. Every variable length has a maximum that is checked before anything is allocated.
+ */
+export interface Codec<T> {
+  /** The size in bytes if every value has the same one, else undefined. */
+  readonly size: number | undefined;
+  write(value: T, sink: Sink): void;
+  read(source: Source): T;
+}
+
+export type Decoded<C> = C extends Codec<infer T> ? T : never;
+
+/** Collects what codecs write. */
+export class Sink {
+  readonly #parts: Uint8Array[] = [];
+  push(bytes: Uint8Array): void {
+    this.#parts.push(bytes);
+  }
+  bytes(): Uint8Array {
+    return concatBytes(...this.#parts);
+  }
+}
+
+/** A cursor over received bytes. Reading past the end throws `CODEC`. */
+export class Source {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  get remaining(): number {
+    return this.#bytes.length - this.#offset;
+  }
+  take(length: number): Uint8Array {
+    const start = this.#advance(length);
+    return this.#bytes.slice(start, start + length);
+  }
+  u8(): number {
+    return this.#view.getUint8(this.#advance(1));
+  }
+  u16(): number {
+    return this.#view.getUint16(this.#advance(2), true);
+  }
+  u32(): number {
+    return this.#view.getUint32(this.#advance(4), true);
+  }
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#advance(8), true);
+  }
+  #advance(length: number): number {
+    if (length > this.remaining) {
+      throw new KarmeshError('CODEC', 'A message ends before its last field.', { wanted: length, remaining: this.remaining });
+    }
+    const start = this.#offset;
+    this.#offset += length;
+    return start;
+  }
+}
+
+function integer(size: 1 | 2 | 4, set: (view: DataView, value: number) => void, read: (source: Source) => number): Codec<number> {
+  const limit = 2 ** (8 * size);
+  return {
+    size,
+    write(value, sink) {
+      if (!Number.isInteger(value) || value < 0 || value >= limit) {
+        throw new KarmeshError('CODEC', 'A value does not fit its unsigned integer.', { value, bits: 8 * size });
+      }
+      const out = new Uint8Array(size);
+      set(new DataView(out.buffer), value);
+      sink.push(out);
+    },
+    read,
+  };
+}
+
+export const u8: Codec<number> = integer(1, (view, value) => view.setUint8(0, value), (source) => source.u8());
+export const u16: Codec<number> = integer(2, (view, value) => view.setUint16(0, value, true), (source) => source.u16());
+export const u32: Codec<number> = integer(4, (view, value) => view.setUint32(0, value, true), (source) => source.u32());
+
+export const u64: Codec<bigint> = {
+  size: 8,
+  write(value, sink) {
+    if (value < 0n || value >= 1n << 64n) {
+      throw new KarmeshError('CODEC', 'A value does not fit its unsigned integer.', { value, bits: 64 });
+    }
+    const out = new Uint8Array(8);
+    new DataView(out.buffer).setBigUint64(0, value, true);
+    sink.push(out);
+  },
+  read: (source) => source.u64(),
+};
+
+/** Exactly `length` bytes, without a count. `B` brands them. */
+export function fixedBytes<B extends Uint8Array = Uint8Array>(length: number): Codec<B> {
+  return {
+    size: length,
+    write(value, sink) {
+      if (value.length !== length) {
+        throw new KarmeshError('CODEC', 'A byte field has the wrong length.', { length: value.length, expected: length });
+      }
+      sink.push(value);
+    },
+    // The brand says what the bytes stand for; their length is all that decoding can check.
+    read: (source) => source.take(length) as B,
+  };
+}
+
+function count(source: Source, max: number): number {
+  const length = source.u32();
+  if (length > max) throw new KarmeshError('CODEC', 'A length in a message is over its maximum.', { length, max });
+  return length;
+}
+
+function checkMax(length: number, max: number): void {
+  if (length > max) throw new KarmeshError('CODEC', 'A field is longer than its maximum.', { length, max });
+}
+
+/** A u32 count and at most `max` bytes. */
+export function byteString(max: number): Codec<Uint8Array> {
+  return {
+    size: undefined,
+    write(value, sink) {
+      checkMax(value.length, max);
+      u32.write(value.length, sink);
+      sink.push(value);
+    },
+    read: (source) => source.take(count(source, max)),
+  };
+}
+
+const utf8Encoder = new TextEncoder();
+
+/** Text as UTF-8 behind a u32 count of bytes, at most `max` bytes. Ill-formed UTF-8 and lone surrogates are refused. */
+export function text(max: number): Codec<string> {
+  const bytes = byteString(max);
+  return {
+    size: undefined,
+    write(value, sink) {
+      if (!value.isWellFormed()) throw new KarmeshError('CODEC', 'A text holds a lone surrogate and has no UTF-8 form.');
+      bytes.write(utf8Encoder.encode(value), sink);
+    },
+    read(source) {
+      const raw = bytes.read(source);
+      try {
+        // `ignoreBOM` keeps a leading U+FEFF, so that decoding and encoding again gives the same bytes.
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
+      } catch (cause) {
+        throw new KarmeshError('CODEC', 'A text in a message is not valid UTF-8.', { bytes: raw.length }, cause);
+      }
+    },
+  };
+}
+
+/** A u32 count and at most `max` elements. */
+export function vector<T>(element: Codec<T>, max: number): Codec<readonly T[]> {
+  return {
+    size: undefined,
+    write(value, sink) {
+      checkMax(value.length, max);
+      u32.write(value.length, sink);
+      for (const item of value) element.write(item, sink);
+    },
+    read(source) {
+      const length = count(source, max);
+      const out: T[] = [];
+      for (let i = 0; i < length; i++) out.push(element.read(source));
+      return out;
+    },
+  };
+}
+
+/** Exactly `length` elements, without a count. */
+export function array<T>(element: Codec<T>, length: number): Codec<readonly T[]> {
+  return {
+    size: element.size === undefined ? undefined : element.size * length,
+    write(value, sink) {
+      if (value.length !== length) {
+        throw new KarmeshError('CODEC', 'An array has the wrong number of elements.', { length: value.length, expected: length });
+      }
+      for (const item of value) element.write(item, sink);
+    },
+    read: (source) => Array.from({ length }, () => element.read(source)),
+  };
+}
+
+/** One of `values` as its position in a u8, counted from 1 so that zeroed bytes never decode. */
+export function oneOf<const V extends readonly string[]>(values: V): Codec<V[number]> {
+  return {
+    size: 1,
+    write(value, sink) {
+      u8.write(values.indexOf(value) + 1, sink);
+    },
+    read(source) {
+      const position = source.u8();
+      const value = values[position - 1];
+      if (value === undefined) throw new KarmeshError('CODEC', 'A byte names no known alternative.', { byte: position });
+      return value;
+    },
+  };
+}
+
+type Fields = Readonly<Record<string, Codec<never>>>;
+type StructOf<F> = { readonly [K in keyof F]: Decoded<F[K]> };
+
+/** Fields one after another, in the order of `fields`. */
+export function struct<F extends { readonly [K in keyof F]: Codec<never> | Codec<unknown> }>(fields: F): Codec<StructOf<F>> {
+  const entries = Object.entries(fields as Fields) as [string, Codec<unknown>][];
+  let size: number | undefined = 0;
+  for (const [, codec] of entries) size = size === undefined || codec.size === undefined ? undefined : size + codec.size;
+  return {
+    size,
+    write(value, sink) {
+      const record = value as Readonly<Record<string, unknown>>;
+      for (const [name, codec] of entries) codec.write(record[name], sink);
+    },
+    read(source) {
+      const out: Record<string, unknown> = {};
+      for (const [name, codec] of entries) out[name] = codec.read(source);
+      return out as StructOf<F>;
+    },
+  };
+}
+
+export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+  const sink = new Sink();
+  codec.write(value, sink);
+  return sink.bytes();
+}
+
+/** Decodes all of `bytes`. Throws `CODEC` on a short, long or malformed message. */
+export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  const source = new Source(bytes);
+  const value = codec.read(source);
+  if (source.remaining > 0) throw new KarmeshError('CODEC', 'A message goes on after its last field.', { extra: source.remaining });
+  return value;
+}
