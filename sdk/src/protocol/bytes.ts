@@ -10,7 +10,9 @@ export function toHex(bytes: Uint8Array): string {
 /** The bytes of a hexadecimal string. Throws `CODEC` unless it is an even number of lower-case hex digits. */
 export function fromHex(hex: string): Uint8Array {
   if (!/^(?:[0-9a-f]{2})*$/.test(hex)) {
-    throw new KarmeshError('CODEC', 'A hexadecimal string must be an even number of the digits 0-9 and a-f.', { length: hex.length });
+    throw new KarmeshError('CODEC', 'A hexadecimal string must be an even number of the digits 0-9 and a-f.', {
+      length: hex.length,
+    });
   }
   const out = new Uint8Array(hex.length / 2);
   for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);

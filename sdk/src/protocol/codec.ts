@@ -56,7 +56,10 @@ export class Source {
   }
   #advance(length: number): number {
     if (length > this.remaining) {
-      throw new KarmeshError('CODEC', 'A message ends before its last field.', { wanted: length, remaining: this.remaining });
+      throw new KarmeshError('CODEC', 'A message ends before its last field.', {
+        wanted: length,
+        remaining: this.remaining,
+      });
     }
     const start = this.#offset;
     this.#offset += length;
@@ -64,7 +67,11 @@ export class Source {
   }
 }
 
-function integer(size: 1 | 2 | 4, set: (view: DataView, value: number) => void, read: (source: Source) => number): Codec<number> {
+function integer(
+  size: 1 | 2 | 4,
+  set: (view: DataView, value: number) => void,
+  read: (source: Source) => number,
+): Codec<number> {
   const limit = 2 ** (8 * size);
   return {
     size,
@@ -80,9 +87,21 @@ function integer(size: 1 | 2 | 4, set: (view: DataView, value: number) => void, 
   };
 }
 
-export const u8: Codec<number> = integer(1, (view, value) => view.setUint8(0, value), (source) => source.u8());
-export const u16: Codec<number> = integer(2, (view, value) => view.setUint16(0, value, true), (source) => source.u16());
-export const u32: Codec<number> = integer(4, (view, value) => view.setUint32(0, value, true), (source) => source.u32());
+export const u8: Codec<number> = integer(
+  1,
+  (view, value) => view.setUint8(0, value),
+  (source) => source.u8(),
+);
+export const u16: Codec<number> = integer(
+  2,
+  (view, value) => view.setUint16(0, value, true),
+  (source) => source.u16(),
+);
+export const u32: Codec<number> = integer(
+  4,
+  (view, value) => view.setUint32(0, value, true),
+  (source) => source.u32(),
+);
 
 export const u64: Codec<bigint> = {
   size: 8,
@@ -103,7 +122,10 @@ export function fixedBytes<B extends Uint8Array = Uint8Array>(length: number): C
     size: length,
     write(value, sink) {
       if (value.length !== length) {
-        throw new KarmeshError('CODEC', 'A byte field has the wrong length.', { length: value.length, expected: length });
+        throw new KarmeshError('CODEC', 'A byte field has the wrong length.', {
+          length: value.length,
+          expected: length,
+        });
       }
       sink.push(value);
     },
@@ -143,7 +165,8 @@ export function text(max: number): Codec<string> {
   return {
     size: undefined,
     write(value, sink) {
-      if (!value.isWellFormed()) throw new KarmeshError('CODEC', 'A text holds a lone surrogate and has no UTF-8 form.');
+      if (!value.isWellFormed())
+        throw new KarmeshError('CODEC', 'A text holds a lone surrogate and has no UTF-8 form.');
       bytes.write(utf8Encoder.encode(value), sink);
     },
     read(source) {
@@ -182,7 +205,10 @@ export function array<T>(element: Codec<T>, length: number): Codec<readonly T[]>
     size: element.size === undefined ? undefined : element.size * length,
     write(value, sink) {
       if (value.length !== length) {
-        throw new KarmeshError('CODEC', 'An array has the wrong number of elements.', { length: value.length, expected: length });
+        throw new KarmeshError('CODEC', 'An array has the wrong number of elements.', {
+          length: value.length,
+          expected: length,
+        });
       }
       for (const item of value) element.write(item, sink);
     },
@@ -200,20 +226,32 @@ export function oneOf<const V extends readonly string[]>(values: V): Codec<V[num
     read(source) {
       const position = source.u8();
       const value = values[position - 1];
-      if (value === undefined) throw new KarmeshError('CODEC', 'A byte names no known alternative.', { byte: position });
+      if (value === undefined)
+        throw new KarmeshError('CODEC', 'A byte names no known alternative.', { byte: position });
       return value;
     },
   };
+}
+
+/** A codec of `size` bytes from its two functions. */
+export function hasSize<T>(
+  size: number,
+  codec: { write(value: T, sink: Sink): void; read(source: Source): T },
+): Codec<T> {
+  return { size, write: codec.write, read: codec.read };
 }
 
 type Fields = Readonly<Record<string, Codec<never>>>;
 type StructOf<F> = { readonly [K in keyof F]: Decoded<F[K]> };
 
 /** Fields one after another, in the order of `fields`. */
-export function struct<F extends { readonly [K in keyof F]: Codec<never> | Codec<unknown> }>(fields: F): Codec<StructOf<F>> {
+export function struct<F extends { readonly [K in keyof F]: Codec<never> | Codec<unknown> }>(
+  fields: F,
+): Codec<StructOf<F>> {
   const entries = Object.entries(fields as Fields) as [string, Codec<unknown>][];
   let size: number | undefined = 0;
-  for (const [, codec] of entries) size = size === undefined || codec.size === undefined ? undefined : size + codec.size;
+  for (const [, codec] of entries)
+    size = size === undefined || codec.size === undefined ? undefined : size + codec.size;
   return {
     size,
     write(value, sink) {
@@ -238,6 +276,7 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
 export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
   const source = new Source(bytes);
   const value = codec.read(source);
-  if (source.remaining > 0) throw new KarmeshError('CODEC', 'A message goes on after its last field.', { extra: source.remaining });
+  if (source.remaining > 0)
+    throw new KarmeshError('CODEC', 'A message goes on after its last field.', { extra: source.remaining });
   return value;
 }

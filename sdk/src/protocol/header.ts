@@ -33,10 +33,10 @@ export const KIND = {
   salt: 15,
   saltCommitment: 16,
   beacon: 17,
-  vote: 18,
+  usageChain: 18,
   secp256k1: 19,
   sealValue: 20,
-  auditRequest: 21,
+  output: 21,
 } as const;
 
 /** F-03: what is signed is the hash of a header of at most this many bytes, so that evidence fits a Solana transaction. */
@@ -59,7 +59,8 @@ export interface HeaderCodec<T> {
 /** Makes the header codec of one kind. Throws at load time if the fields are not of fixed size or exceed 192 bytes in all. */
 export function header<T>(kind: number, fields: Codec<T>): HeaderCodec<T> {
   const size = fields.size === undefined ? Number.POSITIVE_INFINITY : DOMAIN_BYTES + 1 + fields.size;
-  if (size > MAX_HEADER_BYTES) throw new KarmeshError('CODEC', 'A header must be of fixed size and at most 192 bytes.', { kind, size });
+  if (size > MAX_HEADER_BYTES)
+    throw new KarmeshError('CODEC', 'A header must be of fixed size and at most 192 bytes.', { kind, size });
   const whole = struct({ domain: fixedBytes(DOMAIN_BYTES), kind: u8, fields });
   return {
     kind,
@@ -68,7 +69,8 @@ export function header<T>(kind: number, fields: Codec<T>): HeaderCodec<T> {
     encode: (domain, value) => encode(whole, { domain, kind, fields: value as never }),
     decode(domain, bytes) {
       const decoded = decode(whole, bytes);
-      if (decoded.kind !== kind) throw new KarmeshError('CODEC', 'A header is of another kind.', { kind: decoded.kind, expected: kind });
+      if (decoded.kind !== kind)
+        throw new KarmeshError('CODEC', 'A header is of another kind.', { kind: decoded.kind, expected: kind });
       if (decoded.domain.some((byte, i) => byte !== domain[i])) {
         throw new KarmeshError('CODEC', 'A header belongs to another cluster, program or protocol version.', { kind });
       }

@@ -12,7 +12,11 @@ export function weightedTokens(tokens: { readonly promptTokens: number; readonly
 }
 
 /** K-02: inference karma in micro-karma, `floor(active parameters x (prompt + 8 x output) / 8000)`. Linear in work, so splitting gains nothing. */
-export function inferenceKarma(work: { readonly activeParameters: bigint; readonly promptTokens: number; readonly outputTokens: number }): bigint {
+export function inferenceKarma(work: {
+  readonly activeParameters: bigint;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+}): bigint {
   return (work.activeParameters * weightedTokens(work)) / 8000n;
 }
 
@@ -20,7 +24,10 @@ export function inferenceKarma(work: { readonly activeParameters: bigint; readon
  * K-03: moves karma by at most 10 % for latency. `elapsedMs` and `targetMs` are milliseconds from dispatch to the last token by
  * the gateway's signed times; faster than target gains, slower loses, in proportion: factor = clamp(1 + (target - elapsed) / (10 x target)).
  */
-export function latencyAdjusted(karma: bigint, times: { readonly elapsedMs: bigint; readonly targetMs: bigint }): bigint {
+export function latencyAdjusted(
+  karma: bigint,
+  times: { readonly elapsedMs: bigint; readonly targetMs: bigint },
+): bigint {
   if (times.targetMs === 0n) return karma;
   const shift = ((times.targetMs - times.elapsedMs) * 1000n) / times.targetMs;
   const bounded = shift > 1000n ? 1000n : shift < -1000n ? -1000n : shift;
@@ -46,15 +53,32 @@ export function priceLamports(work: {
 
 /** `floor(2^32 x 2^(-2^-k))` for k = 1 to 16: the factors of K-06. */
 const HALVING_FACTORS: readonly bigint[] = [
-  3037000499n, 3611622602n, 3938502375n, 4112874773n, 4202935003n, 4248701964n, 4271771996n, 4283353945n,
-  4289156690n, 4292061009n, 4293513906n, 4294240539n, 4294603902n, 4294785595n, 4294876444n, 4294921870n,
+  3037000499n,
+  3611622602n,
+  3938502375n,
+  4112874773n,
+  4202935003n,
+  4248701964n,
+  4271771996n,
+  4283353945n,
+  4289156690n,
+  4292061009n,
+  4293513906n,
+  4294240539n,
+  4294603902n,
+  4294785595n,
+  4294876444n,
+  4294921870n,
 ];
 
 /**
  * K-06: decay by a half-life in fixed point, the same on chain: whole half-lives shift right; the rest is 16 bits of a fraction,
  * each set bit one multiplication by a factor of 32 bits. Always rounds down.
  */
-export function decayKarma(karma: bigint, time: { readonly elapsedSlots: bigint; readonly halfLifeSlots: bigint }): bigint {
+export function decayKarma(
+  karma: bigint,
+  time: { readonly elapsedSlots: bigint; readonly halfLifeSlots: bigint },
+): bigint {
   if (time.halfLifeSlots === 0n) return karma;
   const whole = time.elapsedSlots / time.halfLifeSlots;
   if (whole >= 64n) return 0n;

@@ -19,7 +19,11 @@ export interface Signed<T> {
 }
 
 /** Verifies an Ed25519 signature. The default is noble's; a program on Node injects a faster one with the same rules. */
-export type VerifySignature = (check: { readonly message: Uint8Array; readonly signature: Signature; readonly identity: Identity }) => boolean;
+export type VerifySignature = (check: {
+  readonly message: Uint8Array;
+  readonly signature: Signature;
+  readonly identity: Identity;
+}) => boolean;
 
 /** F-05: strict RFC 8032 (canonical encodings, no small-order key), so that TypeScript and the chain's precompile agree. */
 export const verifySignature: VerifySignature = ({ message, signature, identity }) => {
@@ -35,7 +39,11 @@ export function signedCodec<T>(record: HeaderCodec<T>): Codec<Signed<T>> {
   return struct({ value: record.fields, signature: signatureCodec }) as unknown as Codec<Signed<T>>;
 }
 
-export function signRecord<T>(record: HeaderCodec<T>, context: { readonly domain: Domain; readonly signer: Signer }, value: T): Signed<T> {
+export function signRecord<T>(
+  record: HeaderCodec<T>,
+  context: { readonly domain: Domain; readonly signer: Signer },
+  value: T,
+): Signed<T> {
   return { value, signature: context.signer.sign(record.hash(context.domain, value)) };
 }
 

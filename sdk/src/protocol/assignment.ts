@@ -1,0 +1,201 @@
+import { KarmeshError } from '../errors.ts';
+import { compareBytes, u64le } from './bytes.ts';
+import { type Decoded, struct, u32, u64, vector } from './codec.ts';
+import { type Hash, hash, hashCodec } from './hash.ts';
+import type { Domain } from './header.ts';
+import type { EngineClassId, ModelId, Participant } from './ids.ts';
+import { participantCodec } from './ids.ts';
+import { type SumNode, type SumTree, sumTree } from './merkle.ts';
+import { identityCodec } from './signature.ts';
+
+/** A-01: the longest hash chain, and so the most dispatches of one gateway in one epoch. */
+export const MAX_CHAIN_LENGTH = 65_536;
+
+/** A-02: how many workers run a request, how many must agree, and how many may be drawn before the request is given up. */
+export const REPLICAS = 3;
+export const MAX_DRAWN = 8;
+
+/** A-01: true if hashing `preimage` n times gives the commitment, 1 <= n <= length. */
+export function checkChainPreimage(check: {
+  readonly preimage: Hash;
+  readonly dispatchNumber: bigint;
+  readonly commitment: Hash;
+  readonly length: number;
+}): boolean {
+  if (check.dispatchNumber < 1n || check.dispatchNumber > BigInt(Math.min(check.length, MAX_CHAIN_LENGTH)))
+    return false;
+  let value = check.preimage;
+  for (let i = 0n; i < check.dispatchNumber; i++) value = hash(value);
+  return compareBytes(value, check.commitment) === 0;
+}
+
+/** A-01: the preimage of dispatch n: the chain's secret end hashed `length - n` times. */
+export function chainPreimage(
+  chain: { readonly secret: Uint8Array; readonly length: number },
+  dispatchNumber: bigint,
+): Hash {
+  let value: Hash = chain.secret;
+  for (let i = dispatchNumber; i < BigInt(chain.length); i++) value = hash(value);
+  return value;
+}
+
+/** A-03: `seed = H(hash of the dispatch's slot || preimage || n u64)`. The request id stays out: a gateway could grind its blinding. */
+export function drawSeed(parts: {
+  readonly slotHash: Hash;
+  readonly preimage: Hash;
+  readonly dispatchNumber: bigint;
+}): Hash {
+  return hash(parts.slotHash, parts.preimage, u64le(parts.dispatchNumber));
+}
+
+/** One worker that may be drawn in an epoch, of one engine class and model. */
+export const candidateCodec = struct({
+  participant: participantCodec,
+  index: u32,
+  identity: identityCodec,
+  weight: u64,
+});
+export type Candidate = Decoded<typeof candidateCodec>;
+
+/** A-04: the candidates of one (epoch, engine class, model), in the order of their registration index. */
+export const MAX_CANDIDATES = 1 << 16;
+export const candidateGroupCodec = struct({
+  epoch: u64,
+  engineClass: hashCodec,
+  modelId: hashCodec,
+  candidates: vector(candidateCodec, MAX_CANDIDATES),
+});
+export type CandidateGroup = Decoded<typeof candidateGroupCodec>;
+
+/** A-05: `weight = floor + min(cap, karma)`, so that the first epoch works and nobody's karma takes every draw. All in micro-karma. */
+export function drawWeight(
+  weightKarma: bigint,
+  policy: { readonly weightFloor: bigint; readonly weightCap: bigint },
+): bigint {
+  return policy.weightFloor + (weightKarma < policy.weightCap ? weightKarma : policy.weightCap);
+}
+
+/** What the draw needs to know of a worker's account. The names are the account's (docs/protocol.md, Participant). */
+export interface WorkerAccount {
+  readonly address: Participant;
+  readonly index: number;
+  readonly identity: Uint8Array;
+  readonly previousIdentity: Uint8Array;
+  readonly identityFromEpoch: bigint;
+  readonly activeFromEpoch: bigint;
+  readonly weightKarma: readonly [bigint, bigint];
+  readonly weightFromEpoch: bigint;
+  readonly engineClass: Uint8Array;
+  readonly models: readonly Uint8Array[];
+}
+
+/** A-06: the identity that signs for an account in an epoch. */
+export function identityInEpoch(
+  account: Pick<WorkerAccount, 'identity' | 'previousIdentity' | 'identityFromEpoch'>,
+  epoch: bigint,
+): Uint8Array {
+  return account.identityFromEpoch <= epoch ? account.identity : account.previousIdentity;
+}
+
+/** A-04: who may be drawn: workers of the class and model whose bond stood before the epoch's first slot. Read during that epoch (see P-21 on weights). */
+export function candidateGroup(
+  workers: readonly WorkerAccount[],
+  key: { readonly epoch: bigint; readonly engineClass: EngineClassId; readonly modelId: ModelId },
+  policy: { readonly weightFloor: bigint; readonly weightCap: bigint },
+): CandidateGroup {
+  const candidates = workers
+    .filter((worker) => worker.activeFromEpoch <= key.epoch && compareBytes(worker.engineClass, key.engineClass) === 0)
+    .filter((worker) => worker.models.some((model) => compareBytes(model, key.modelId) === 0))
+    .sort((a, b) => a.index - b.index)
+    .map((worker) => ({
+      participant: worker.address,
+      index: worker.index,
+      identity: identityInEpoch(worker, key.epoch),
+      weight: drawWeight(worker.weightFromEpoch <= key.epoch ? worker.weightKarma[1] : worker.weightKarma[0], policy),
+    }));
+  return { ...key, candidates };
+}
+
+const LEAF = new Uint8Array([0]);
+
+function u32le(value: number): Uint8Array {
+  const out = new Uint8Array(4);
+  new DataView(out.buffer).setUint32(0, value, true);
+  return out;
+}
+
+/** A-07: the Merkle-sum tree of a group, a leaf per candidate with its weight as the sum. */
+export function candidateTree(domain: Domain, group: CandidateGroup): SumTree {
+  const leaves = group.candidates.map(
+    (candidate): SumNode => ({
+      hash: hash(
+        LEAF,
+        domain,
+        u64le(group.epoch),
+        candidate.participant,
+        u32le(candidate.index),
+        candidate.identity,
+        u64le(candidate.weight),
+      ),
+      sums: [candidate.weight],
+    }),
+  );
+  return sumTree(leaves, 1);
+}
+
+/** A-07: the leaf of a group in the manifest's candidatesRoot. */
+export function candidateGroupLeaf(domain: Domain, group: CandidateGroup): SumNode {
+  const { root } = candidateTree(domain, group);
+  return {
+    hash: hash(
+      LEAF,
+      domain,
+      u64le(group.epoch),
+      group.engineClass,
+      group.modelId,
+      u32le(group.candidates.length),
+      root.hash,
+    ),
+    sums: root.sums,
+  };
+}
+
+/** Draws that hit somebody already drawn are skipped; this many in all end the search, so that one huge weight cannot spin it. */
+const MAX_ATTEMPTS = 4096;
+
+/**
+ * A-08: the workers of a dispatch in order. Attempt j takes x = H(seed || j u32) as a 128-bit little-endian number modulo the
+ * total weight, and the candidate in whose interval of the running sum x falls; a candidate drawn before is skipped. Each
+ * draw can be shown by one path into the Merkle-sum tree. Returns at most `limit` candidates, fewer if there are fewer.
+ */
+export function drawWorkers(options: {
+  readonly seed: Hash;
+  readonly candidates: readonly Candidate[];
+  readonly limit?: number;
+}): readonly Candidate[] {
+  const limit = Math.min(options.limit ?? MAX_DRAWN, options.candidates.length);
+  const total = options.candidates.reduce((sum, candidate) => sum + candidate.weight, 0n);
+  const drawn: Candidate[] = [];
+  if (total === 0n) return drawn;
+  for (let attempt = 0; drawn.length < limit && attempt < MAX_ATTEMPTS; attempt++) {
+    const chosen = pickByWeight(options.candidates, drawNumber(options.seed, attempt) % total);
+    if (!drawn.includes(chosen)) drawn.push(chosen);
+  }
+  return drawn;
+}
+
+/** A-08: attempt j's 128-bit number. */
+export function drawNumber(seed: Hash, attempt: number): bigint {
+  const digest = hash(seed, u32le(attempt));
+  const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+  return view.getBigUint64(0, true) + (view.getBigUint64(8, true) << 64n);
+}
+
+function pickByWeight(candidates: readonly Candidate[], x: bigint): Candidate {
+  let upTo = 0n;
+  for (const candidate of candidates) {
+    upTo += candidate.weight;
+    if (x < upTo) return candidate;
+  }
+  throw new KarmeshError('BAD_ARGUMENT', 'A draw fell outside of the total weight.', { x, upTo });
+}

@@ -1,0 +1,122 @@
+import { drawNumber } from './assignment.ts';
+import { compareBytes, readU64le } from './bytes.ts';
+import type { Decoded } from './codec.ts';
+import { struct, u32, u64 } from './codec.ts';
+import { type Hash, hash } from './hash.ts';
+import type { Participant } from './ids.ts';
+import type { Assurance } from './request.ts';
+
+/** U-01: audits per 10,000 agreed answers, by assurance. `proof` is certain. */
+export type AuditRates = Readonly<Record<Assurance, number>>;
+
+/** U-02: how many auditors may be drawn for one receipt: the first, and a second that a failing verdict needs. */
+export const AUDITORS = 2;
+
+const tag = (name: string): Uint8Array => new TextEncoder().encode(name);
+const ANSWER = tag('karmesh:audit:answer');
+const RECEIPT = tag('karmesh:audit:receipt');
+const AUDITOR = tag('karmesh:audit:auditor');
+
+/** U-01: true if the beacon draws this entry: the first eight bytes of `H(tag || beacon || entryHash)` modulo 10,000 are below the rate. */
+export function isAudited(draw: {
+  readonly beacon: Hash;
+  readonly entryHash: Hash;
+  readonly ratePer10000: number;
+}): boolean {
+  return readU64le(hash(ANSWER, draw.beacon, draw.entryHash)) % 10_000n < BigInt(draw.ratePer10000);
+}
+
+/** U-01: which of the `count` agreeing receipts, in the order of the draw, is audited. */
+export function auditedReceipt(draw: {
+  readonly beacon: Hash;
+  readonly entryHash: Hash;
+  readonly count: number;
+}): number {
+  return Number(readU64le(hash(RECEIPT, draw.beacon, draw.entryHash)) % BigInt(draw.count));
+}
+
+/** A validator with its stake in an epoch, as the auditors' draw sees it. */
+export interface StakedValidator {
+  readonly participant: Participant;
+  /** Registration index. */
+  readonly index: number;
+  readonly stake: bigint;
+}
+
+/** U-02: the auditors of an entry, by stake, first and second; the second differs from the first. Fewer if there are fewer validators. */
+export function drawAuditors(draw: {
+  readonly beacon: Hash;
+  readonly entryHash: Hash;
+  readonly validators: readonly StakedValidator[];
+}): readonly StakedValidator[] {
+  const validators = [...draw.validators].sort((a, b) => a.index - b.index);
+  const total = validators.reduce((sum, { stake }) => sum + stake, 0n);
+  const seed = hash(AUDITOR, draw.beacon, draw.entryHash);
+  const drawn: StakedValidator[] = [];
+  for (
+    let attempt = 0;
+    total > 0n && drawn.length < Math.min(AUDITORS, validators.length) && attempt < 4096;
+    attempt++
+  ) {
+    let x = drawNumber(seed, attempt) % total;
+    const chosen = validators.find(({ stake }) => {
+      const here = x < stake;
+      x -= stake;
+      return here;
+    });
+    if (chosen !== undefined && !drawn.includes(chosen)) drawn.push(chosen);
+  }
+  return drawn;
+}
+
+/** U-03: the rules that a failing verdict names, by number. */
+export const AUDIT_RULES = {
+  /** The worker did not answer the audit, or refused it. */
+  noAnswer: 10,
+  /** The request does not hash to the request id. */
+  requestMismatch: 11,
+  /** The tokens do not hash to the output hash. */
+  outputMismatch: 12,
+  /** A token is farther from the replay's choice than the class's largest honest gap allows. */
+  largestGap: 20,
+  /** The sum of the gaps is over the class's calibration. */
+  gapSum: 21,
+  /** More tokens differ from the replay's choice than the class's calibration allows. */
+  gapCount: 22,
+  /** The answer ends where the model would not have ended it, or goes on where it would have. */
+  wrongEnd: 23,
+} as const;
+
+/** U-04: what an auditor measured, over all output tokens. Scores are in micro-logits of the perturbed score. */
+export const measurementsCodec = struct({
+  tokens: u32,
+  differing: u32,
+  largestGapMicro: u64,
+  gapSumMicro: u64,
+});
+export type Measurements = Decoded<typeof measurementsCodec>;
+
+/** U-05: thresholds of a class, calibrated on honest runs. */
+export interface AuditThresholds {
+  /** Gaps under this are honest rounding, in micro-logits. */
+  readonly largestGapMicro: bigint;
+  /** Sum of gaps per 1,000 tokens, in micro-logits. */
+  readonly gapSumMicroPer1000: bigint;
+  /** Differing tokens per 1,000 tokens. */
+  readonly differingPer1000: number;
+}
+
+/** U-05: the first rule that the measurements break, or undefined. A short answer is given the allowance of 1,000 tokens / 10. */
+export function judgeMeasurements(measured: Measurements, thresholds: AuditThresholds): number | undefined {
+  const tokens = BigInt(Math.max(measured.tokens, 100));
+  if (measured.largestGapMicro > thresholds.largestGapMicro) return AUDIT_RULES.largestGap;
+  if (measured.gapSumMicro * 1000n > thresholds.gapSumMicroPer1000 * tokens) return AUDIT_RULES.gapSum;
+  if (BigInt(measured.differing) * 1000n > BigInt(thresholds.differingPer1000) * tokens) return AUDIT_RULES.gapCount;
+  return undefined;
+}
+
+/** U-06: the root over the verdicts of an epoch: the hash of their sorted, distinct hashes. */
+export function verdictsRootOf(verdictHashes: readonly Hash[]): Hash {
+  const sorted = [...verdictHashes].sort(compareBytes);
+  return sorted.length === 0 ? new Uint8Array(32) : hash(new Uint8Array([0]), ...sorted);
+}

@@ -1,0 +1,94 @@
+import { KarmeshError } from '../errors.ts';
+import { MAX_DRAWN } from './assignment.ts';
+import {
+  type Codec,
+  type Decoded,
+  decode,
+  encode,
+  oneOf,
+  type Sink,
+  type Source,
+  struct,
+  text,
+  u8,
+  vector,
+} from './codec.ts';
+import { revealedReceiptCodec } from './entry.ts';
+import { tokensCodec } from './output.ts';
+import { dispatchRecord, refusalRecord, sealRecord, ticketRecord, usageRecord } from './records.ts';
+import { inferenceRequestCodec } from './request.ts';
+import { signedCodec } from './signature.ts';
+
+/** W-01: the protocol between a gateway and a worker, one stream per dispatch. */
+export const INFER_PROTOCOL = '/karmesh/infer/1';
+
+/** W-02: bytes of one frame at most: a request with its messages is the largest. */
+export const MAX_INFER_FRAME_BYTES = 4 << 20;
+
+/** W-03: why a worker that accepted gives up: its engine failed, or it is going down. Nothing is owed. */
+export const FAILURE_CAUSES = ['engine-failed', 'shutting-down', 'too-slow', 'protocol-violation'] as const;
+
+/** An answer's text on the wire, in bytes of UTF-8. */
+const MAX_TEXT_BYTES = 1 << 20;
+const answerText = text(MAX_TEXT_BYTES);
+
+const frames = {
+  // From the gateway.
+  dispatch: struct({
+    ticket: signedCodec(ticketRecord),
+    dispatch: signedCodec(dispatchRecord),
+    request: inferenceRequestCodec,
+  }),
+  seals: struct({ seals: vector(signedCodec(sealRecord), MAX_DRAWN) }),
+  cancel: struct({}),
+  // From the worker.
+  accepted: struct({}),
+  refused: struct({ refusal: signedCodec(refusalRecord) }),
+  chunk: struct({ tokens: tokensCodec, text: answerText, usage: signedCodec(usageRecord) }),
+  sealed: struct({ seal: signedCodec(sealRecord) }),
+  reveal: struct({ revealed: revealedReceiptCodec, tokens: tokensCodec, text: answerText }),
+  failed: struct({ cause: oneOf(FAILURE_CAUSES) }),
+} as const;
+
+/** W-04: the first byte of a frame. */
+const FRAME_TYPES = [
+  'dispatch',
+  'seals',
+  'cancel',
+  'accepted',
+  'refused',
+  'chunk',
+  'sealed',
+  'reveal',
+  'failed',
+] as const;
+
+type FrameOf<K extends keyof typeof frames> = { readonly type: K } & Decoded<(typeof frames)[K]>;
+export type InferFrame = { [K in keyof typeof frames]: FrameOf<K> }[keyof typeof frames];
+/** What a gateway sends. */
+export type GatewayFrame = Extract<InferFrame, { type: 'dispatch' | 'seals' | 'cancel' }>;
+/** What a worker sends. */
+export type WorkerFrame = Exclude<InferFrame, GatewayFrame>;
+
+const inferFrameCodec: Codec<InferFrame> = {
+  size: undefined,
+  write(frame: InferFrame, sink: Sink) {
+    u8.write(FRAME_TYPES.indexOf(frame.type) + 1, sink);
+    const codec: Codec<never> = frames[frame.type] as Codec<never>;
+    codec.write(frame as never, sink);
+  },
+  read(source: Source): InferFrame {
+    const type = FRAME_TYPES[source.u8() - 1];
+    if (type === undefined) throw new KarmeshError('CODEC', 'A frame has an unknown type.');
+    return { type, ...frames[type].read(source) } as InferFrame;
+  },
+};
+
+export function encodeInferFrame(frame: InferFrame): Uint8Array {
+  return encode(inferFrameCodec, frame);
+}
+
+/** Throws `CODEC` on anything but one whole frame. */
+export function decodeInferFrame(bytes: Uint8Array): InferFrame {
+  return decode(inferFrameCodec, bytes);
+}

@@ -1,0 +1,47 @@
+import { compareBytes, toHex } from './bytes.ts';
+import type { Hash } from './hash.ts';
+import type { Participant } from './ids.ts';
+
+/** What one worker's receipt says, as far as agreement goes. */
+export interface Answer {
+  readonly worker: Participant;
+  readonly outputHash: Hash;
+}
+
+/** Q-01: how many receipts must have one output hash. */
+export const QUORUM = 2;
+
+/** `dissenting` are workers whose receipt has another output hash: a signal for audits, not a verdict. */
+export type QuorumDecision =
+  | {
+      readonly kind: 'agreed';
+      readonly outputHash: Hash;
+      readonly agreeing: readonly Participant[];
+      readonly dissenting: readonly Participant[];
+    }
+  | { readonly kind: 'none'; readonly dissenting: readonly Participant[] };
+
+/**
+ * Q-01: agreement is two receipts with the same output hash. With more than one such pair the larger group wins, then the one whose
+ * first member was drawn earlier. `answers` stand in the order of the draw. The same code decides in gateway, validator and SDK.
+ */
+export function decideQuorum(answers: readonly Answer[]): QuorumDecision {
+  const groups = new Map<string, Answer[]>();
+  for (const answer of answers) {
+    const key = toHex(answer.outputHash);
+    groups.set(key, [...(groups.get(key) ?? []), answer]);
+  }
+  let best: Answer[] = [];
+  for (const group of groups.values()) if (group.length > best.length) best = group;
+  const first = best[0];
+  if (first === undefined || best.length < QUORUM)
+    return { kind: 'none', dissenting: answers.map(({ worker }) => worker) };
+  return {
+    kind: 'agreed',
+    outputHash: first.outputHash,
+    agreeing: best.map(({ worker }) => worker),
+    dissenting: answers
+      .filter(({ outputHash }) => compareBytes(outputHash, first.outputHash) !== 0)
+      .map(({ worker }) => worker),
+  };
+}
