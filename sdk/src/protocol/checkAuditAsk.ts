@@ -1,0 +1,85 @@
+import { auditedReceipt, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
+import type { AuditAsk } from './auditFrames.ts';
+import { equalBytes } from './bytes.ts';
+import { answersOf } from './checkEntry.ts';
+import { entryHashOf, type RevealedReceipt } from './entry.ts';
+import type { Hash } from './hash.ts';
+import type { Domain } from './header.ts';
+import { entryLeaf } from './manifest.ts';
+import { sumRoot } from './merkle.ts';
+import { auditRates, type OffchainParameters } from './parameters.ts';
+import { decideQuorum } from './quorum.ts';
+import { receiptRecord, verdictRecord } from './records.ts';
+import { carriedLeaf } from './report.ts';
+import { checkRecord, type Identity } from './signature.ts';
+
+/** What a worker reads on chain to judge an ask. */
+export interface AuditChain {
+  readonly domain: Domain;
+  readonly offchain: OffchainParameters;
+  /** The epoch's account once its beacon is recorded, else undefined. */
+  readonly epoch: (
+    epoch: bigint,
+  ) => { readonly receiptSetRoot: Hash; readonly beacon: Hash | undefined; readonly carriedRoot: Hash } | undefined;
+  readonly validators: (epoch: bigint) => readonly (StakedValidator & { readonly identity: Identity })[];
+}
+
+export type AuditAskVerdict =
+  | { readonly verdict: 'accept'; readonly receipt: RevealedReceipt; readonly receiptHash: Hash }
+  | { readonly verdict: 'reject'; readonly rule: 'U-11'; readonly reason: 'not-drawn' | 'unknown-epoch' };
+
+/** U-11: a worker opens an answer only to the auditor whom the beacon drew for it; both sides recompute the draw by this function. `asker` is the stream's identity. */
+export function checkAuditAsk(
+  chain: AuditChain,
+  options: { readonly ask: AuditAsk; readonly asker: Identity },
+): AuditAskVerdict {
+  const { ask, asker } = options;
+  const notDrawn: AuditAskVerdict = { verdict: 'reject', rule: 'U-11', reason: 'not-drawn' };
+  const drawnIn = chain.epoch(ask.epoch);
+  const tree = chain.epoch(ask.treeEpoch);
+  if (drawnIn?.beacon === undefined || tree === undefined)
+    return { verdict: 'reject', rule: 'U-11', reason: 'unknown-epoch' };
+  const { beacon } = drawnIn;
+  const entryHash = entryHashOf(ask.entry);
+  const isCarried = ask.source === 'carried';
+  const reached = isCarried
+    ? sumRoot(carriedLeaf(chain.domain, { epoch: ask.treeEpoch, entryHash }), {
+        index: ask.index,
+        path: ask.carriedPath,
+      })
+    : sumRoot(entryLeaf(chain.domain, { epoch: ask.epoch, entryHash, price: ask.entry.outcome.value.price }), {
+        index: ask.index,
+        path: ask.setPath,
+      });
+  if (isCarried ? ask.treeEpoch >= ask.epoch : ask.treeEpoch !== ask.epoch) return notDrawn;
+  if (!equalBytes(reached.hash, isCarried ? tree.carriedRoot : tree.receiptSetRoot)) return notDrawn;
+  const ratePer10000 = auditRates(chain.offchain)[ask.entry.dispatch.value.assurance];
+  if (!isCarried && !isAudited({ beacon, entryHash, ratePer10000 })) return notDrawn;
+  const validators = chain.validators(ask.epoch);
+  const auditors = drawAuditors({ beacon, entryHash, validators });
+  const identityOf = (auditor: StakedValidator | undefined): Identity | undefined =>
+    validators.find((validator) => validator.index === auditor?.index)?.identity;
+  const drawn = identityOf(auditors[ask.attempt]);
+  if (drawn === undefined || !equalBytes(drawn, asker)) return notDrawn;
+  const decision = decideQuorum(answersOf(ask.entry));
+  if (decision.kind === 'none') return notDrawn;
+  const agreeing = ask.entry.evidence.receipts.filter(({ receipt }) =>
+    equalBytes(receipt.value.outputHash, decision.outputHash),
+  );
+  const receipt = agreeing[auditedReceipt({ beacon, entryHash, count: agreeing.length })];
+  if (receipt === undefined) return notDrawn;
+  const receiptHash = receiptRecord.hash(chain.domain, receipt.receipt.value);
+  if (ask.attempt === 0) return { verdict: 'accept', receipt, receiptHash };
+  const first = ask.verdicts[0];
+  const firstIdentity = identityOf(auditors[0]);
+  const firstFailed =
+    first !== undefined &&
+    firstIdentity !== undefined &&
+    first.value.verdict === 'fail' &&
+    first.value.attempt === 0 &&
+    first.value.epoch === ask.epoch &&
+    equalBytes(first.value.entryHash, entryHash) &&
+    equalBytes(first.value.receiptHash, receiptHash) &&
+    checkRecord(verdictRecord, { domain: chain.domain, identity: firstIdentity }, first);
+  return firstFailed ? { verdict: 'accept', receipt, receiptHash } : notDrawn;
+}

@@ -1,0 +1,74 @@
+import type { AuditRates } from './audit.ts';
+import { type Decoded, encode, struct, u64 } from './codec.ts';
+import { type Hash, hash } from './hash.ts';
+
+/** The names of the 22 parameters that the chain enforces, in the order of Config (docs/protocol.md, Parameters). */
+export const CHAIN_PARAMETERS = [
+  'slotsPerEpoch',
+  'closeDelaySlots',
+  'proposerWindowSlots',
+  'saltRevealSlots',
+  'beaconDelaySlots',
+  'auditSlots',
+  'challengeSlots',
+  'minWorkerBond',
+  'minValidatorBond',
+  'minGatewayBond',
+  'workerShareBps',
+  'feeShareBps',
+  'kappaMicroKarmaPerLamport',
+  'seedingCapMicroKarma',
+  'uptimeCapMicroKarma',
+  'validationCapMicroKarma',
+  'inferenceHalfLifeSlots',
+  'seedingHalfLifeSlots',
+  'uptimeHalfLifeSlots',
+  'redundancyHalfLifeSlots',
+  'validationHalfLifeSlots',
+  'listPriceLamports',
+] as const;
+export type ChainParameters = Readonly<Record<(typeof CHAIN_PARAMETERS)[number], bigint>>;
+
+/** The chain's array of 22 as named values. `values` must have 22 elements, which the account's decoder guarantees. */
+export function namedParameters(values: readonly bigint[]): ChainParameters {
+  return Object.fromEntries(CHAIN_PARAMETERS.map((name, i) => [name, values[i] ?? 0n])) as ChainParameters;
+}
+
+/** Parameters that the chain only pins by hash (V-02); every participant computes with them. */
+export const offchainParametersCodec = struct({
+  /** A-05, micro-karma. */
+  weightFloor: u64,
+  weightCap: u64,
+  /** W-10, slots. */
+  dispatchMaxAgeSlots: u64,
+  /** E-21, milliseconds. */
+  clockToleranceMs: u64,
+  /** K-03, milliseconds from dispatch to seal that move nothing: base + tokens x perToken. */
+  latencyBaseMs: u64,
+  latencyPerTokenMs: u64,
+  /** U-01, audits per 10,000 agreed answers. */
+  auditRateStream: u64,
+  auditRateQuorum: u64,
+  auditRateProof: u64,
+  /** U-05, thresholds of the llama engine; micro-logits, and per 1,000 tokens. */
+  largestGapMicro: u64,
+  gapSumMicroPer1000: u64,
+  differingPer1000: u64,
+  /** K-05, micro-karma for each verdict of a drawn auditor. */
+  validationKarmaPerVerdict: u64,
+});
+export type OffchainParameters = Decoded<typeof offchainParametersCodec>;
+
+/** V-02: what `initialise` stores, so that nobody computes with other values unnoticed. */
+export function offchainParametersHash(parameters: OffchainParameters): Hash {
+  return hash(encode(offchainParametersCodec, parameters));
+}
+
+/** U-01: the audit rates as a table by assurance. */
+export function auditRates(parameters: OffchainParameters): AuditRates {
+  return {
+    stream: Number(parameters.auditRateStream),
+    quorum: Number(parameters.auditRateQuorum),
+    proof: Number(parameters.auditRateProof),
+  };
+}

@@ -1,0 +1,243 @@
+import { compareBytes, toHex, u64le } from './bytes.ts';
+import { array, type Codec, type Decoded, encode, struct, u32, u64, vector } from './codec.ts';
+import { type Hash, hash, hashCodec, ZERO_HASH } from './hash.ts';
+import { type Domain, header, KIND } from './header.ts';
+import { escrowCodec, participantCodec } from './ids.ts';
+import type { KarmaVector } from './karma.ts';
+import { type SumNode, type SumTree, sumTree } from './merkle.ts';
+import { verdictRecord } from './records.ts';
+import { signedCodec } from './signature.ts';
+import type { LedgerState, Lifetime, ReceiptCredit, Settlement, TallyResult } from './tally.ts';
+
+/** Five parts of micro-karma. */
+export const karmaCodec = array(u64, 5) as unknown as Codec<KarmaVector>;
+
+/** P-18: what `reveal_root` carries, in this order, 196 bytes. */
+export const reportCodec = struct({
+  root: hashCodec,
+  totals: array(u64, 6),
+  participantCount: u32,
+  settlementsRoot: hashCodec,
+  settlementsTotal: u64,
+  escrowCount: u32,
+  carriedRoot: hashCodec,
+  carriedCount: u32,
+  priorRoot: hashCodec,
+});
+export type Report = Decoded<typeof reportCodec>;
+
+const reportHeader = header(KIND.report, struct({ epoch: u64, verdictsRoot: hashCodec, bodyHash: hashCodec }));
+
+/** P-18: the hash that the second vote is about. */
+export function reportHashOf(
+  domain: Domain,
+  report: { readonly epoch: bigint; readonly verdictsRoot: Hash; readonly report: Report },
+): Hash {
+  return reportHeader.hash(domain, {
+    epoch: report.epoch,
+    verdictsRoot: report.verdictsRoot,
+    bodyHash: hash(encode(reportCodec, report.report)),
+  });
+}
+
+const rootSealHeader = header(
+  KIND.rootSeal,
+  struct({ epoch: u64, reportHash: hashCodec, salt: hashCodec, validator: participantCodec }),
+);
+
+/** P-17: hides a validator's report hash until two thirds have sealed theirs. */
+export function rootSealOf(
+  domain: Domain,
+  sealed: { readonly epoch: bigint; readonly reportHash: Hash; readonly salt: Hash; readonly validator: Uint8Array },
+): Hash {
+  return rootSealHeader.hash(domain, sealed);
+}
+
+const saltCommitmentHeader = header(
+  KIND.saltCommitment,
+  struct({ epoch: u64, validator: participantCodec, salt: hashCodec }),
+);
+
+/** P-14: what an attestation commits to. */
+export function saltHashOf(
+  domain: Domain,
+  salted: { readonly epoch: bigint; readonly validator: Uint8Array; readonly salt: Hash },
+): Hash {
+  return saltCommitmentHeader.hash(domain, salted);
+}
+
+const LEAF = new Uint8Array([0]);
+
+/** T-04: an item of a participant's receiptsRoot: five counters and what is owed. */
+export function creditLeaf(domain: Domain, item: { readonly epoch: bigint; readonly credit: ReceiptCredit }): SumNode {
+  const sums = [...item.credit.karma, item.credit.owed];
+  return {
+    hash: hash(LEAF, domain, u64le(item.epoch), item.credit.entryHash, item.credit.receiptHash, ...sums.map(u64le)),
+    sums,
+  };
+}
+
+/** T-04: the Merkle-sum tree over a participant's receipts of the epoch, sorted by entry hash. */
+export function creditTree(
+  domain: Domain,
+  items: { readonly epoch: bigint; readonly credits: readonly ReceiptCredit[] },
+): SumTree {
+  return sumTree(
+    items.credits.map((credit) => creditLeaf(domain, { epoch: items.epoch, credit })),
+    6,
+  );
+}
+
+/** T-01: a participant's leaf of the lifetime tree. */
+export function lifetimeLeaf(
+  domain: Domain,
+  leaf: { readonly epoch: bigint; readonly lifetime: Lifetime; readonly receiptsRoot: Hash },
+): SumNode {
+  const sums = [...leaf.lifetime.karma, leaf.lifetime.owed];
+  return {
+    hash: hash(LEAF, domain, u64le(leaf.epoch), leaf.lifetime.participant, ...sums.map(u64le), leaf.receiptsRoot),
+    sums,
+  };
+}
+
+/** P-19: an escrow's leaf of the settlements tree. */
+export function settlementLeaf(
+  domain: Domain,
+  leaf: { readonly epoch: bigint; readonly settlement: Settlement },
+): SumNode {
+  const { escrow, cumulativeAfter, debit } = leaf.settlement;
+  return { hash: hash(LEAF, domain, u64le(leaf.epoch), escrow, u64le(cumulativeAfter), u64le(debit)), sums: [debit] };
+}
+
+/** T-05: a carried entry's leaf; no sums. */
+export function carriedLeaf(domain: Domain, leaf: { readonly epoch: bigint; readonly entryHash: Hash }): SumNode {
+  return { hash: hash(LEAF, domain, u64le(leaf.epoch), leaf.entryHash), sums: [] };
+}
+
+/** The trees of a report, from which all paths come. */
+export interface ReportTrees {
+  readonly lifetimes: SumTree;
+  readonly settlements: SumTree;
+  readonly carried: SumTree;
+  /** By hex address of the participant. */
+  readonly credits: ReadonlyMap<string, SumTree>;
+}
+
+/** V-21: the report of a tally and its trees. The lifetime tree is as wide as the greatest index that ever earned (T-03). */
+export function buildReport(
+  domain: Domain,
+  built: { readonly epoch: bigint; readonly result: TallyResult; readonly priorRoot: Hash },
+): { readonly report: Report; readonly trees: ReportTrees; readonly state: LedgerState } {
+  const { epoch, result, priorRoot } = built;
+  const credits = new Map(
+    [...result.credits].map(([participant, list]) => [participant, creditTree(domain, { epoch, credits: list })]),
+  );
+  const leaves: (SumNode | undefined)[] = [];
+  for (const lifetime of result.lifetimes) {
+    const receiptsRoot = credits.get(toHex(lifetime.participant))?.root.hash ?? ZERO_HASH;
+    leaves[lifetime.index] = lifetimeLeaf(domain, { epoch, lifetime, receiptsRoot });
+  }
+  const lifetimes = sumTree(Array.from(leaves), 6);
+  const settlements = sumTree(
+    result.settlements.map((settlement) => settlementLeaf(domain, { epoch, settlement })),
+    1,
+  );
+  const carried = sumTree(
+    result.carried.map((entryHash) => carriedLeaf(domain, { epoch, entryHash })),
+    0,
+  );
+  const report: Report = {
+    root: lifetimes.root.hash,
+    totals: lifetimes.root.sums,
+    participantCount: lifetimes.count,
+    settlementsRoot: settlements.root.hash,
+    settlementsTotal: settlements.root.sums[0] ?? 0n,
+    escrowCount: settlements.count,
+    carriedRoot: carried.root.hash,
+    carriedCount: carried.count,
+    priorRoot,
+  };
+  return {
+    report,
+    trees: { lifetimes, settlements, carried, credits },
+    state: {
+      root: report.root,
+      lifetimes: result.lifetimes,
+      escrowDebits: result.escrowDebits,
+      carried: result.carried,
+    },
+  };
+}
+
+const MAX_PARTICIPANTS = 1 << 20;
+
+/** V-22: the body that validators keep and serve for a report: enough to rebuild every path, and for a newcomer to go on from. */
+export const reportBodyCodec = struct({
+  epoch: u64,
+  report: reportCodec,
+  verdicts: vector(signedCodec(verdictRecord), MAX_PARTICIPANTS),
+  lifetimes: vector(
+    struct({
+      index: u32,
+      participant: participantCodec,
+      karma: karmaCodec,
+      owed: u64,
+      credits: vector(
+        struct({ entryHash: hashCodec, receiptHash: hashCodec, karma: karmaCodec, owed: u64 }),
+        MAX_PARTICIPANTS,
+      ),
+    }),
+    MAX_PARTICIPANTS,
+  ),
+  settlements: vector(struct({ escrow: escrowCodec, cumulativeAfter: u64, debit: u64 }), 65_536),
+  escrowDebits: vector(struct({ escrow: escrowCodec, cumulativeDebit: u64 }), 65_536),
+  carried: vector(hashCodec, MAX_PARTICIPANTS),
+});
+export type ReportBody = Decoded<typeof reportBodyCodec>;
+
+/** V-22: the body of a tally's report. */
+export function reportBody(parts: {
+  readonly epoch: bigint;
+  readonly report: Report;
+  readonly result: TallyResult;
+  readonly verdicts: ReportBody['verdicts'];
+}): ReportBody {
+  const { epoch, report, result, verdicts } = parts;
+  return {
+    epoch,
+    report,
+    verdicts,
+    lifetimes: result.lifetimes.map((lifetime) => ({
+      ...lifetime,
+      credits: result.credits.get(toHex(lifetime.participant)) ?? [],
+    })),
+    settlements: result.settlements,
+    escrowDebits: result.escrowDebits,
+    carried: result.carried,
+  };
+}
+
+/** V-22: the trees of a received body; undefined unless they reach the report that the body states. */
+export function treesOfBody(
+  domain: Domain,
+  body: ReportBody,
+): { readonly trees: ReportTrees; readonly state: LedgerState } | undefined {
+  const sorted = body.lifetimes.every((row, i) => i === 0 || (body.lifetimes[i - 1]?.index ?? 0) < row.index);
+  const widest = body.lifetimes.at(-1)?.index ?? 0;
+  // A single row of a huge index would make a tree that nobody can hold.
+  if (!sorted || widest >= MAX_PARTICIPANTS) return undefined;
+  const result: TallyResult = {
+    lifetimes: body.lifetimes,
+    escrowDebits: body.escrowDebits,
+    carried: body.carried,
+    credits: new Map(
+      body.lifetimes.filter(({ credits }) => credits.length > 0).map((row) => [toHex(row.participant), row.credits]),
+    ),
+    settlements: body.settlements,
+    decisions: new Map(),
+  };
+  const { report, trees, state } = buildReport(domain, { epoch: body.epoch, result, priorRoot: body.report.priorRoot });
+  return compareBytes(encode(reportCodec, report), encode(reportCodec, body.report)) === 0
+    ? { trees, state }
+    : undefined;
+}

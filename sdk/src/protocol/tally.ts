@@ -1,0 +1,281 @@
+import { auditedReceipt, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
+import { compareBytes, toHex } from './bytes.ts';
+import type { CheckedEntry } from './checkEntry.ts';
+import { entryHashOf, type RevealedReceipt } from './entry.ts';
+import type { Hash } from './hash.ts';
+import type { Domain } from './header.ts';
+import type { EscrowAddress, Participant } from './ids.ts';
+import { addKarma, inferenceKarma, type KarmaVector, latencyAdjusted, redundancyKarma, ZERO_KARMA } from './karma.ts';
+import { auditRates, type ChainParameters, type OffchainParameters } from './parameters.ts';
+import { receiptRecord, type Verdict } from './records.ts';
+
+/** What one participant has earned in all finalised epochs: micro-karma and lamports. They only grow. */
+export interface Lifetime {
+  readonly index: number;
+  readonly participant: Participant;
+  readonly karma: KarmaVector;
+  readonly owed: bigint;
+}
+
+/** What a tally starts from and leaves behind: a function of all closed sets, beacons and verdicts up to here. */
+export interface LedgerState {
+  readonly root: Hash;
+  readonly lifetimes: readonly Lifetime[];
+  readonly escrowDebits: readonly { readonly escrow: EscrowAddress; readonly cumulativeDebit: bigint }[];
+  /** Entries that were drawn and got no verdict yet, by hash. */
+  readonly carried: readonly Hash[];
+}
+
+/** What one receipt earned in an epoch: an item of its worker's receiptsRoot (T-04). */
+export interface ReceiptCredit {
+  readonly entryHash: Hash;
+  readonly receiptHash: Hash;
+  readonly karma: KarmaVector;
+  readonly owed: bigint;
+}
+
+/** What one escrow pays for an epoch, in lamports (P-19). */
+export interface Settlement {
+  readonly escrow: EscrowAddress;
+  readonly cumulativeAfter: bigint;
+  readonly debit: bigint;
+}
+
+/** U-07: what the audits decided of one entry. */
+export type AuditDecision = 'not-drawn' | 'passed' | 'failed' | 'carried';
+
+export interface TallyInput {
+  readonly domain: Domain;
+  readonly epoch: bigint;
+  readonly chain: ChainParameters;
+  readonly offchain: OffchainParameters;
+  readonly prior: LedgerState;
+  /** The closed set and, after it, the entries that the prior state carried; checked by E-10 to E-36. */
+  readonly entries: readonly CheckedEntry[];
+  readonly carried: readonly CheckedEntry[];
+  /** The manifest's table: what each escrow could pay at close. */
+  readonly escrows: readonly {
+    readonly escrow: EscrowAddress;
+    readonly available: bigint;
+    readonly cumulativeDebit: bigint;
+  }[];
+  readonly beacon: Hash;
+  /** The posted verdicts, each signed by the validator it names; others than the drawn auditors' count for nothing. */
+  readonly verdicts: readonly Verdict[];
+  readonly validators: readonly StakedValidator[];
+  /** Registration index of a participant; it never changes. */
+  readonly indexOf: (participant: Participant) => number;
+}
+
+export interface TallyResult {
+  /** The next state, without its root (`buildReport` computes that). */
+  readonly lifetimes: readonly Lifetime[];
+  readonly escrowDebits: LedgerState['escrowDebits'];
+  readonly carried: readonly Hash[];
+  readonly credits: ReadonlyMap<string, readonly ReceiptCredit[]>;
+  readonly settlements: readonly Settlement[];
+  readonly decisions: ReadonlyMap<string, AuditDecision>;
+}
+
+/** U-07: an entry passes unless it is drawn; drawn, it needs the first auditor's word, and a failing word needs the second's. Carried entries are always drawn. */
+export function decideAudit(
+  input: Pick<TallyInput, 'beacon' | 'offchain' | 'verdicts' | 'validators' | 'domain'>,
+  options: { readonly checked: CheckedEntry; readonly isCarried: boolean },
+): AuditDecision {
+  const { checked, isCarried } = options;
+  const entryHash = entryHashOf(checked.entry);
+  if (checked.agreeing.length === 0) return 'not-drawn';
+  const ratePer10000 = auditRates(input.offchain)[checked.entry.dispatch.value.assurance];
+  if (!isCarried && !isAudited({ beacon: input.beacon, entryHash, ratePer10000 })) return 'not-drawn';
+  const [first, second] = drawAuditors({ beacon: input.beacon, entryHash, validators: input.validators });
+  const drawn = checked.agreeing[auditedReceipt({ beacon: input.beacon, entryHash, count: checked.agreeing.length })];
+  const wordOf = (auditor: StakedValidator | undefined, attempt: number): Verdict['verdict'] | undefined => {
+    if (auditor === undefined || drawn === undefined) return undefined;
+    const receiptHash = receiptRecord.hash(input.domain, drawn.receipt.value);
+    return input.verdicts.find(
+      (verdict) =>
+        verdict.attempt === attempt &&
+        compareBytes(verdict.entryHash, entryHash) === 0 &&
+        compareBytes(verdict.receiptHash, receiptHash) === 0 &&
+        compareBytes(verdict.validator, auditor.participant) === 0,
+    )?.verdict;
+  };
+  const firstWord = wordOf(first, 0);
+  if (firstWord === undefined) return 'carried';
+  if (firstWord === 'pass') return 'passed';
+  const secondWord = wordOf(second, 1);
+  if (secondWord === undefined) return 'carried';
+  return secondWord === 'fail' ? 'failed' : 'passed';
+}
+
+/**
+ * K-07: what each agreeing receipt of an entry earns. Inference karma follows the work and is moved by latency; the redundancy
+ * half comes on top unless the assurance was `stream`; all of it together is at most kappa x the fee part of the price.
+ */
+export function creditsOf(
+  input: Pick<TallyInput, 'chain' | 'offchain' | 'domain'>,
+  checked: CheckedEntry,
+): readonly { readonly worker: Participant; readonly credit: ReceiptCredit }[] {
+  const { entry, agreeing, activeParameters } = checked;
+  const price = entry.outcome.value.price;
+  const entryHash = entryHashOf(entry);
+  const raw = agreeing.map((revealed) => {
+    const receipt = revealed.receipt.value;
+    const earned = latencyAdjusted(
+      inferenceKarma({ activeParameters, promptTokens: receipt.promptTokens, outputTokens: receipt.outputTokens }),
+      {
+        elapsedMs: elapsedMs(checked, revealed),
+        targetMs: input.offchain.latencyBaseMs + input.offchain.latencyPerTokenMs * BigInt(receipt.outputTokens),
+      },
+    );
+    return {
+      inference: earned,
+      redundancy: entry.dispatch.value.assurance === 'stream' ? 0n : redundancyKarma(earned),
+    };
+  });
+  const total = raw.reduce((sum, { inference, redundancy }) => sum + inference + redundancy, 0n);
+  const cap = input.chain.kappaMicroKarmaPerLamport * ((price * input.chain.feeShareBps) / 10_000n);
+  const capped = (karma: bigint): bigint => (total <= cap ? karma : (karma * cap) / total);
+  const owed = agreeing.length === 0 ? 0n : (price * input.chain.workerShareBps) / 10_000n / BigInt(agreeing.length);
+  return agreeing.map((revealed, i) => ({
+    worker: revealed.receipt.value.worker,
+    credit: {
+      entryHash,
+      receiptHash: receiptRecord.hash(input.domain, revealed.receipt.value),
+      karma: [capped(raw[i]?.inference ?? 0n), 0n, 0n, capped(raw[i]?.redundancy ?? 0n), 0n],
+      owed,
+    },
+  }));
+}
+
+/** K-03: from dispatch to seal, countersigned: the greater of the gateway's and the worker's own time. */
+function elapsedMs(checked: CheckedEntry, revealed: RevealedReceipt): bigint {
+  const arrived = checked.entry.evidence.seals.find(
+    ({ seal }) => compareBytes(seal.value.worker, revealed.receipt.value.worker) === 0,
+  );
+  const byGateway = (arrived?.arrivedAtMs ?? 0n) - checked.entry.dispatch.value.dispatchedAtMs;
+  const byWorker = revealed.body.finishedAtMs - revealed.body.receivedAtMs;
+  return byGateway > byWorker ? byGateway : byWorker;
+}
+
+/** Dispatch order: by gateway, epoch and number (M-03). */
+function inDispatchOrder(a: CheckedEntry, b: CheckedEntry): number {
+  const gateways = compareBytes(a.entry.ticket.value.gateway, b.entry.ticket.value.gateway);
+  if (gateways !== 0) return gateways;
+  if (a.epoch !== b.epoch) return a.epoch < b.epoch ? -1 : 1;
+  const [x, y] = [a.entry.dispatch.value.dispatchNumber, b.entry.dispatch.value.dispatchNumber];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/**
+ * V-20: the tally of an epoch, a pure function of prior state, closed set, beacon and posted verdicts. Entries count in dispatch
+ * order up to what their escrow held at close (M-03); a failed or uncovered entry earns nothing and costs nothing; a carried
+ * one waits. A validator earns validation karma for each verdict that it was drawn to give (K-05).
+ */
+export function tally(input: TallyInput): TallyResult {
+  const debitsBefore = new Map(input.prior.escrowDebits.map((row) => [toHex(row.escrow), row.cumulativeDebit]));
+  const budgets = new Map(
+    input.escrows.map((row) => {
+      // What earlier epochs have decided but not yet settled when the set closed is no longer there to spend.
+      const unsettled = (debitsBefore.get(toHex(row.escrow)) ?? 0n) - row.cumulativeDebit;
+      const left = row.available - unsettled;
+      return [toHex(row.escrow), left > 0n ? left : 0n];
+    }),
+  );
+  const spent = new Map<string, { readonly escrow: EscrowAddress; debit: bigint }>();
+  const credits = new Map<string, ReceiptCredit[]>();
+  const carried: Hash[] = [];
+  const decisions = new Map<string, AuditDecision>();
+  const carriedKeys = new Set(input.carried.map(({ entry }) => toHex(entryHashOf(entry))));
+  for (const checked of [...input.entries, ...input.carried].sort(inDispatchOrder)) {
+    const entryHash = entryHashOf(checked.entry);
+    const isCarried = carriedKeys.has(toHex(entryHash));
+    // M-03: a carried entry whose escrow the manifest does not list (its balance is unknown) waits for one that does.
+    const listed = !isCarried || budgets.has(toHex(checked.entry.ticket.value.escrow));
+    const decision = listed ? decideAudit(input, { checked, isCarried }) : 'carried';
+    decisions.set(toHex(entryHash), decision);
+    if (decision === 'carried') carried.push(entryHash);
+    if (decision === 'carried' || decision === 'failed' || checked.agreeing.length === 0) continue;
+    const { escrow } = checked.entry.ticket.value;
+    const { price } = checked.entry.outcome.value;
+    const budget = budgets.get(toHex(escrow)) ?? 0n;
+    if (price > budget) continue;
+    budgets.set(toHex(escrow), budget - price);
+    const row = spent.get(toHex(escrow)) ?? { escrow, debit: 0n };
+    row.debit += price;
+    spent.set(toHex(escrow), row);
+    for (const { worker, credit } of creditsOf(input, checked)) {
+      credits.set(toHex(worker), [...(credits.get(toHex(worker)) ?? []), credit]);
+    }
+  }
+  for (const list of credits.values()) list.sort((a, b) => compareBytes(a.entryHash, b.entryHash));
+  const settlements = [...spent.values()]
+    .filter(({ debit }) => debit > 0n)
+    .sort((a, b) => compareBytes(a.escrow, b.escrow))
+    .map(({ escrow, debit }) => ({ escrow, debit, cumulativeAfter: (debitsBefore.get(toHex(escrow)) ?? 0n) + debit }));
+  for (const { escrow, cumulativeAfter } of settlements) debitsBefore.set(toHex(escrow), cumulativeAfter);
+  return {
+    lifetimes: grow(input, credits),
+    escrowDebits: escrowDebits(input, settlements),
+    carried: carried.sort(compareBytes),
+    credits,
+    settlements,
+    decisions,
+  };
+}
+
+/** T-01: lifetimes are the prior ones plus what this epoch's credits and duties add; who never earned has none (T-03). */
+function grow(input: TallyInput, credits: ReadonlyMap<string, readonly ReceiptCredit[]>): readonly Lifetime[] {
+  const lifetimes = new Map(input.prior.lifetimes.map((lifetime) => [toHex(lifetime.participant), lifetime]));
+  const add = (participant: Participant, gain: { readonly karma: KarmaVector; readonly owed: bigint }): void => {
+    const before = lifetimes.get(toHex(participant)) ?? {
+      index: input.indexOf(participant),
+      participant,
+      karma: ZERO_KARMA,
+      owed: 0n,
+    };
+    lifetimes.set(toHex(participant), {
+      ...before,
+      karma: addKarma(before.karma, gain.karma),
+      owed: before.owed + gain.owed,
+    });
+  };
+  const participants = new Map(
+    input.entries
+      .concat(input.carried)
+      .flatMap(({ drawn }) => drawn.map(({ participant }) => [toHex(participant), participant] as const)),
+  );
+  for (const [key, list] of credits) {
+    const participant = participants.get(key);
+    if (participant !== undefined) for (const credit of list) add(participant, credit);
+  }
+  for (const { validator, karma } of validationKarma(input))
+    add(validator, { karma: [0n, 0n, 0n, 0n, karma], owed: 0n });
+  return [...lifetimes.values()].sort((a, b) => a.index - b.index);
+}
+
+/** K-05: validation karma for the verdicts that drawn auditors gave, up to the cap per validator and epoch. */
+function validationKarma(input: TallyInput): readonly { readonly validator: Participant; readonly karma: bigint }[] {
+  const gained = new Map<string, { readonly validator: Participant; karma: bigint }>();
+  const counted = new Set<string>();
+  for (const verdict of input.verdicts) {
+    const auditors = drawAuditors({ beacon: input.beacon, entryHash: verdict.entryHash, validators: input.validators });
+    const auditor = auditors[verdict.attempt];
+    const key = `${toHex(verdict.entryHash)} ${verdict.attempt}`;
+    if (auditor === undefined || counted.has(key) || compareBytes(auditor.participant, verdict.validator) !== 0)
+      continue;
+    counted.add(key);
+    const row = gained.get(toHex(verdict.validator)) ?? { validator: verdict.validator, karma: 0n };
+    row.karma += input.offchain.validationKarmaPerVerdict;
+    if (row.karma > input.chain.validationCapMicroKarma) row.karma = input.chain.validationCapMicroKarma;
+    gained.set(toHex(verdict.validator), row);
+  }
+  return [...gained.values()];
+}
+
+function escrowDebits(input: TallyInput, settlements: readonly Settlement[]): LedgerState['escrowDebits'] {
+  const rows = new Map(input.prior.escrowDebits.map((row) => [toHex(row.escrow), row]));
+  for (const { escrow, cumulativeAfter } of settlements)
+    rows.set(toHex(escrow), { escrow, cumulativeDebit: cumulativeAfter });
+  return [...rows.values()].sort((a, b) => compareBytes(a.escrow, b.escrow));
+}
