@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import {
+  inferenceKarma,
+  latencyAdjusted,
+  offchainParametersHash,
+  priceLamports,
+  redundancyKarma,
+  toHex,
+} from '../protocol/index.ts';
+import { CLUSTER_NAMES, clusterPreset, parseCluster } from './index.ts';
+
+test.each(CLUSTER_NAMES)('%s: the shares leave the rest in the vault and the periods fit into two epochs', (name) => {
+  const { chain } = clusterPreset(name);
+  expect(chain.workerShareBps + chain.feeShareBps).toBeLessThanOrEqual(10_000n);
+  const finalAfter =
+    chain.closeDelaySlots +
+    chain.proposerWindowSlots +
+    chain.beaconDelaySlots +
+    chain.auditSlots +
+    chain.proposerWindowSlots +
+    chain.challengeSlots;
+  expect(finalAfter).toBeLessThan(chain.slotsPerEpoch);
+  expect(chain.saltRevealSlots).toBeLessThan(chain.beaconDelaySlots);
+});
+
+test('localnet: an epoch is final within 110 slots of its end when the first proposers act', () => {
+  const { chain } = clusterPreset('localnet');
+  expect(chain.closeDelaySlots + chain.beaconDelaySlots + chain.auditSlots + chain.challengeSlots).toBeLessThan(
+    110n - 30n,
+  );
+});
+
+test.each(CLUSTER_NAMES)('%s: K-07 honest work at list price is never capped, from 20 + 8 tokens up', (name) => {
+  const { chain } = clusterPreset(name);
+  for (const [promptTokens, outputTokens] of [
+    [20, 8],
+    [500, 1],
+    [10, 2000],
+  ] as const) {
+    const work = { activeParameters: 3_279_104n, promptTokens, outputTokens };
+    const price = priceLamports({ listPrice: chain.listPriceLamports, ...work });
+    const fee = (price * chain.feeShareBps) / 10_000n;
+    const fastest = latencyAdjusted(inferenceKarma(work), { elapsedMs: 0n, targetMs: 1000n });
+    expect(3n * (fastest + redundancyKarma(fastest))).toBeLessThanOrEqual(chain.kappaMicroKarmaPerLamport * fee);
+  }
+});
+
+test('V-02: two clusters with other parameters have other hashes', () => {
+  const hashes = CLUSTER_NAMES.map((name) => toHex(offchainParametersHash(clusterPreset(name).offchain)));
+  expect(new Set(hashes).size).toBe(CLUSTER_NAMES.length);
+});
+
+test('a preset with a fault says which', () => {
+  expect(() => parseCluster({ name: 'x' })).toThrow('A cluster preset is not valid.');
+});
