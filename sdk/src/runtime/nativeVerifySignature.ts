@@ -1,0 +1,62 @@
+import { createPublicKey, verify } from 'node:crypto';
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { verifySignature as nobleVerifySignature, type VerifySignature } from '../protocol/signature.ts';
+
+const spkiPrefix = Uint8Array.from([48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0]);
+const fieldOrder = 2n ** 255n - 19n;
+
+/**
+ * Whether an Ed25519 signature holds, by the rules of the browser's `ed25519.verify(…, { zip215: false })`, at OpenSSL's speed:
+ * every participant must come to one verdict on the same bytes. What OpenSSL accepts satisfies the equation without the
+ * cofactor, and so with it; left to refuse are keys of small order and non-canonical ones, which OpenSSL lets pass.
+ * What OpenSSL refuses noble decides, since it multiplies by the cofactor and accepts a few signatures more.
+ */
+export const nativeVerifySignature: VerifySignature = ({ message, signature, identity }) => {
+  if (identity.length !== 32 || signature.length !== 64) return false;
+  if (!isCanonical(identity) || smallOrderKeys.has(hex(identity))) return false;
+  const spki = new Uint8Array(spkiPrefix.length + 32);
+  spki.set(spkiPrefix);
+  spki.set(identity, spkiPrefix.length);
+  try {
+    const key = createPublicKey({ key: Buffer.from(spki.buffer), format: 'der', type: 'spki' });
+    if (verify(null, message, key, signature)) return true;
+  } catch {
+    // OpenSSL throws for some keys that are no point, and noble decides those too.
+  }
+  return nobleVerifySignature({ message, signature, identity });
+};
+
+/** RFC 8032, 5.1.3: the y coordinate, without its sign bit, must be below the field's order. */
+function isCanonical(publicKey: Uint8Array): boolean {
+  // Only 19 values are excluded, and all of them have 0xff in these bytes.
+  if (((publicKey[31] ?? 0) & 0x7f) !== 0x7f || publicKey[30] !== 0xff) return true;
+  const big = publicKey.toReversed();
+  big[0] = (big[0] ?? 0) & 0x7f;
+  return BigInt(`0x${hex(big)}`) < fieldOrder;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+/** The eight points whose order divides 8, in both signs where y alone would be taken for another key. */
+const smallOrderKeys: ReadonlySet<string> = smallOrderEncodings();
+
+function smallOrderEncodings(): ReadonlySet<string> {
+  const found = new Set<string>();
+  const add = (encoded: Uint8Array): void => {
+    for (const sign of [0, 0x80]) {
+      const bytes = encoded.slice();
+      bytes[31] = ((bytes[31] ?? 0) & 0x7f) | sign;
+      found.add(hex(bytes));
+    }
+  };
+  // A point of order 8 (RFC 7748's curve, as listed in "Taming the many EdDSAs", table 6c); its multiples are the whole group.
+  const generator = ed25519.Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05');
+  let point = ed25519.Point.ZERO;
+  for (let multiple = 0; multiple < 8; multiple += 1) {
+    add(point.toBytes());
+    point = point.add(generator);
+  }
+  return found;
+}
