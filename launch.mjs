@@ -23,7 +23,17 @@ const scripts = {
   check: [
     [bin('typescript/bin/tsc'), '--noEmit'],
     [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.'],
-    [bin('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', 'config/dependency-rules.cjs', 'sdk/src', 'node/src', 'validator/src', 'web', 'programs/localnet/src', 'test'],
+    [
+      bin('dependency-cruiser/bin/dependency-cruiser.mjs'),
+      '--config',
+      'config/dependency-rules.cjs',
+      'sdk/src',
+      'node/src',
+      'validator/src',
+      'web',
+      'programs/localnet/src',
+      'test',
+    ],
     [bin('knip/bin/knip.js'), '--config', 'config/knip.json'],
   ],
 };
@@ -34,12 +44,18 @@ function fail(sentence, code = 1) {
 }
 
 function installIfLockfileChanged() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === lock) return;
   process.stderr.write('Installing the packages that package-lock.json names (npm ci) …\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   // npm talks on stdout; here stdout belongs to the program that runs afterwards. No package of the tree needs its install script.
-  const done = spawnSync(npm, ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+  const done = spawnSync(npm, ['ci', '--ignore-scripts', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  });
   if (done.status !== 0) fail('npm ci failed; its output is above.');
   writeFileSync(stampFile, lock);
   process.stderr.write(`Installed ${Math.round(sizeOf(modules) / 2 ** 20)} MiB of packages.\n`);
@@ -58,7 +74,10 @@ function sizeOf(folder) {
 /** The Node 24 of this platform's package, else the running Node if it is new enough. */
 function node24() {
   const exe = process.platform === 'win32' ? 'node.exe' : 'bin/node';
-  const packages = [`node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`];
+  const packages = [
+    `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`,
+    `node-bin-${process.platform}-${process.arch}`,
+  ];
   const found = packages.map((name) => join(modules, name, exe)).find((path) => existsSync(path));
   if (found) return found;
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
@@ -71,13 +90,17 @@ if (!commands) fail(`Unknown script "${name ?? ''}"; known: ${Object.keys(script
 installIfLockfileChanged();
 const node = node24();
 const env = { ...process.env, ...(name === 'test:long' ? { LONG: '1' } : {}) };
-const cwd = name === 'up' || name === 'karmesh' ? process.env.INIT_CWD ?? root : root;
+const cwd = name === 'up' || name === 'karmesh' ? (process.env.INIT_CWD ?? root) : root;
 // A Ctrl-C reaches the whole process group; the child ends itself in order and this process waits for it.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 for (const command of commands) {
   const script = command.map((part, index) => (index === 0 ? join(root, part) : part));
-  const done = spawnSync(node, ['--disable-warning=ExperimentalWarning', ...script, ...args], { cwd, env, stdio: 'inherit' });
+  const done = spawnSync(node, ['--disable-warning=ExperimentalWarning', ...script, ...args], {
+    cwd,
+    env,
+    stdio: 'inherit',
+  });
   if (done.error) fail(`Node could not be started: ${done.error.message}`);
   if (done.status !== 0) process.exit(done.status ?? 1);
 }

@@ -1,6 +1,7 @@
 export * from './assignment.ts';
 export * from './audit.ts';
 export * from './auditFrames.ts';
+export * from './bundle.ts';
 export * from './bytes.ts';
 export * from './checkAuditAsk.ts';
 export * from './checkEntry.ts';
@@ -24,3 +25,4 @@ export * from './report.ts';
 export * from './request.ts';
 export * from './signature.ts';
 export * from './tally.ts';
+export * from './verifyBundle.ts';

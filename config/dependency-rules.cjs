@@ -1,0 +1,106 @@
+// Who may import what (docs/architecture.md). test/compliance/dependencyRules.test.ts shows that each rule fails when it is broken.
+const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
+
+module.exports = {
+  forbidden: [
+    forbid(
+      'no-circles',
+      'A circle of imports cannot be read in one direction.',
+      {},
+      { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    ),
+    forbid('unresolved', 'An import that resolves to nothing fails at run time.', {}, { couldNotResolve: true }),
+    forbid('nothing-imports-test', 'Product code does not know its tests.', { pathNot: '^test/' }, { path: '^test/' }),
+    forbid(
+      'protocol-is-pure',
+      'sdk/protocol imports hash and curve primitives only: no clock, random or IO.',
+      { path: '^sdk/src/protocol/', pathNot: '\\.test\\.ts$' },
+      { pathNot: ['^sdk/src/(protocol/|errors\\.ts$|signer\\.ts$)', 'node_modules/@noble/(hashes|curves)/'] },
+    ),
+    forbid(
+      'sdk-is-the-base',
+      'sdk imports no other workspace.',
+      { path: '^sdk/src/' },
+      { path: ['^node/', '^validator/', '^web/', '^programs/'] },
+    ),
+    forbid(
+      'runtime-stays-in-node',
+      'What a browser loads never reaches sdk/runtime.',
+      { path: '^sdk/src/(protocol|client)/', pathNot: '\\.test\\.ts$' },
+      { path: '^sdk/src/runtime/' },
+    ),
+    forbid(
+      'one-user-of-anchor',
+      'Only sdk/program knows Anchor’s client.',
+      { path: '^(sdk|node|validator|web|programs)/', pathNot: '^sdk/src/program/|\\.test\\.ts$' },
+      { path: 'node_modules/@coral-xyz/anchor/' },
+    ),
+    forbid(
+      'engines-have-no-network',
+      'An engine computes; it neither listens nor dials.',
+      { path: '^node/src/engines/', pathNot: '\\.test\\.ts$' },
+      {
+        path: [
+          '^sdk/src/(network|program)/',
+          '^node/src/worker/',
+          'node_modules/(@libp2p|libp2p)/',
+          '^(node:)?(net|http|https|dgram|tls)$',
+        ],
+      },
+    ),
+    forbid(
+      'worker-is-browser-safe',
+      'node/worker also runs in a tab: engine, stores and clock are parts.',
+      { path: '^node/src/worker/', pathNot: '\\.test\\.ts$' },
+      { path: ['^sdk/src/runtime/', '^node/src/(engines|models|cli)/', '^node:'], dependencyTypesNot: ['type-only'] },
+    ),
+    forbid(
+      'validator-has-its-doors',
+      'A validator replays answers with node/engines and node/models, never with node/worker.',
+      { path: '^validator/' },
+      { path: ['^node/src/(worker|cli)/', '^node/src/main\\.ts$', '^web/', '^programs/'] },
+    ),
+    forbid(
+      'gateway-imports-sdk-only',
+      'A gateway speaks to workers and validators by protocol.',
+      { path: '^web/gateway/' },
+      { path: ['^node/', '^validator/', '^programs/'] },
+    ),
+    forbid(
+      'node-does-not-judge',
+      'A worker does not import who judges or pays it.',
+      { path: '^node/' },
+      { path: ['^validator/', '^web/', '^programs/'] },
+    ),
+    forbid(
+      'localnet-is-a-cluster',
+      'Everything else speaks to localnet by RPC only.',
+      { path: '^(sdk|node|validator|web)/' },
+      { path: '^programs/' },
+    ),
+    forbid(
+      'cluster-knows-no-market',
+      'The cluster is Solana’s; only `up` knows what runs on it.',
+      { path: '^programs/localnet/src/', pathNot: '^programs/localnet/src/up(/|\\.ts$)' },
+      { path: ['^node/', '^validator/', '^web/', '^sdk/src/(program|network|client|protocol)/'] },
+    ),
+    forbid(
+      'no-dev-dependencies-in-products',
+      'Product code needs no test tool.',
+      { path: '^(sdk|node|validator|web|programs)/', pathNot: '\\.test\\.ts$' },
+      { path: 'node_modules/(vitest|openai|typescript|dependency-cruiser|knip|@biomejs)/' },
+    ),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|target)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      mainFields: ['module', 'main', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+    },
+  },
+};
