@@ -17,6 +17,7 @@ export type KarmeshErrorCode =
   | 'PROTOCOL_VIOLATION'
   | 'NO_QUORUM'
   | 'NO_WORKERS'
+  | 'ESCROW_SHORT'
   | 'STORE_LOCKED'
   | 'STORE_FAILED'
   | 'DISK_FULL'

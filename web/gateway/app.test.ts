@@ -1,0 +1,545 @@
+import { KarmeshError, type KarmeshErrorCode } from '@karmesh/sdk/errors';
+import { modelIdOf, toHex } from '@karmesh/sdk/protocol';
+import { health, logger, metrics } from '@karmesh/sdk/runtime';
+import { expect, test } from 'vitest';
+import { createApp } from './app.ts';
+import type { Market, MarketEvent, MarketRequest } from './market.ts';
+import { hashApiKey } from './store/apiKeys.ts';
+
+const bytes = (length: number, fill: number) => new Uint8Array(length).fill(fill);
+const manifest = {
+  name: 'tiny',
+  fileHash: bytes(32, 1),
+  fileBytes: 1000n,
+  architecture: 'llama',
+  quantisation: 'Q8_0',
+  tokenizerHash: bytes(32, 2),
+  templateHash: bytes(32, 3),
+  totalParameters: 3_000_000n,
+  activeParameters: 3_000_000n,
+  contextLength: 512,
+  vocabulary: 32_000,
+  licence: 'Apache-2.0',
+};
+const model = { modelId: modelIdOf(manifest), manifest };
+const requestId = bytes(32, 0xab);
+const done: MarketEvent = {
+  kind: 'done',
+  finishReason: 'stop',
+  promptTokens: 20,
+  outputTokens: 2,
+  summary: {
+    requestId,
+    assurance: 'quorum',
+    epoch: 7n,
+    dispatchNumber: 3n,
+    priceLamports: 41n,
+    verdict: 'agreed',
+    workers: [
+      { worker: bytes(32, 1), outcome: 'agreed', receiptHash: bytes(32, 4) },
+      { worker: bytes(32, 2), outcome: 'agreed', receiptHash: bytes(32, 5) },
+      { worker: bytes(32, 3), outcome: 'timed-out', receiptHash: undefined },
+    ],
+  },
+};
+const karmesh = {
+  requestId: toHex(requestId),
+  assurance: 'quorum',
+  epoch: '7',
+  dispatchNumber: '3',
+  priceLamports: '41',
+  quorum: { verdict: 'agreed', agreeing: 2, asked: 3 },
+  receipts: [
+    { worker: '4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi', outcome: 'agreed', receiptHash: '04'.repeat(32) },
+    { worker: '8qbHbw2BbbTHBW1sbeqakYXVKRQM8Ne7pLK7m6CVfeR', outcome: 'agreed', receiptHash: '05'.repeat(32) },
+    { worker: 'CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8', outcome: 'timed-out', receiptHash: null },
+  ],
+  bundle: `http://localhost/v1/receipts/${toHex(requestId)}`,
+};
+
+/** An app over a market that plays `events` and throws `failure` at its end, and what it was asked. */
+function scripted(
+  script: { readonly events?: readonly MarketEvent[]; readonly failure?: unknown; readonly hang?: boolean } = {},
+) {
+  const asked: MarketRequest[] = [];
+  const aborted = Promise.withResolvers<unknown>();
+  const market: Market = {
+    models: () => [model],
+    async *ask(request, { signal }) {
+      asked.push(request);
+      yield* script.events ?? [{ kind: 'text', text: 'Hello' }, { kind: 'text', text: ' world' }, done];
+      if (script.failure !== undefined) throw script.failure;
+      if (script.hang === true) {
+        await new Promise<void>((resolve) => {
+          if (signal.aborted) resolve();
+          else signal.addEventListener('abort', () => resolve());
+        });
+        aborted.resolve(signal.reason);
+        signal.throwIfAborted();
+      }
+    },
+  };
+  const lines: string[] = [];
+  const checks = health();
+  const app = createApp({ maxBodyBytes: 5000, defaultMaxTokens: 64, deadlineMs: 1000 })({
+    market,
+    health: checks,
+    metrics: metrics({ processMetrics: false }),
+    log: logger({ name: 'gateway' })({ sink: { write: (line) => lines.push(line) } }),
+    clock: { nowMs: () => 1_700_000_000_500 },
+    findKey: async (key) => (key === 'sk-good' ? hashApiKey(key) : undefined),
+    findBundle: async (options) =>
+      options.requestId[0] === 0xab ? { version: 1, requestId: toHex(options.requestId) } : undefined,
+  });
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    app.request('/v1/chat/completions', {
+      method: 'POST',
+      headers: { authorization: 'Bearer sk-good', 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  return { app, asked, lines, checks, aborted: aborted.promise, post };
+}
+
+const hello = { model: 'tiny', messages: [{ role: 'user', content: 'Hi' }] };
+
+test('answers a whole completion in OpenAI form', async () => {
+  const { post, asked } = scripted();
+  const response = await post(hello);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('x-request-id')).toBe(toHex(requestId));
+  expect(await response.json()).toEqual({
+    id: `chatcmpl-${toHex(requestId)}`,
+    object: 'chat.completion',
+    created: 1_700_000_000,
+    model: 'tiny',
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: 'Hello world', refusal: null },
+        logprobs: null,
+        finish_reason: 'stop',
+      },
+    ],
+    usage: { prompt_tokens: 20, completion_tokens: 2, total_tokens: 22 },
+    system_fingerprint: null,
+    karmesh,
+  });
+  expect(asked).toEqual([
+    {
+      model,
+      assurance: 'quorum',
+      maxTokens: 64,
+      temperatureMicro: 1_000_000,
+      stops: [],
+      messages: [{ role: 'user', content: 'Hi' }],
+      keyHash: hashApiKey('sk-good'),
+    },
+  ]);
+});
+
+/** The data lines of an SSE body, which must consist of nothing else. */
+function dataLines(body: string): string[] {
+  expect(body.endsWith('\n\n')).toBe(true);
+  return body
+    .slice(0, -2)
+    .split('\n\n')
+    .map((event) => {
+      expect(event).toMatch(/^data: [^\n]*$/);
+      return event.slice('data: '.length);
+    });
+}
+
+test('streams chunks in OpenAI form, the evidence in the last one', async () => {
+  const { post, asked } = scripted();
+  const response = await post({ ...hello, stream: true });
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  const lines = dataLines(await response.text());
+  expect(lines.pop()).toBe('[DONE]');
+  const chunks = lines.map((line) => JSON.parse(line) as { id: string });
+  const id = chunks[0]?.id;
+  expect(id).toMatch(/^chatcmpl-/);
+  const chunk = (delta: object, finish_reason: string | null = null) => ({
+    id,
+    object: 'chat.completion.chunk',
+    created: 1_700_000_000,
+    model: 'tiny',
+    system_fingerprint: null,
+    choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+  });
+  expect(chunks).toEqual([
+    chunk({ role: 'assistant', content: '', refusal: null }),
+    chunk({ content: 'Hello' }),
+    chunk({ content: ' world' }),
+    { ...chunk({}, 'stop'), karmesh },
+  ]);
+  expect(asked[0]?.assurance).toBe('stream');
+});
+
+test('adds the usage chunk that stream_options asks for', async () => {
+  const { post } = scripted();
+  const response = await post({
+    ...hello,
+    stream: true,
+    stream_options: { include_usage: true },
+    karmesh: { assurance: 'quorum' },
+  });
+  const lines = dataLines(await response.text());
+  const chunks = lines
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as { usage: unknown; choices: unknown[]; karmesh?: unknown });
+  expect(chunks.map(({ usage }) => usage)).toEqual([
+    null,
+    null,
+    null,
+    null,
+    { prompt_tokens: 20, completion_tokens: 2, total_tokens: 22 },
+  ]);
+  expect(chunks.map((each) => each.karmesh)).toEqual([undefined, undefined, undefined, undefined, karmesh]);
+  expect(chunks.at(-1)?.choices).toEqual([]);
+});
+
+test('takes the assurance from the body, else from the header, else from the way of answering', async () => {
+  const { post, asked } = scripted();
+  await post({ ...hello, karmesh: { assurance: 'stream' } }, { 'x-karmesh-assurance': 'quorum' });
+  await post(hello, { 'x-karmesh-assurance': 'stream' });
+  await (await post({ ...hello, stream: true }, { 'x-karmesh-assurance': 'quorum' })).text();
+  expect(asked.map(({ assurance }) => assurance)).toEqual(['stream', 'stream', 'quorum']);
+});
+
+test('reads text parts, the developer role, limits, stops and what clients send along', async () => {
+  const { post, asked } = scripted();
+  const response = await post({
+    model: 'tiny',
+    messages: [
+      { role: 'developer', content: 'Be brief.' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'A' },
+          { type: 'text', text: 'B' },
+        ],
+      },
+      { role: 'assistant', content: 'C', refusal: null, tool_calls: null, annotations: [] },
+      { role: 'user', content: '' },
+    ],
+    max_completion_tokens: 9,
+    temperature: 0.25,
+    stop: ['x', 'y'],
+    user: 'u',
+    metadata: { a: 'b' },
+    store: false,
+    seed: 4,
+    n: 1,
+    top_p: 1,
+    frequency_penalty: 0,
+    presence_penalty: 0,
+    tools: [],
+    logprobs: false,
+    response_format: { type: 'text' },
+    service_tier: 'auto',
+  });
+  expect(response.status).toBe(200);
+  expect(asked[0]).toMatchObject({
+    maxTokens: 9,
+    temperatureMicro: 250_000,
+    stops: ['x', 'y'],
+    messages: [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'AB' },
+      { role: 'assistant', content: 'C' },
+      { role: 'user', content: '' },
+    ],
+  });
+});
+
+const refusals: [name: string, body: unknown, status: number, error: object][] = [
+  [
+    'bad JSON',
+    '{"model":',
+    400,
+    { message: 'We could not parse the JSON body of your request.', param: null, code: null },
+  ],
+  ['no object', [1], 400, { message: 'The body of the request must be a JSON object.', param: null, code: null }],
+  [
+    'no model',
+    { messages: hello.messages },
+    400,
+    { message: "Missing required parameter: 'model'.", param: 'model', code: 'missing_required_parameter' },
+  ],
+  [
+    'no messages',
+    { model: 'tiny' },
+    400,
+    { message: "Missing required parameter: 'messages'.", param: 'messages', code: 'missing_required_parameter' },
+  ],
+  [
+    'an unknown model',
+    { ...hello, model: 'gpt-9' },
+    404,
+    {
+      message: 'The model `gpt-9` does not exist or you do not have access to it.',
+      param: 'model',
+      code: 'model_not_found',
+    },
+  ],
+  [
+    'tools',
+    { ...hello, tools: [{ type: 'function', function: { name: 'f' } }] },
+    400,
+    {
+      message: "Unsupported parameter: 'tools' is not supported by this market with this value.",
+      param: 'tools',
+      code: 'unsupported_parameter',
+    },
+  ],
+  [
+    'n above 1',
+    { ...hello, n: 2 },
+    400,
+    {
+      message: "Unsupported parameter: 'n' is not supported by this market with this value.",
+      param: 'n',
+      code: 'unsupported_parameter',
+    },
+  ],
+  [
+    'logprobs',
+    { ...hello, logprobs: true },
+    400,
+    { message: expect.any(String), param: 'logprobs', code: 'unsupported_parameter' },
+  ],
+  [
+    'JSON mode',
+    { ...hello, response_format: { type: 'json_object' } },
+    400,
+    { message: expect.any(String), param: 'response_format', code: 'unsupported_parameter' },
+  ],
+  [
+    'top_p',
+    { ...hello, top_p: 0.5 },
+    400,
+    { message: expect.any(String), param: 'top_p', code: 'unsupported_parameter' },
+  ],
+  [
+    'an unknown parameter',
+    { ...hello, best_off: 3 },
+    400,
+    { message: 'Unrecognized request argument supplied: best_off', param: 'best_off', code: 'unknown_parameter' },
+  ],
+  [
+    'a temperature out of range',
+    { ...hello, temperature: 3 },
+    400,
+    {
+      message: expect.stringMatching(/^Invalid value for 'temperature': /),
+      param: 'temperature',
+      code: 'invalid_value',
+    },
+  ],
+  [
+    'a tool message',
+    { ...hello, messages: [{ role: 'tool', content: 'x' }] },
+    400,
+    { message: expect.any(String), param: 'messages[0].role', code: 'invalid_value' },
+  ],
+  [
+    'an image',
+    { ...hello, messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] },
+    400,
+    { message: expect.any(String), param: 'messages[0].content[0].type', code: 'invalid_value' },
+  ],
+  [
+    'a lone surrogate',
+    `{"model":"tiny","messages":[{"role":"user","content":"\\ud800"}]}`,
+    400,
+    { message: expect.any(String), param: 'messages[0].content', code: null },
+  ],
+  [
+    'stream options without a stream',
+    { ...hello, stream_options: { include_usage: true } },
+    400,
+    { message: expect.any(String), param: 'stream_options', code: null },
+  ],
+  [
+    'an unknown assurance',
+    { ...hello, karmesh: { assurance: 'none' } },
+    400,
+    { message: expect.any(String), param: 'karmesh.assurance', code: 'invalid_value' },
+  ],
+  [
+    'more tokens than the context',
+    { ...hello, max_tokens: 512 },
+    400,
+    {
+      message:
+        "This model's maximum context length is 512 tokens. However, you requested 512 tokens for the completion alone.",
+      param: 'max_tokens',
+      code: 'context_length_exceeded',
+    },
+  ],
+  [
+    'an oversized body',
+    { ...hello, user: 'x'.repeat(6000) },
+    413,
+    { message: 'The body of the request is larger than 5000 bytes.', param: null, code: 'request_too_large' },
+  ],
+];
+
+test.each(refusals)('refuses %s', async (_, body, status, error) => {
+  const { post, asked } = scripted();
+  const response = await post(body);
+  expect(await response.json()).toEqual({ error: { type: 'invalid_request_error', ...error } });
+  expect(response.status).toBe(status);
+  expect(asked).toEqual([]);
+});
+
+test('refuses a missing and a wrong key on every route of the API', async () => {
+  const { app } = scripted();
+  for (const path of ['/v1/models', '/v1/models/tiny', '/v1/chat/completions', `/v1/receipts/${'ab'.repeat(32)}`]) {
+    for (const headers of [{}, { authorization: 'Bearer sk-bad' }, { authorization: `Bearer ${'x'.repeat(300)}` }]) {
+      const response = await app.request(path, { method: path.endsWith('completions') ? 'POST' : 'GET', headers });
+      expect([path, response.status, response.headers.get('www-authenticate')]).toEqual([path, 401, 'Bearer']);
+      expect(await response.json()).toMatchObject({
+        error: { type: 'invalid_request_error', code: 'invalid_api_key', param: null },
+      });
+    }
+  }
+});
+
+const failures: [KarmeshErrorCode, number, string, string, string | null][] = [
+  ['QUEUE_FULL', 429, 'rate_limit_error', 'rate_limit_exceeded', '1'],
+  ['ESCROW_SHORT', 429, 'insufficient_quota', 'insufficient_quota', null],
+  ['CONTEXT_OVERFLOW', 400, 'invalid_request_error', 'context_length_exceeded', null],
+  ['NO_WORKERS', 503, 'server_error', 'no_workers', '2'],
+  ['NO_QUORUM', 502, 'server_error', 'no_quorum', null],
+  ['WORKER_TIMEOUT', 504, 'server_error', 'worker_timeout', null],
+  ['RPC_UNREACHABLE', 503, 'server_error', 'cluster_unreachable', '5'],
+];
+
+test.each(failures)('%s becomes status %i', async (code, status, type, apiCode, retryAfter) => {
+  for (const stream of [false, true]) {
+    const { post } = scripted({ events: [], failure: new KarmeshError(code, 'A sentence.', { secret: 'fact' }) });
+    const response = await post({ ...hello, stream });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('retry-after')).toBe(retryAfter);
+    expect(await response.json()).toEqual({
+      error: { message: 'A sentence.', type, code: apiCode, param: code === 'CONTEXT_OVERFLOW' ? 'messages' : null },
+    });
+  }
+});
+
+test('hides what an unexpected failure says and logs it without the prompt', async () => {
+  const { post, lines } = scripted({ events: [], failure: new Error('password=1') });
+  const response = await post({ ...hello, messages: [{ role: 'user', content: 'my secret prompt' }] });
+  expect(response.status).toBe(500);
+  expect(await response.json()).toEqual({
+    error: {
+      message: 'The gateway had an internal error while it processed your request.',
+      type: 'server_error',
+      code: 'internal_error',
+      param: null,
+    },
+  });
+  expect(lines.join('')).toContain('password=1');
+  expect(lines.join('')).not.toContain('secret prompt');
+});
+
+test('a failure after the first text ends the stream with an error and no [DONE]', async () => {
+  const { post } = scripted({
+    events: [{ kind: 'text', text: 'Hel' }],
+    failure: new KarmeshError('NO_QUORUM', 'No two workers agreed.'),
+  });
+  const lines = dataLines(await (await post({ ...hello, stream: true })).text());
+  expect(JSON.parse(lines.at(-1) ?? '')).toEqual({
+    error: { message: 'No two workers agreed.', type: 'server_error', code: 'no_quorum', param: null },
+  });
+});
+
+test('the deadline ends a market that hangs', async () => {
+  const { post, aborted } = scripted({ events: [], hang: true });
+  const response = await post(hello);
+  expect(response.status).toBe(504);
+  expect(await aborted).toMatchObject({ code: 'WORKER_TIMEOUT', facts: { deadlineMs: 1000 } });
+});
+
+test('a client that leaves a stream cancels the work', async () => {
+  const { post, aborted } = scripted({ events: [{ kind: 'text', text: 'a' }], hang: true });
+  const response = await post({ ...hello, stream: true });
+  const reader = response.body?.getReader();
+  await reader?.read();
+  await reader?.cancel();
+  expect(await aborted).toMatchObject({ code: 'ABORTED' });
+});
+
+test('lists models and finds one', async () => {
+  const { app } = scripted();
+  const headers = { authorization: 'Bearer sk-good' };
+  const object = {
+    id: 'tiny',
+    object: 'model',
+    created: 0,
+    owned_by: 'karmesh',
+    karmesh: {
+      modelId: toHex(model.modelId),
+      contextLength: 512,
+      activeParameters: '3000000',
+      quantisation: 'Q8_0',
+      licence: 'Apache-2.0',
+    },
+  };
+  expect(await (await app.request('/v1/models', { headers })).json()).toEqual({ object: 'list', data: [object] });
+  expect(await (await app.request('/v1/models/tiny', { headers })).json()).toEqual(object);
+  expect((await app.request('/v1/models/none', { headers })).status).toBe(404);
+});
+
+test('serves a bundle, and says when there is none', async () => {
+  const { app } = scripted();
+  const get = (id: string) => app.request(`/v1/receipts/${id}`, { headers: { authorization: 'Bearer sk-good' } });
+  expect(await (await get('ab'.repeat(32))).json()).toEqual({ version: 1, requestId: 'ab'.repeat(32) });
+  expect((await get('cd'.repeat(32))).status).toBe(404);
+  expect((await get('xyz')).status).toBe(400);
+});
+
+test('reports health, readiness and metrics without a key', async () => {
+  const { app, checks, post } = scripted();
+  checks.add({
+    name: 'rpc',
+    kind: 'ready',
+    check: () => {
+      throw new Error('down');
+    },
+  });
+  expect((await app.request('/healthz')).status).toBe(200);
+  const ready = await app.request('/readyz');
+  expect([ready.status, await ready.json()]).toEqual([
+    503,
+    { ok: false, checks: [{ name: 'rpc', ok: false, sentence: 'down' }] },
+  ]);
+  await post(hello);
+  const text = await (await app.request('/metrics')).text();
+  for (const line of [
+    'karmesh_gateway_http_requests_total{route="/v1/chat/completions",status="200"} 1',
+    'karmesh_gateway_answer_tokens_total{kind="prompt"} 20',
+    'karmesh_gateway_answer_tokens_total{kind="output"} 2',
+    'karmesh_gateway_first_text_seconds_count{assurance="quorum"} 1',
+  ]) {
+    expect(text).toContain(line);
+  }
+});
+
+test('an unknown URL is an OpenAI error', async () => {
+  const { app } = scripted();
+  const response = await app.request('/v1/embeddings', { method: 'POST' });
+  expect([response.status, await response.json()]).toEqual([
+    404,
+    {
+      error: {
+        message: 'Unknown request URL: POST /v1/embeddings.',
+        type: 'invalid_request_error',
+        code: 'unknown_url',
+        param: null,
+      },
+    },
+  ]);
+});

@@ -1,0 +1,43 @@
+import type { Health, Logger, Metrics } from '@karmesh/sdk/runtime';
+import { Hono } from 'hono';
+import type { Market } from './market.ts';
+import { observe } from './middleware/observe.ts';
+import { ApiError, toApiError } from './openai/apiError.ts';
+import { type ChatOptions, chatRoutes } from './routes/chatCompletions.ts';
+import { modelRoutes } from './routes/models.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { type ReceiptParts, receiptRoutes } from './routes/receipts.ts';
+
+export type AppParts = ReceiptParts & {
+  readonly market: Market;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly clock: { nowMs(): number };
+};
+
+/** The gateway's HTTP interface; `main.ts` listens, tests call `app.request()`. */
+export const createApp = (options: ChatOptions) => (parts: AppParts) => {
+  const app = new Hono()
+    .use(observe(parts))
+    .route('/', operationRoutes(parts))
+    .route('/', modelRoutes(parts))
+    .route('/', chatRoutes(options)(parts))
+    .route('/', receiptRoutes(parts));
+  app.notFound((context) => {
+    const error = new ApiError({
+      status: 404,
+      type: 'invalid_request_error',
+      code: 'unknown_url',
+      message: `Unknown request URL: ${context.req.method} ${new URL(context.req.url).pathname}.`,
+    });
+    return context.json(error.body, 404);
+  });
+  app.onError((cause, context) => {
+    const error = toApiError(cause);
+    if (error.status === 500) parts.log.error({ err: cause }, 'A request failed through a fault of the gateway.');
+    // 499 is no registered status; nobody is left to read it, and the access log tells it apart from the server's failures.
+    return context.json({ error: error.body.error }, error.status as 500, { ...error.headers });
+  });
+  return app;
+};

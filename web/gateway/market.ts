@@ -1,0 +1,68 @@
+import type {
+  Assurance,
+  ChatMessage,
+  FinishReason,
+  Hash,
+  ModelId,
+  ModelManifest,
+  Participant,
+  RequestId,
+} from '@karmesh/sdk/protocol';
+import type { KeyHash } from './store/apiKeys.ts';
+
+/** A model that the market sells, under the name that clients use. */
+export type MarketModel = { readonly modelId: ModelId; readonly manifest: ModelManifest };
+
+/** What a client wants answered; the market adds blinding and makes the canonical request (F-10) of it. */
+export type MarketRequest = {
+  readonly model: MarketModel;
+  readonly assurance: Extract<Assurance, 'stream' | 'quorum'>;
+  /** Tokens of the answer at most. */
+  readonly maxTokens: number;
+  /** Millionths. */
+  readonly temperatureMicro: number;
+  readonly stops: readonly string[];
+  readonly messages: readonly ChatMessage[];
+  /** Who asks and may later fetch the bundle. */
+  readonly keyHash: KeyHash;
+};
+
+/** What came of a drawn worker. */
+export type WorkerOutcome = 'agreed' | 'dissented' | 'refused' | 'timed-out';
+
+/** The evidence of an answer, in short; the bundle holds it in full. */
+export type AnswerSummary = {
+  readonly requestId: RequestId;
+  readonly assurance: Assurance;
+  readonly epoch: bigint;
+  readonly dispatchNumber: bigint;
+  readonly priceLamports: bigint;
+  readonly verdict: 'agreed' | 'none';
+  /** Every worker that was used, in the order of the draw; a receipt's hash where there is one. */
+  readonly workers: readonly {
+    readonly worker: Participant;
+    readonly outcome: WorkerOutcome;
+    readonly receiptHash: Hash | undefined;
+  }[];
+};
+
+export type MarketEvent =
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'done';
+      readonly finishReason: FinishReason;
+      readonly promptTokens: number;
+      readonly outputTokens: number;
+      readonly summary: AnswerSummary;
+    };
+
+/**
+ * Sells answers. `ask` yields text as it may be shown and ends with exactly one `done`, after the answer's entry is on disk.
+ *
+ * Throws KarmeshError `QUEUE_FULL`, `CONTEXT_OVERFLOW`, `NO_WORKERS`, `WORKER_TIMEOUT`, `NO_QUORUM`, `ESCROW_SHORT`, `ABORTED`.
+ * Aborting the signal, or leaving the iteration, cancels the work.
+ */
+export type Market = {
+  models(): readonly MarketModel[];
+  ask(request: MarketRequest, options: { readonly signal: AbortSignal }): AsyncIterable<MarketEvent>;
+};

@@ -1,0 +1,89 @@
+import { KarmeshError, type KarmeshErrorCode } from '@karmesh/sdk/errors';
+
+/** The HTTP statuses that the API answers with when it does not answer with what was asked. */
+export type ErrorStatus = 400 | 401 | 404 | 405 | 413 | 429 | 499 | 500 | 502 | 503 | 504;
+
+type ApiErrorOptions = {
+  readonly status: ErrorStatus;
+  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'insufficient_quota' | 'server_error';
+  readonly code: string | null;
+  readonly message: string;
+  readonly param?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** An error as OpenAI's API reports one (https://platform.openai.com/docs/guides/error-codes). */
+export class ApiError extends Error {
+  readonly status: ErrorStatus;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: {
+    readonly error: {
+      readonly message: string;
+      readonly type: string;
+      readonly param: string | null;
+      readonly code: string | null;
+    };
+  };
+
+  constructor(options: ApiErrorOptions, cause?: unknown) {
+    super(options.message, cause === undefined ? undefined : { cause });
+    this.name = 'ApiError';
+    this.status = options.status;
+    this.headers = options.headers ?? {};
+    this.body = {
+      error: { message: options.message, type: options.type, param: options.param ?? null, code: options.code },
+    };
+  }
+}
+
+/** A request that can never succeed as it stands. */
+export function invalidRequest(message: string, param: string | null, code: string | null = null): ApiError {
+  return new ApiError({ status: 400, type: 'invalid_request_error', code, message, param });
+}
+
+export function modelNotFound(model: string): ApiError {
+  return new ApiError({
+    status: 404,
+    type: 'invalid_request_error',
+    code: 'model_not_found',
+    message: `The model \`${model}\` does not exist or you do not have access to it.`,
+    param: 'model',
+  });
+}
+
+type Shape = Pick<ApiErrorOptions, 'status' | 'type' | 'code'> & Partial<Pick<ApiErrorOptions, 'param' | 'headers'>>;
+
+/** A client's own retry helps only where the market may have room or workers a moment later. */
+const shapes: Partial<Record<KarmeshErrorCode, Shape>> = {
+  QUEUE_FULL: { status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded', headers: { 'retry-after': '1' } },
+  ESCROW_SHORT: {
+    status: 429,
+    type: 'insufficient_quota',
+    code: 'insufficient_quota',
+    headers: { 'x-should-retry': 'false' },
+  },
+  CONTEXT_OVERFLOW: { status: 400, type: 'invalid_request_error', code: 'context_length_exceeded', param: 'messages' },
+  MODEL_UNKNOWN: { status: 404, type: 'invalid_request_error', code: 'model_not_found', param: 'model' },
+  NO_WORKERS: { status: 503, type: 'server_error', code: 'no_workers', headers: { 'retry-after': '2' } },
+  NO_QUORUM: { status: 502, type: 'server_error', code: 'no_quorum', headers: { 'x-should-retry': 'false' } },
+  WORKER_TIMEOUT: { status: 504, type: 'server_error', code: 'worker_timeout', headers: { 'x-should-retry': 'false' } },
+  RPC_UNREACHABLE: { status: 503, type: 'server_error', code: 'cluster_unreachable', headers: { 'retry-after': '5' } },
+  ABORTED: { status: 499, type: 'server_error', code: 'request_cancelled' },
+};
+
+/** What a client is told of a failure. Sentences of `KarmeshError` hold no secrets; anything else is a fault of ours and stays in the log. */
+export function toApiError(cause: unknown): ApiError {
+  if (cause instanceof ApiError) return cause;
+  const shape = cause instanceof KarmeshError ? shapes[cause.code] : undefined;
+  if (cause instanceof KarmeshError && shape !== undefined)
+    return new ApiError({ ...shape, message: cause.message }, cause);
+  return new ApiError(
+    {
+      status: 500,
+      type: 'server_error',
+      code: 'internal_error',
+      message: 'The gateway had an internal error while it processed your request.',
+    },
+    cause,
+  );
+}

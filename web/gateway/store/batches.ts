@@ -1,0 +1,131 @@
+import {
+  type Batch,
+  batchBodyCodec,
+  batchRecord,
+  decode,
+  type Entry,
+  encode,
+  entryCodec,
+  type Hash,
+  type Signed,
+  signedCodec,
+} from '@karmesh/sdk/protocol';
+import type { Db } from './openDatabase.ts';
+
+const signedBatch = signedCodec(batchRecord);
+
+/** The last batch sequence, 0 if there is none. */
+export async function lastBatchSequence(db: Db): Promise<bigint> {
+  const row = await db
+    .selectFrom('batches')
+    .select((column) => column.fn.max('sequence').as('last'))
+    .executeTakeFirst();
+  return row?.last ?? 0n;
+}
+
+/** The oldest epoch with entries that are in no batch, and its first `limit` of them in dispatch order. */
+export async function unbatchedEntries(
+  db: Db,
+  limit: number,
+): Promise<{ readonly epoch: bigint; readonly entries: readonly Entry[] } | undefined> {
+  const oldest = await db
+    .selectFrom('entries')
+    .select((column) => column.fn.min('epoch').as('epoch'))
+    .where('batch_sequence', 'is', null)
+    .executeTakeFirst();
+  const epoch = oldest?.epoch;
+  if (epoch === undefined || epoch === null) return undefined;
+  const rows = await db
+    .selectFrom('entries')
+    .select('entry')
+    .where('batch_sequence', 'is', null)
+    .where('epoch', '=', epoch)
+    .orderBy('dispatch_number')
+    .limit(limit)
+    .execute();
+  return { epoch, entries: rows.map((row) => decode(entryCodec, row.entry)) };
+}
+
+/** Stores a signed batch and marks its entries, both or neither. The header may be gossiped afterwards. */
+export async function insertBatch(
+  db: Db,
+  batch: { readonly signed: Signed<Batch>; readonly entries: readonly Entry[] },
+): Promise<void> {
+  const { sequence, epoch, bodyHash } = batch.signed.value;
+  await db.transaction().execute(async (transaction) => {
+    await transaction
+      .insertInto('batches')
+      .values({
+        sequence,
+        epoch,
+        body_hash: bodyHash,
+        header: encode(signedBatch, batch.signed),
+        published_at_ms: null,
+      })
+      .execute();
+    await transaction
+      .updateTable('entries')
+      .set({ batch_sequence: sequence })
+      .where('epoch', '=', epoch)
+      .where(
+        'dispatch_number',
+        'in',
+        batch.entries.map((entry) => entry.dispatch.value.dispatchNumber),
+      )
+      .execute();
+  });
+}
+
+/** Batches whose header never went out: after a crash between storing and gossiping. */
+export async function unpublishedBatches(db: Db): Promise<readonly Signed<Batch>[]> {
+  const rows = await db
+    .selectFrom('batches')
+    .select('header')
+    .where('published_at_ms', 'is', null)
+    .orderBy('sequence')
+    .execute();
+  return rows.map((row) => decode(signedBatch, row.header));
+}
+
+export async function markPublished(
+  db: Db,
+  options: { readonly sequence: bigint; readonly nowMs: bigint },
+): Promise<void> {
+  await db
+    .updateTable('batches')
+    .set({ published_at_ms: options.nowMs })
+    .where('sequence', '=', options.sequence)
+    .execute();
+}
+
+export async function findBatch(db: Db, sequence: bigint): Promise<Signed<Batch> | undefined> {
+  const row = await db.selectFrom('batches').select('header').where('sequence', '=', sequence).executeTakeFirst();
+  return row === undefined ? undefined : decode(signedBatch, row.header);
+}
+
+/** The body under a batch's body hash: its entries in dispatch order, encoded again from where they are stored once. */
+export async function findBatchBody(db: Db, bodyHash: Hash): Promise<Uint8Array | undefined> {
+  const batch = await db.selectFrom('batches').select('sequence').where('body_hash', '=', bodyHash).executeTakeFirst();
+  if (batch === undefined) return undefined;
+  const rows = await db
+    .selectFrom('entries')
+    .select('entry')
+    .where('batch_sequence', '=', batch.sequence)
+    .orderBy('dispatch_number')
+    .execute();
+  return encode(
+    batchBodyCodec,
+    rows.map((row) => decode(entryCodec, row.entry)),
+  );
+}
+
+/** The latest signed headers of an epoch, newest first: gossiped again, so that a validator that was away learns of them. */
+export async function batchesOfEpoch(db: Db, epoch: bigint): Promise<readonly Signed<Batch>[]> {
+  const rows = await db
+    .selectFrom('batches')
+    .select('header')
+    .where('epoch', '=', epoch)
+    .orderBy('sequence', 'desc')
+    .execute();
+  return rows.map((row) => decode(signedBatch, row.header));
+}

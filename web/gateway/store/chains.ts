@@ -1,0 +1,18 @@
+import type { Db } from './openDatabase.ts';
+
+/** A hash chain's secret end and its length. */
+export type ChainSecret = { readonly epoch: bigint; readonly secret: Uint8Array; readonly length: number };
+
+export async function findChain(db: Db, epoch: bigint): Promise<ChainSecret | undefined> {
+  return db.selectFrom('chains').selectAll().where('epoch', '=', epoch).executeTakeFirst();
+}
+
+/** Stores the chain of an epoch unless there is one, and returns the one that holds: a commitment may be sent for no other. */
+export async function keepChain(db: Db, chain: ChainSecret): Promise<ChainSecret> {
+  await db
+    .insertInto('chains')
+    .values(chain)
+    .onConflict((conflict) => conflict.column('epoch').doNothing())
+    .execute();
+  return db.selectFrom('chains').selectAll().where('epoch', '=', chain.epoch).executeTakeFirstOrThrow();
+}

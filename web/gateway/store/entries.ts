@@ -1,0 +1,50 @@
+import { decode, type Entry, type EscrowAddress, encode, entryCodec, type RequestId } from '@karmesh/sdk/protocol';
+import type { Db } from './openDatabase.ts';
+
+export type StoredEntry = { readonly epoch: bigint; readonly entry: Entry };
+
+/** Stores the finished entry of a dispatch. The end of an answer is sent only after this. */
+export async function insertEntry(db: Db, { epoch, entry }: StoredEntry): Promise<void> {
+  const ticket = entry.ticket.value;
+  await db
+    .insertInto('entries')
+    .values({
+      epoch,
+      dispatch_number: entry.dispatch.value.dispatchNumber,
+      request_id: ticket.requestId,
+      escrow: ticket.escrow,
+      price: entry.outcome.value.price,
+      entry: encode(entryCodec, entry),
+      batch_sequence: null,
+    })
+    .execute();
+}
+
+export type FoundEntry = StoredEntry & { readonly batchSequence: bigint | undefined };
+
+export async function findEntry(db: Db, requestId: RequestId): Promise<FoundEntry | undefined> {
+  const row = await db
+    .selectFrom('entries')
+    .select(['epoch', 'entry', 'batch_sequence'])
+    .where('request_id', '=', requestId)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  return { epoch: row.epoch, entry: decode(entryCodec, row.entry), batchSequence: row.batch_sequence ?? undefined };
+}
+
+/** Lamports that entries of `fromEpoch` and later took from an escrow, which the chain has not yet debited. */
+export async function unsettledLamports(
+  db: Db,
+  options: { readonly escrow: EscrowAddress; readonly fromEpoch: bigint },
+): Promise<bigint> {
+  // PostgreSQL's sum of bigint is numeric; a cast back keeps one type, and overflow is an error rather than a wrong number.
+  const row = await db
+    .selectFrom('entries')
+    .select((column) =>
+      column.cast<bigint>(column.fn.coalesce(column.fn.sum('price'), column.val(0)), 'bigint').as('total'),
+    )
+    .where('escrow', '=', options.escrow)
+    .where('epoch', '>=', options.fromEpoch)
+    .executeTakeFirstOrThrow();
+  return row.total;
+}

@@ -1,0 +1,252 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { type Entry, hash } from '@karmesh/sdk/protocol';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addApiKey, findApiKey, generateApiKey, hashApiKey, listApiKeys, revokeApiKeys } from './apiKeys.ts';
+import {
+  batchesOfEpoch,
+  findBatch,
+  findBatchBody,
+  insertBatch,
+  lastBatchSequence,
+  markPublished,
+  unbatchedEntries,
+  unpublishedBatches,
+} from './batches.ts';
+import { bindGateway } from './bindGateway.ts';
+import { findChain, keepChain } from './chains.ts';
+import { insertDispatch, lastDispatchNumber, unfinishedDispatches } from './dispatches.ts';
+import { findEntry, insertEntry, unsettledLamports } from './entries.ts';
+import { type Database, openDatabase } from './openDatabase.ts';
+import { findRequest, forgetRequests, keepRequest } from './requests.ts';
+import { findTicket, insertTicket, lastTicketNumber } from './tickets.ts';
+
+const bytes = (length: number, fill: number) => new Uint8Array(length).fill(fill);
+
+function exampleEntry(number: bigint, price: bigint): Entry {
+  const id = hash(bytes(1, Number(number)));
+  const signature = bytes(64, 7);
+  const dispatchHash = bytes(32, 3);
+  return {
+    ticket: {
+      value: {
+        requestId: id,
+        gateway: bytes(32, 1),
+        ticketNumber: number,
+        lane: 0,
+        priceCap: 900n,
+        escrow: bytes(32, 5),
+        issuedAtMs: 10n,
+      },
+      signature,
+    },
+    dispatch: {
+      value: {
+        ticketHash: bytes(32, 2),
+        dispatchNumber: number,
+        slot: 400n,
+        preimage: bytes(32, 4),
+        modelId: bytes(32, 6),
+        engineClass: bytes(32, 8),
+        assurance: 'quorum',
+        dispatchedAtMs: 11n,
+      },
+      signature,
+    },
+    evidence: { seals: [], receipts: [], refusals: [], timeouts: [] },
+    outcome: {
+      value: {
+        dispatchHash,
+        verdict: 'none',
+        outputHash: bytes(32, 0),
+        price,
+        evidenceHash: bytes(32, 9),
+        finishedAtMs: 12n,
+      },
+      signature,
+    },
+  };
+}
+
+const postgres = spawnSync('pg_ctl', ['--version']).status === 0;
+
+/** Starts a throw-away PostgreSQL server on loopback and returns its URL and how to end it. */
+async function startPostgres(folder: string): Promise<{ readonly url: string; stop(): void }> {
+  const port = await new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+  const data = join(folder, 'postgres');
+  // PostgreSQL refuses to run as root, so root hands the folder to the server's own user.
+  const asServer = (command: string): void => {
+    if (userInfo().uid === 0) execFileSync('su', ['postgres', '-s', '/bin/sh', '-c', command], { stdio: 'pipe' });
+    else execFileSync('sh', ['-c', command], { stdio: 'pipe' });
+  };
+  if (userInfo().uid === 0) execFileSync('chown', ['postgres', folder]);
+  const bin = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' }).stdout?.trim();
+  const path = bin ? `PATH="${bin}:$PATH" ` : '';
+  const initdb = spawnSync('sh', ['-c', 'readlink -f "$(command -v pg_ctl)"'], { encoding: 'utf8' })
+    .stdout.trim()
+    .replace(/pg_ctl$/, 'initdb');
+  asServer(`${path}${initdb} -D ${data} -U karmesh -A trust --no-sync >/dev/null`);
+  asServer(
+    `${path}pg_ctl -D ${data} -w -l ${join(folder, 'postgres.log')} -o "-p ${port} -h 127.0.0.1 -k ${folder}" start >/dev/null`,
+  );
+  return {
+    url: `postgres://karmesh@127.0.0.1:${port}/postgres`,
+    stop: () => asServer(`${path}pg_ctl -D ${data} -m immediate stop >/dev/null`),
+  };
+}
+
+describe.each([
+  { kind: 'pglite' as const, skipped: false },
+  { kind: 'postgres' as const, skipped: !postgres },
+])('the store on $kind', ({ kind, skipped }) => {
+  if (skipped) {
+    test.skip('needs PostgreSQL (pg_ctl) on this machine', () => {});
+    return;
+  }
+  let folder: string;
+  let database: Database;
+  let server: Awaited<ReturnType<typeof startPostgres>> | undefined;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'karmesh-store-'));
+    if (kind === 'postgres') server = await startPostgres(folder);
+    database = await openDatabase({ dataFolder: join(folder, 'a'), databaseUrl: server?.url });
+  });
+  afterAll(async () => {
+    await database[Symbol.asyncDispose]();
+    server?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('a second process gets a clear refusal', async () => {
+    const dataFolder = join(folder, kind === 'pglite' ? 'a' : 'b');
+    await expect(openDatabase({ dataFolder, databaseUrl: server?.url })).rejects.toMatchObject({
+      code: 'STORE_LOCKED',
+    });
+  });
+
+  test('belongs to one gateway on one cluster', async () => {
+    const gateway = { domain: bytes(32, 1), participant: bytes(32, 2) };
+    await bindGateway(database.db, gateway);
+    await bindGateway(database.db, gateway);
+    await expect(bindGateway(database.db, { ...gateway, participant: bytes(32, 3) })).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: 'The data folder belongs to another gateway or cluster.',
+    });
+  });
+
+  test('keeps API keys as hashes and forgets revoked ones', async () => {
+    const { db } = database;
+    const key = generateApiKey();
+    expect(key).toMatch(/^sk-karmesh-[\w-]{43}$/);
+    await addApiKey(db, { key, name: 'mine', nowMs: 5n });
+    await addApiKey(db, { key, name: 'again', nowMs: 6n });
+    expect(await findApiKey(db, key)).toEqual(hashApiKey(key));
+    expect(await findApiKey(db, `${key}x`)).toBeUndefined();
+    expect(await revokeApiKeys(db, { name: 'mine', nowMs: 7n })).toBe(1);
+    expect(await revokeApiKeys(db, { name: 'mine', nowMs: 8n })).toBe(0);
+    expect(await findApiKey(db, key)).toBeUndefined();
+    expect(await listApiKeys(db)).toEqual([{ name: 'mine', createdAtMs: 5n, revokedAtMs: 7n }]);
+  });
+
+  test('keeps the first chain of an epoch', async () => {
+    const { db } = database;
+    const chain = { epoch: 3n, secret: bytes(32, 1), length: 100 };
+    expect(await findChain(db, 3n)).toBeUndefined();
+    expect(await keepChain(db, chain)).toEqual(chain);
+    expect(await keepChain(db, { ...chain, secret: bytes(32, 2) })).toEqual(chain);
+    expect(await findChain(db, 3n)).toEqual(chain);
+  });
+
+  test('carries requests from ticket to published batch, and never takes a number twice', async () => {
+    const { db } = database;
+    expect([await lastTicketNumber(db), await lastDispatchNumber(db, 4n), await lastBatchSequence(db)]).toEqual([
+      0n,
+      0n,
+      0n,
+    ]);
+    const entries = [exampleEntry(1n, 30n), exampleEntry(2n, 12n)];
+    const drawn = [{ participant: bytes(32, 1), index: 4, identity: bytes(32, 2), weight: 2n ** 64n - 1n }];
+    for (const entry of entries) {
+      await insertTicket(db, { signed: entry.ticket, keyHash: bytes(32, 1) });
+      await insertDispatch(db, {
+        epoch: 4n,
+        ticketNumber: entry.ticket.value.ticketNumber,
+        signed: entry.dispatch,
+        drawn,
+      });
+    }
+    const [first, second] = entries;
+    if (first === undefined || second === undefined) throw new Error('unreachable');
+    await expect(insertTicket(db, { signed: first.ticket, keyHash: bytes(32, 1) })).rejects.toThrow();
+    await expect(insertDispatch(db, { epoch: 4n, ticketNumber: 1n, signed: first.dispatch, drawn })).rejects.toThrow();
+    expect([await lastTicketNumber(db), await lastDispatchNumber(db, 4n), await lastDispatchNumber(db, 5n)]).toEqual([
+      2n,
+      2n,
+      0n,
+    ]);
+    expect(await findTicket(db, first.ticket.value.requestId)).toEqual({ signed: first.ticket, keyHash: bytes(32, 1) });
+
+    await insertEntry(db, { epoch: 4n, entry: first });
+    expect(await unfinishedDispatches(db)).toEqual([
+      { epoch: 4n, ticketNumber: 2n, signed: second.dispatch, drawn, ticket: second.ticket },
+    ]);
+    await insertEntry(db, { epoch: 4n, entry: second });
+    expect(await unfinishedDispatches(db)).toEqual([]);
+    expect(await unsettledLamports(db, { escrow: bytes(32, 5), fromEpoch: 4n })).toBe(42n);
+    expect(await unsettledLamports(db, { escrow: bytes(32, 5), fromEpoch: 5n })).toBe(0n);
+
+    expect(await unbatchedEntries(db, 1)).toEqual({ epoch: 4n, entries: [first] });
+    expect(await unbatchedEntries(db, 10)).toEqual({ epoch: 4n, entries });
+    const batch = {
+      value: {
+        producer: bytes(32, 1),
+        sequence: 1n,
+        epoch: 4n,
+        merkleRoot: bytes(32, 2),
+        bodyHash: bytes(32, 3),
+        count: 2,
+        issuedAtMs: 20n,
+      },
+      signature: bytes(64, 1),
+    };
+    await insertBatch(db, { signed: batch, entries });
+    await expect(insertBatch(db, { signed: batch, entries })).rejects.toThrow();
+    expect(await unbatchedEntries(db, 10)).toBeUndefined();
+    expect(await unpublishedBatches(db)).toEqual([batch]);
+    await markPublished(db, { sequence: 1n, nowMs: 21n });
+    expect(await unpublishedBatches(db)).toEqual([]);
+    expect(await findBatch(db, 1n)).toEqual(batch);
+    expect(await batchesOfEpoch(db, 4n)).toEqual([batch]);
+    expect(await lastBatchSequence(db)).toBe(1n);
+    expect((await findBatchBody(db, bytes(32, 3)))?.slice(0, 4)).toEqual(Uint8Array.of(2, 0, 0, 0));
+    expect(await findBatchBody(db, bytes(32, 4))).toBeUndefined();
+    expect(await findEntry(db, second.ticket.value.requestId)).toEqual({ epoch: 4n, entry: second, batchSequence: 1n });
+  });
+
+  test('keeps a prompt for its time only', async () => {
+    const { db } = database;
+    const request = {
+      modelId: bytes(32, 1),
+      assurance: 'stream' as const,
+      maxTokens: 8,
+      temperatureMicro: 0,
+      stops: ['\n'],
+      messages: [{ role: 'user' as const, content: 'Hi' }],
+      blinding: bytes(32, 2),
+    };
+    await keepRequest(db, { requestId: bytes(32, 1), request, expiresAtMs: 100n });
+    expect(await findRequest(db, bytes(32, 1))).toEqual(request);
+    expect(await forgetRequests(db, 99n)).toBe(0);
+    expect(await forgetRequests(db, 100n)).toBe(1);
+    expect(await findRequest(db, bytes(32, 1))).toBeUndefined();
+  });
+});
