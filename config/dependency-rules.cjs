@@ -52,7 +52,13 @@ module.exports = {
       'worker-is-browser-safe',
       'node/worker also runs in a tab: engine, stores and clock are parts.',
       { path: '^node/src/worker/', pathNot: '\\.test\\.ts$' },
-      { path: ['^sdk/src/runtime/', '^node/src/(engines|models|cli)/', '^node:'], dependencyTypesNot: ['type-only'] },
+      { path: ['^sdk/src/runtime/', '^node/src/(engines|models|cli)/'], dependencyTypesNot: ['type-only'] },
+    ),
+    forbid(
+      'worker-has-no-builtins',
+      'A tab has no disk and no sockets.',
+      { path: '^node/src/worker/', pathNot: '\\.test\\.ts$' },
+      { dependencyTypes: ['core'] },
     ),
     forbid(
       'validator-has-its-doors',
@@ -64,7 +70,7 @@ module.exports = {
       'gateway-imports-sdk-only',
       'A gateway speaks to workers and validators by protocol.',
       { path: '^web/gateway/' },
-      { path: ['^node/', '^validator/', '^programs/'] },
+      { path: ['^node/', '^validator/'] },
     ),
     forbid(
       'node-does-not-judge',
