@@ -98,11 +98,6 @@ export async function markPublished(
     .execute();
 }
 
-export async function findBatch(db: Db, sequence: bigint): Promise<Signed<Batch> | undefined> {
-  const row = await db.selectFrom('batches').select('header').where('sequence', '=', sequence).executeTakeFirst();
-  return row === undefined ? undefined : decode(signedBatch, row.header);
-}
-
 /** The body under a batch's body hash: its entries in dispatch order, encoded again from where they are stored once. */
 export async function findBatchBody(db: Db, bodyHash: Hash): Promise<Uint8Array | undefined> {
   const batch = await db.selectFrom('batches').select('sequence').where('body_hash', '=', bodyHash).executeTakeFirst();

@@ -5,6 +5,7 @@ import {
   decode,
   dispatchRecord,
   encode,
+  type Hash,
   MAX_DRAWN,
   type Signed,
   signedCodec,
@@ -18,20 +19,24 @@ const signedDispatch = signedCodec(dispatchRecord);
 const signedTicket = signedCodec(ticketRecord);
 const drawnCodec = vector(candidateCodec, MAX_DRAWN);
 
-/** The last dispatch number of an epoch, 0 if there is none. */
-export async function lastDispatchNumber(db: Db, epoch: bigint): Promise<bigint> {
+/** The dispatch with the greatest number of an epoch, which the next one follows. */
+export async function lastDispatch(db: Db, epoch: bigint): Promise<Signed<Dispatch> | undefined> {
   const row = await db
     .selectFrom('dispatches')
-    .select((column) => column.fn.max('number').as('last'))
+    .select('record')
     .where('epoch', '=', epoch)
+    .orderBy('number', 'desc')
+    .limit(1)
     .executeTakeFirst();
-  return row?.last ?? 0n;
+  return row === undefined ? undefined : decode(signedDispatch, row.record);
 }
 
 export type StoredDispatch = {
   readonly epoch: bigint;
   readonly ticketNumber: bigint;
   readonly signed: Signed<Dispatch>;
+  /** The hash of the slot that it names. */
+  readonly slotHash: Hash;
   /** Everybody whom the draw named, in its order. */
   readonly drawn: readonly Candidate[];
 };
@@ -44,6 +49,7 @@ export async function insertDispatch(db: Db, dispatch: StoredDispatch): Promise<
       epoch: dispatch.epoch,
       number: dispatch.signed.value.dispatchNumber,
       ticket_number: dispatch.ticketNumber,
+      slot_hash: dispatch.slotHash,
       record: encode(signedDispatch, dispatch.signed),
       drawn: encode(drawnCodec, dispatch.drawn),
     })
@@ -64,6 +70,7 @@ export async function unfinishedDispatches(
     .select([
       'dispatches.epoch',
       'dispatches.ticket_number',
+      'dispatches.slot_hash',
       'dispatches.record',
       'dispatches.drawn',
       'tickets.record as ticket',
@@ -74,8 +81,23 @@ export async function unfinishedDispatches(
   return rows.map((row) => ({
     epoch: row.epoch,
     ticketNumber: row.ticket_number,
+    slotHash: row.slot_hash,
     signed: decode(signedDispatch, row.record),
     drawn: decode(drawnCodec, row.drawn),
     ticket: decode(signedTicket, row.ticket),
   }));
+}
+
+/** The hash of the slot that a dispatch named, which the chain itself forgets after 512 slots. */
+export async function findSlotHash(
+  db: Db,
+  dispatch: { readonly epoch: bigint; readonly number: bigint },
+): Promise<Hash | undefined> {
+  const row = await db
+    .selectFrom('dispatches')
+    .select('slot_hash')
+    .where('epoch', '=', dispatch.epoch)
+    .where('number', '=', dispatch.number)
+    .executeTakeFirst();
+  return row?.slot_hash;
 }

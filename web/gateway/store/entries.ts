@@ -1,10 +1,23 @@
 import { decode, type Entry, type EscrowAddress, encode, entryCodec, type RequestId } from '@karmesh/sdk/protocol';
 import type { Db } from './openDatabase.ts';
+import { type KeptRequest, keepRequest } from './requests.ts';
 
 export type StoredEntry = { readonly epoch: bigint; readonly entry: Entry };
 
-/** Stores the finished entry of a dispatch. The end of an answer is sent only after this. */
-export async function insertEntry(db: Db, { epoch, entry }: StoredEntry): Promise<void> {
+/** Stores the finished entry of a dispatch with what its bundle needs, both or neither. The end of an answer is sent only after this. */
+export async function finishEntry(
+  db: Db,
+  finished: StoredEntry & { readonly kept?: KeptRequest | undefined },
+): Promise<void> {
+  const { kept } = finished;
+  if (kept === undefined) return insertEntry(db, finished);
+  await db.transaction().execute(async (transaction) => {
+    await insertEntry(transaction, finished);
+    await keepRequest(transaction, kept);
+  });
+}
+
+async function insertEntry(db: Db, { epoch, entry }: StoredEntry): Promise<void> {
   const ticket = entry.ticket.value;
   await db
     .insertInto('entries')

@@ -3,7 +3,7 @@ import { argv, stdout } from 'node:process';
 import { addApiKey } from './apiKeys.ts';
 import { bindGateway } from './bindGateway.ts';
 import { openDatabase } from './openDatabase.ts';
-import { insertTicket, lastTicketNumber } from './tickets.ts';
+import { insertTicket, lastTicket } from './tickets.ts';
 
 // The victim of the kill tests: opens the database in the folder it is given, says the last number that it finds and how many rows
 // there are, then writes rows and says each number once the database has acknowledged it. It never ends by itself.
@@ -14,7 +14,7 @@ const bytes = (length: number) => new Uint8Array(randomBytes(length));
 const { db } = await openDatabase({ dataFolder });
 await bindGateway(db, { domain: new Uint8Array(32), participant: new Uint8Array(32) });
 await addApiKey(db, { key: 'sk-test', name: 'test', nowMs: 0n });
-const last = await lastTicketNumber(db);
+const last = (await lastTicket(db))?.value.ticketNumber ?? 0n;
 const { rows } = await db
   .selectFrom('tickets')
   .select((column) => column.fn.countAll<bigint>().as('rows'))

@@ -32,10 +32,19 @@ const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('length', 'integer', (column) => column.notNull())
         .execute();
       await db.schema
+        .createTable('candidate_groups')
+        .addColumn('epoch', 'bigint', (column) => column.notNull())
+        .addColumn('engine_class', 'bytea', (column) => column.notNull())
+        .addColumn('model_id', 'bytea', (column) => column.notNull())
+        .addColumn('body', 'bytea', (column) => column.notNull())
+        .addPrimaryKeyConstraint('candidate_groups_pkey', ['epoch', 'engine_class', 'model_id'])
+        .execute();
+      await db.schema
         .createTable('dispatches')
         .addColumn('epoch', 'bigint', (column) => column.notNull())
         .addColumn('number', 'bigint', (column) => column.notNull())
         .addColumn('ticket_number', 'bigint', (column) => column.notNull().references('tickets.number'))
+        .addColumn('slot_hash', 'bytea', (column) => column.notNull())
         .addColumn('record', 'bytea', (column) => column.notNull())
         .addColumn('drawn', 'bytea', (column) => column.notNull())
         .addPrimaryKeyConstraint('dispatches_pkey', ['epoch', 'number'])
@@ -74,6 +83,7 @@ const migrations: Readonly<Record<string, Migration>> = {
         .createTable('requests')
         .addColumn('request_id', 'bytea', (column) => column.primaryKey())
         .addColumn('canonical', 'bytea', (column) => column.notNull())
+        .addColumn('tokens', 'bytea', (column) => column.notNull())
         .addColumn('expires_at_ms', 'bigint', (column) => column.notNull())
         .execute();
       await db.schema.createIndex('requests_expiry').on('requests').column('expires_at_ms').execute();

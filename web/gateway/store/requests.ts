@@ -1,21 +1,32 @@
-import { decode, encode, type InferenceRequest, inferenceRequestCodec, type RequestId } from '@karmesh/sdk/protocol';
+import {
+  decode,
+  encode,
+  type InferenceRequest,
+  inferenceRequestCodec,
+  type RequestId,
+  tokensCodec,
+} from '@karmesh/sdk/protocol';
 import type { Db } from './openDatabase.ts';
 
-/** The canonical request of a bundle, while it is kept. */
-export async function findRequest(db: Db, requestId: RequestId): Promise<InferenceRequest | undefined> {
-  const row = await db
-    .selectFrom('requests')
-    .select('canonical')
-    .where('request_id', '=', requestId)
-    .executeTakeFirst();
-  return row === undefined ? undefined : decode(inferenceRequestCodec, row.canonical);
-}
-
+/** A prompt and its answer, as the buyer's bundle holds them. */
 export type KeptRequest = {
   readonly requestId: RequestId;
   readonly request: InferenceRequest;
+  readonly tokens: readonly number[];
   readonly expiresAtMs: bigint;
 };
+
+/** Undefined once it was forgotten. */
+export async function findRequest(db: Db, requestId: RequestId): Promise<KeptRequest | undefined> {
+  const row = await db.selectFrom('requests').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+  if (row === undefined) return undefined;
+  return {
+    requestId: row.request_id,
+    request: decode(inferenceRequestCodec, row.canonical),
+    tokens: decode(tokensCodec, row.tokens),
+    expiresAtMs: row.expires_at_ms,
+  };
+}
 
 export async function keepRequest(db: Db, kept: KeptRequest): Promise<void> {
   await db
@@ -23,12 +34,13 @@ export async function keepRequest(db: Db, kept: KeptRequest): Promise<void> {
     .values({
       request_id: kept.requestId,
       canonical: encode(inferenceRequestCodec, kept.request),
+      tokens: encode(tokensCodec, kept.tokens),
       expires_at_ms: kept.expiresAtMs,
     })
     .execute();
 }
 
-/** Forgets the prompts whose time is over; how many there were. */
+/** Forgets the prompts and answers whose time is over; how many there were. */
 export async function forgetRequests(db: Db, nowMs: bigint): Promise<number> {
   const { numDeletedRows } = await db
     .deleteFrom('requests')

@@ -7,6 +7,7 @@ export interface Schema {
   readonly api_keys: ApiKeyTable;
   readonly tickets: TicketTable;
   readonly chains: ChainTable;
+  readonly candidate_groups: CandidateGroupTable;
   readonly dispatches: DispatchTable;
   readonly entries: EntryTable;
   readonly requests: RequestTable;
@@ -43,11 +44,20 @@ export interface ChainTable {
   readonly length: number;
 }
 
+/** A-04: who could be drawn, once per epoch, class and model. */
+export interface CandidateGroupTable {
+  readonly epoch: bigint;
+  readonly engine_class: Uint8Array;
+  readonly model_id: Uint8Array;
+  readonly body: Uint8Array;
+}
+
 /** F-21: `drawn` holds the candidates of the draw, so that a dispatch cut short by a crash still gets its entry. */
 export interface DispatchTable {
   readonly epoch: bigint;
   readonly number: bigint;
   readonly ticket_number: bigint;
+  readonly slot_hash: Uint8Array;
   readonly record: Uint8Array;
   readonly drawn: Uint8Array;
 }
@@ -63,10 +73,14 @@ export interface EntryTable {
   readonly batch_sequence: bigint | null;
 }
 
-/** The canonical request (F-10), kept until `expires_at_ms` and only because its buyer's bundle contains it. */
+/**
+ * What a bundle needs besides signed records: the canonical request (F-10) and the answer's tokens. They are the only place where
+ * prompt and answer lie, for the buyer who fetches the bundle, and are deleted at `expires_at_ms`.
+ */
 export interface RequestTable {
   readonly request_id: Uint8Array;
   readonly canonical: Uint8Array;
+  readonly tokens: Uint8Array;
   readonly expires_at_ms: bigint;
 }
 

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addApiKey, findApiKey, generateApiKey, hashApiKey, listApiKeys, revokeApiKeys } from './apiKeys.ts';
 import {
   batchesOfEpoch,
-  findBatch,
   findBatchBody,
   insertBatch,
   lastBatchSequence,
@@ -17,12 +16,13 @@ import {
   unpublishedBatches,
 } from './batches.ts';
 import { bindGateway } from './bindGateway.ts';
+import { findCandidateGroup, keepCandidateGroup } from './candidateGroups.ts';
 import { findChain, keepChain } from './chains.ts';
-import { insertDispatch, lastDispatchNumber, unfinishedDispatches } from './dispatches.ts';
-import { findEntry, insertEntry, unsettledLamports } from './entries.ts';
+import { findSlotHash, insertDispatch, lastDispatch, unfinishedDispatches } from './dispatches.ts';
+import { findEntry, finishEntry, unsettledLamports } from './entries.ts';
 import { type Database, openDatabase } from './openDatabase.ts';
 import { findRequest, forgetRequests, keepRequest } from './requests.ts';
-import { findTicket, insertTicket, lastTicketNumber } from './tickets.ts';
+import { findTicket, insertTicket, lastTicket } from './tickets.ts';
 
 const bytes = (length: number, fill: number) => new Uint8Array(length).fill(fill);
 
@@ -168,9 +168,9 @@ describe.each([
 
   test('carries requests from ticket to published batch, and never takes a number twice', async () => {
     const { db } = database;
-    expect([await lastTicketNumber(db), await lastDispatchNumber(db, 4n), await lastBatchSequence(db)]).toEqual([
-      0n,
-      0n,
+    expect([await lastTicket(db), await lastDispatch(db, 4n), await lastBatchSequence(db)]).toEqual([
+      undefined,
+      undefined,
       0n,
     ]);
     const entries = [exampleEntry(1n, 30n), exampleEntry(2n, 12n)];
@@ -181,25 +181,30 @@ describe.each([
         epoch: 4n,
         ticketNumber: entry.ticket.value.ticketNumber,
         signed: entry.dispatch,
+        slotHash: bytes(32, 0x55),
         drawn,
       });
     }
     const [first, second] = entries;
     if (first === undefined || second === undefined) throw new Error('unreachable');
     await expect(insertTicket(db, { signed: first.ticket, keyHash: bytes(32, 1) })).rejects.toThrow();
-    await expect(insertDispatch(db, { epoch: 4n, ticketNumber: 1n, signed: first.dispatch, drawn })).rejects.toThrow();
-    expect([await lastTicketNumber(db), await lastDispatchNumber(db, 4n), await lastDispatchNumber(db, 5n)]).toEqual([
-      2n,
-      2n,
-      0n,
+    await expect(
+      insertDispatch(db, { epoch: 4n, ticketNumber: 1n, signed: first.dispatch, slotHash: bytes(32, 0x55), drawn }),
+    ).rejects.toThrow();
+    expect([await lastTicket(db), await lastDispatch(db, 4n), await lastDispatch(db, 5n)]).toEqual([
+      second.ticket,
+      second.dispatch,
+      undefined,
     ]);
+    expect(await findSlotHash(db, { epoch: 4n, number: 2n })).toEqual(bytes(32, 0x55));
+    expect(await findSlotHash(db, { epoch: 4n, number: 3n })).toBeUndefined();
     expect(await findTicket(db, first.ticket.value.requestId)).toEqual({ signed: first.ticket, keyHash: bytes(32, 1) });
 
-    await insertEntry(db, { epoch: 4n, entry: first });
+    await finishEntry(db, { epoch: 4n, entry: first });
     expect(await unfinishedDispatches(db)).toEqual([
-      { epoch: 4n, ticketNumber: 2n, signed: second.dispatch, drawn, ticket: second.ticket },
+      { epoch: 4n, ticketNumber: 2n, signed: second.dispatch, slotHash: bytes(32, 0x55), drawn, ticket: second.ticket },
     ]);
-    await insertEntry(db, { epoch: 4n, entry: second });
+    await finishEntry(db, { epoch: 4n, entry: second });
     expect(await unfinishedDispatches(db)).toEqual([]);
     expect(await unsettledLamports(db, { escrow: bytes(32, 5), fromEpoch: 4n })).toBe(42n);
     expect(await unsettledLamports(db, { escrow: bytes(32, 5), fromEpoch: 5n })).toBe(0n);
@@ -224,12 +229,21 @@ describe.each([
     expect(await unpublishedBatches(db)).toEqual([batch]);
     await markPublished(db, { sequence: 1n, nowMs: 21n });
     expect(await unpublishedBatches(db)).toEqual([]);
-    expect(await findBatch(db, 1n)).toEqual(batch);
     expect(await batchesOfEpoch(db, 4n)).toEqual([batch]);
     expect(await lastBatchSequence(db)).toBe(1n);
     expect((await findBatchBody(db, bytes(32, 3)))?.slice(0, 4)).toEqual(Uint8Array.of(2, 0, 0, 0));
     expect(await findBatchBody(db, bytes(32, 4))).toBeUndefined();
     expect(await findEntry(db, second.ticket.value.requestId)).toEqual({ epoch: 4n, entry: second, batchSequence: 1n });
+  });
+
+  test('keeps a table of candidates as it first was', async () => {
+    const { db } = database;
+    const key = { epoch: 4n, engineClass: bytes(32, 1), modelId: bytes(32, 2) };
+    const group = { ...key, candidates: [{ participant: bytes(32, 3), index: 1, identity: bytes(32, 4), weight: 5n }] };
+    expect(await findCandidateGroup(db, key)).toBeUndefined();
+    await keepCandidateGroup(db, group);
+    await keepCandidateGroup(db, { ...group, candidates: [] });
+    expect(await findCandidateGroup(db, key)).toEqual(group);
   });
 
   test('keeps a prompt for its time only', async () => {
@@ -243,8 +257,9 @@ describe.each([
       messages: [{ role: 'user' as const, content: 'Hi' }],
       blinding: bytes(32, 2),
     };
-    await keepRequest(db, { requestId: bytes(32, 1), request, expiresAtMs: 100n });
-    expect(await findRequest(db, bytes(32, 1))).toEqual(request);
+    const kept = { requestId: bytes(32, 1), request, tokens: [7, 70_000], expiresAtMs: 100n };
+    await keepRequest(db, kept);
+    expect(await findRequest(db, bytes(32, 1))).toEqual(kept);
     expect(await forgetRequests(db, 99n)).toBe(0);
     expect(await forgetRequests(db, 100n)).toBe(1);
     expect(await findRequest(db, bytes(32, 1))).toBeUndefined();

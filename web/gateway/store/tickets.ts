@@ -12,13 +12,10 @@ import type { Db } from './openDatabase.ts';
 
 const signedTicket = signedCodec(ticketRecord);
 
-/** The last ticket number that was given out, 0 if none was. */
-export async function lastTicketNumber(db: Db): Promise<bigint> {
-  const row = await db
-    .selectFrom('tickets')
-    .select((column) => column.fn.max('number').as('last'))
-    .executeTakeFirst();
-  return row?.last ?? 0n;
+/** The ticket with the greatest number, which the next one follows. */
+export async function lastTicket(db: Db): Promise<Signed<Ticket> | undefined> {
+  const row = await db.selectFrom('tickets').select('record').orderBy('number', 'desc').limit(1).executeTakeFirst();
+  return row === undefined ? undefined : decode(signedTicket, row.record);
 }
 
 /** Stores a signed ticket, which may leave the process afterwards. A number that is taken fails here and is never given twice. */

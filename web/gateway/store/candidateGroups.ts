@@ -1,0 +1,30 @@
+import { type CandidateGroup, candidateGroupCodec, decode, encode } from '@karmesh/sdk/protocol';
+import type { Db } from './openDatabase.ts';
+
+/** Keeps the table that an epoch's draws are made from. It never changes within its epoch, so the first one stays. */
+export async function keepCandidateGroup(db: Db, group: CandidateGroup): Promise<void> {
+  await db
+    .insertInto('candidate_groups')
+    .values({
+      epoch: group.epoch,
+      engine_class: group.engineClass,
+      model_id: group.modelId,
+      body: encode(candidateGroupCodec, group),
+    })
+    .onConflict((conflict) => conflict.columns(['epoch', 'engine_class', 'model_id']).doNothing())
+    .execute();
+}
+
+export async function findCandidateGroup(
+  db: Db,
+  key: Pick<CandidateGroup, 'epoch' | 'engineClass' | 'modelId'>,
+): Promise<CandidateGroup | undefined> {
+  const row = await db
+    .selectFrom('candidate_groups')
+    .select('body')
+    .where('epoch', '=', key.epoch)
+    .where('engine_class', '=', key.engineClass)
+    .where('model_id', '=', key.modelId)
+    .executeTakeFirst();
+  return row === undefined ? undefined : decode(candidateGroupCodec, row.body);
+}
