@@ -1,0 +1,67 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import {
+  type Batch,
+  batchBodyCodec,
+  type Domain,
+  decode,
+  type Entry,
+  encode,
+  entryCodec,
+  entryHashOf,
+  equalBytes,
+  type Hash,
+  hash,
+  MAX_BATCH_ENTRIES,
+  MAX_ENTRY_BYTES,
+  receiptSetTree,
+} from '@karmesh/sdk/protocol';
+import type { Fault } from './batchHeader.ts';
+
+/** No body is longer: a count and as many entries of full size. */
+export const MAX_BATCH_BODY_BYTES = Math.min(4 + MAX_BATCH_ENTRIES * MAX_ENTRY_BYTES, 50_000_000);
+
+export type BodyVerdict = Fault | { readonly verdict: 'accept'; readonly entries: readonly Entry[] };
+
+/** I-10 to I-13: judges the body of an accepted header. Its faults are the producer's, who signed the header. */
+export function judgeBatchBody(
+  domain: Domain,
+  body: { readonly batch: Batch; readonly bytes: Uint8Array },
+): BodyVerdict {
+  const { batch, bytes } = body;
+  const { sequence } = batch;
+  // I-10: the bytes are those that the header names.
+  if (!equalBytes(hash(bytes), batch.bodyHash)) return { verdict: 'reject', rule: 'I-10', facts: { sequence } };
+  // I-11: they decode, and no entry is over its bound.
+  const entries = decodeBody(bytes);
+  if (entries === undefined || entries.some((entry) => encode(entryCodec, entry).length > MAX_ENTRY_BYTES)) {
+    return { verdict: 'reject', rule: 'I-11', facts: { sequence, bytes: bytes.length } };
+  }
+  // I-12: as many entries as the header says, all different.
+  const distinct = new Set(entries.map((entry) => entryHashOf(entry).join()));
+  if (entries.length !== batch.count || distinct.size !== entries.length) {
+    return { verdict: 'reject', rule: 'I-12', facts: { sequence, entries: entries.length, count: batch.count } };
+  }
+  // I-13: they reach the header's root.
+  if (!equalBytes(batchRootOf(domain, { epoch: batch.epoch, entries }), batch.merkleRoot)) {
+    return { verdict: 'reject', rule: 'I-13', facts: { sequence } };
+  }
+  return { verdict: 'accept', entries };
+}
+
+/** F-30: a batch's Merkle root is that of a receipt set (E-32) with the entries in the order of the body. */
+export function batchRootOf(
+  domain: Domain,
+  batch: { readonly epoch: bigint; readonly entries: readonly Entry[] },
+): Hash {
+  const entries = batch.entries.map((entry) => ({ entryHash: entryHashOf(entry), price: entry.outcome.value.price }));
+  return receiptSetTree(domain, { epoch: batch.epoch, entries }).root.hash;
+}
+
+function decodeBody(bytes: Uint8Array): readonly Entry[] | undefined {
+  try {
+    return decode(batchBodyCodec, bytes);
+  } catch (error) {
+    if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
+    throw error;
+  }
+}

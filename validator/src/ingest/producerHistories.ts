@@ -1,0 +1,55 @@
+import { type Hash, type Participant, toHex } from '@karmesh/sdk/protocol';
+import type { ProducerHistory } from './batchHeader.ts';
+
+/** How many headers a producer may send at once after a silence, as when it catches its peers up after a restart. */
+const BURST = 32;
+/** How many sequence numbers are remembered per producer. */
+const REMEMBERED = 4096;
+
+export interface ProducerHistories {
+  of(producer: Participant): ProducerHistory;
+  note(producer: Participant, header: { readonly sequence: bigint; readonly headerHash: Hash }): void;
+}
+
+interface Row {
+  readonly hashes: Map<bigint, Hash>;
+  turns: number;
+  filledAtMs: number;
+}
+
+/** I-06 and I-07: a bounded memory of each producer's headers. Producers are gateways with a bond, so their number is bounded by the chain. */
+export function producerHistories(parts: { readonly nowMs: () => number }): ProducerHistories {
+  const rows = new Map<string, Row>();
+  const rowOf = (producer: Participant): Row => {
+    const key = toHex(producer);
+    const row = rows.get(key) ?? { hashes: new Map<bigint, Hash>(), turns: BURST, filledAtMs: parts.nowMs() };
+    rows.set(key, row);
+    return row;
+  };
+  return {
+    of(producer) {
+      const row = rowOf(producer);
+      return {
+        headerHash: (sequence) => row.hashes.get(sequence),
+        takeTurn() {
+          const now = parts.nowMs();
+          row.turns = Math.min(BURST, row.turns + Math.max(0, now - row.filledAtMs) / 1000);
+          row.filledAtMs = now;
+          if (row.turns < 1) return false;
+          row.turns -= 1;
+          return true;
+        },
+      };
+    },
+    note(producer, { sequence, headerHash }) {
+      const { hashes } = rowOf(producer);
+      hashes.set(sequence, headerHash);
+      if (hashes.size <= REMEMBERED) return;
+      // A map gives its keys in the order of insertion.
+      for (const oldest of hashes.keys()) {
+        hashes.delete(oldest);
+        break;
+      }
+    },
+  };
+}
