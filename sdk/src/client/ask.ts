@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { KarmeshError } from '../errors.ts';
+import { callGateway, type Gateway } from './gateway.ts';
+
+const karmeshField = z.object({
+  requestId: z.string().regex(/^[0-9a-f]{64}$/),
+  assurance: z.string(),
+  epoch: z.string().regex(/^\d+$/),
+  dispatchNumber: z.string(),
+  priceLamports: z.string().regex(/^\d+$/),
+  quorum: z.object({ verdict: z.string(), agreeing: z.number(), asked: z.number() }),
+  receipts: z.array(z.object({ worker: z.string(), outcome: z.string(), receiptHash: z.string().nullable() })),
+  bundle: z.string(),
+});
+/** The evidence of an answer in short, as the gateway's last chunk or object carries it. */
+export type AnswerEvidence = z.output<typeof karmeshField>;
+
+const completion = z.object({
+  model: z.string(),
+  choices: z.array(z.object({ message: z.object({ content: z.string() }), finish_reason: z.string() })).length(1),
+  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }),
+  karmesh: karmeshField,
+});
+
+export interface AskOptions {
+  /** The model's name; the first that the gateway lists unless told. */
+  readonly model?: string;
+  readonly prompt: string;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer {
+  readonly model: string;
+  readonly text: string;
+  readonly finishReason: string;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  readonly evidence: AnswerEvidence;
+}
+
+const modelList = z.object({ data: z.array(z.object({ id: z.string() })) });
+
+/**
+ * Asks one question with assurance `quorum`: the answer comes whole, after two of three workers agreed. Throws what `callGateway`
+ * throws, `MODEL_UNKNOWN` when the gateway sells nothing, `PROTOCOL_VIOLATION` when its answer is not what docs/protocol.md says.
+ */
+export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer> {
+  const { signal } = options;
+  const model = options.model ?? (await firstModel(gateway, signal));
+  const response = await callGateway(gateway, {
+    path: '/v1/chat/completions',
+    body: {
+      model,
+      messages: [{ role: 'user', content: options.prompt }],
+      ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),
+      ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
+      karmesh: { assurance: 'quorum' },
+    },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const parsed = completion.safeParse(await response.json());
+  const choice = parsed.data?.choices[0];
+  if (!parsed.success || choice === undefined) {
+    throw new KarmeshError('PROTOCOL_VIOLATION', 'The gateway’s answer is not a completion with evidence.', {
+      gateway: gateway.url,
+    });
+  }
+  return {
+    model: parsed.data.model,
+    text: choice.message.content,
+    finishReason: choice.finish_reason,
+    promptTokens: parsed.data.usage.prompt_tokens,
+    outputTokens: parsed.data.usage.completion_tokens,
+    evidence: parsed.data.karmesh,
+  };
+}
+
+async function firstModel(gateway: Gateway, signal: AbortSignal | undefined): Promise<string> {
+  const response = await callGateway(gateway, { path: '/v1/models', ...(signal === undefined ? {} : { signal }) });
+  const first = modelList.safeParse(await response.json()).data?.data[0];
+  if (first === undefined)
+    throw new KarmeshError('MODEL_UNKNOWN', 'The gateway sells no model.', { gateway: gateway.url });
+  return first.id;
+}

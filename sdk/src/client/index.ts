@@ -1,0 +1,3 @@
+export * from './ask.ts';
+export * from './fetchBundle.ts';
+export type { Gateway } from './gateway.ts';
