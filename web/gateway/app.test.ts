@@ -36,9 +36,9 @@ const done: MarketEvent = {
     priceLamports: 41n,
     verdict: 'agreed',
     workers: [
-      { worker: bytes(32, 1), outcome: 'agreed', receiptHash: bytes(32, 4) },
-      { worker: bytes(32, 2), outcome: 'agreed', receiptHash: bytes(32, 5) },
-      { worker: bytes(32, 3), outcome: 'timed-out', receiptHash: undefined },
+      { worker: bytes(32, 1), outcome: 'agreed', receiptHash: bytes(32, 4), shown: true },
+      { worker: bytes(32, 2), outcome: 'agreed', receiptHash: bytes(32, 5), shown: true },
+      { worker: bytes(32, 3), outcome: 'timed-out', receiptHash: undefined, shown: false },
     ],
   },
 };
@@ -50,9 +50,19 @@ const karmesh = {
   priceLamports: '41',
   quorum: { verdict: 'agreed', agreeing: 2, asked: 3 },
   receipts: [
-    { worker: '4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi', outcome: 'agreed', receiptHash: '04'.repeat(32) },
-    { worker: '8qbHbw2BbbTHBW1sbeqakYXVKRQM8Ne7pLK7m6CVfeR', outcome: 'agreed', receiptHash: '05'.repeat(32) },
-    { worker: 'CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8', outcome: 'timed-out', receiptHash: null },
+    {
+      worker: '4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi',
+      outcome: 'agreed',
+      receiptHash: '04'.repeat(32),
+      shown: true,
+    },
+    {
+      worker: '8qbHbw2BbbTHBW1sbeqakYXVKRQM8Ne7pLK7m6CVfeR',
+      outcome: 'agreed',
+      receiptHash: '05'.repeat(32),
+      shown: true,
+    },
+    { worker: 'CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8', outcome: 'timed-out', receiptHash: null, shown: false },
   ],
   bundle: `http://localhost/v1/receipts/${toHex(requestId)}`,
 };

@@ -8,6 +8,10 @@ import { modelRoutes } from './routes/models.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { type ReceiptParts, receiptRoutes } from './routes/receipts.ts';
 
+export { listen } from './listen.ts';
+export type { Market, MarketEvent, MarketModel, MarketRequest } from './market.ts';
+export { hashApiKey } from './store/apiKeys.ts';
+
 export type AppParts = ReceiptParts & {
   readonly market: Market;
   readonly health: Health;

@@ -43,6 +43,8 @@ export type AnswerSummary = {
     readonly worker: Participant;
     readonly outcome: WorkerOutcome;
     readonly receiptHash: Hash | undefined;
+    /** Whether the text that the client saw is this worker's or equal to it. */
+    readonly shown: boolean;
   }[];
 };
 

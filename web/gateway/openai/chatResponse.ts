@@ -14,6 +14,7 @@ export type KarmeshField = {
     readonly worker: string;
     readonly outcome: string;
     readonly receiptHash: string | null;
+    readonly shown: boolean;
   }[];
   readonly bundle: string;
 };
@@ -32,10 +33,11 @@ export function karmeshField(summary: AnswerSummary, origin: string): KarmeshFie
       agreeing: summary.workers.filter(({ outcome }) => outcome === 'agreed').length,
       asked: summary.workers.length,
     },
-    receipts: summary.workers.map(({ worker, outcome, receiptHash }) => ({
+    receipts: summary.workers.map(({ worker, outcome, receiptHash, shown }) => ({
       worker: bs58.encode(worker),
       outcome,
       receiptHash: receiptHash === undefined ? null : toHex(receiptHash),
+      shown,
     })),
     bundle: `${origin}/v1/receipts/${requestId}`,
   };
