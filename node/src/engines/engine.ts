@@ -1,0 +1,95 @@
+import type {
+  ChatMessage,
+  EngineClass,
+  EngineClassId,
+  FinishReason,
+  Hash,
+  Measurements,
+  ModelId,
+  ModelManifest,
+  RequestId,
+} from '@karmesh/sdk/protocol';
+
+/** What an engine says of itself. Two engines with one `engineClassId` and one `modelId` give equal outputs for equal requests. */
+export interface EngineDescription {
+  readonly engineClass: EngineClass;
+  readonly engineClassId: EngineClassId;
+  readonly manifest: ModelManifest;
+  readonly modelId: ModelId;
+  /** Tokens of prompt and answer together, at most. */
+  readonly contextSize: number;
+  /** How many requests it runs at once. */
+  readonly sequences: number;
+}
+
+/** A finished piece of an answer: the tokens in order and the text that they complete. */
+export interface TokenPiece {
+  readonly tokens: readonly number[];
+  readonly text: string;
+}
+
+export interface GenerateOptions {
+  readonly requestId: RequestId;
+  readonly messages: readonly ChatMessage[];
+  /** At least 1. */
+  readonly maxTokens: number;
+  /** Temperature in millionths; 0 takes the most likely token. */
+  readonly temperatureMicro: number;
+  readonly stops: readonly string[];
+}
+
+export interface GenerateControl {
+  readonly signal?: AbortSignal;
+  /** Called in order as tokens come. The texts together are the answer's text. */
+  readonly onTokens?: (piece: TokenPiece) => void;
+}
+
+export interface GenerateResult {
+  readonly promptTokens: number;
+  readonly outputTokens: readonly number[];
+  readonly text: string;
+  readonly finishReason: FinishReason;
+  /** What the run committed to; its form is the engine's (docs/protocol.md, S-08 for llama). */
+  readonly traceRoot: Hash;
+  /** Milliseconds from the call to the first token and to the last. */
+  readonly timings: { readonly firstTokenMs: number; readonly totalMs: number };
+}
+
+export interface ReplayOptions extends GenerateOptions {
+  /** What the worker claims to have computed. */
+  readonly outputTokens: readonly number[];
+  readonly finishReason: FinishReason;
+}
+
+/** One output token beside the replay's own choice. Logits, in the engine's unit; the gap is in logits at every temperature. */
+export interface PositionMeasurement {
+  readonly token: number;
+  /** The token that the replay would have taken. */
+  readonly chosen: number;
+  /** How many tokens score higher than the claimed one, counted up to the engine's window. */
+  readonly rank: number;
+  /** S-07: the smallest shift of logits that would explain the claimed token; 0 if it is the replay's choice. */
+  readonly gap: number;
+  /** How far the best score leads the second best, in logits: small where honest engines may differ. */
+  readonly margin: number;
+}
+
+export interface ReplayResult {
+  readonly promptTokens: number;
+  readonly positions: readonly PositionMeasurement[];
+  /** U-04: the sums that an auditor judges. */
+  readonly measurements: Measurements;
+  /** S-05 and S-06: whether the answer ends where its tokens say that it must. */
+  readonly end: 'right' | 'wrong';
+}
+
+/** Runs one model. It touches no network. Every method throws `ENGINE_FAILED` if the engine breaks and `ABORTED` if the signal says so. */
+export interface Engine extends AsyncDisposable {
+  describe(): EngineDescription;
+  /** The prompt that the model sees: the chat template applied, then tokenised. */
+  applyTemplate(messages: readonly ChatMessage[]): readonly number[];
+  /** Throws `CONTEXT_OVERFLOW` if the prompt leaves no room for an answer. */
+  generate(options: GenerateOptions, control?: GenerateControl): Promise<GenerateResult>;
+  /** Runs prompt and claimed answer through the model in one batched pass and returns measurements, never a verdict. */
+  replay(options: ReplayOptions, control?: { readonly signal?: AbortSignal }): Promise<ReplayResult>;
+}

@@ -1,0 +1,370 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { type EngineClass, engineClassIdOf, type FinishReason, type Hash } from '@karmesh/sdk/protocol';
+import type {
+  ControlledEvaluateInputItem,
+  CustomBatchingPrioritizationStrategy,
+  Llama,
+  LlamaContextSequence,
+  LlamaModel,
+  Token,
+} from 'node-llama-cpp';
+import { getModuleVersion } from 'node-llama-cpp';
+import { type ModelFile, readModel } from '../../models/readModel.ts';
+import type {
+  Engine,
+  EngineDescription,
+  GenerateOptions,
+  GenerateResult,
+  ReplayOptions,
+  ReplayResult,
+} from '../engine.ts';
+import { answerStream, type TokenText } from './answerStream.ts';
+import { type CpuKernel, cpuKernelOf, loadedCpuLibrary } from './cpuKernel.ts';
+import { useLlama } from './llamaProcess.ts';
+import { measurePosition, sumMeasurements } from './measure.ts';
+import { chatWrapperFor, promptTokens } from './promptTokens.ts';
+import { byLogit, SAMPLER_WINDOW, sampleToken, type TokenLogit } from './sampler.ts';
+import { type Pool, pool } from './sequencePool.ts';
+import { TRACE_TOP, traceLeaf, traceRootOf } from './trace.ts';
+
+export interface LlamaEngineOptions {
+  /** A GGUF file. */
+  readonly modelPath: string;
+  /** Threads of arithmetic; 1 unless told. They do not change results; more than the machine has free make it very slow. */
+  readonly threads?: number;
+  /** Requests that run at once in one context; 4 unless told. */
+  readonly sequences?: number;
+  /** Tokens of prompt and answer together; the model's own limit, at most 4096, unless told. Part of the engine class. */
+  readonly contextSize?: number;
+  /** Runs on a GPU whose node-llama-cpp package is installed; the CPU unless told. */
+  readonly gpu?: 'cuda' | 'vulkan' | 'metal' | false;
+  /** For tests: a CPU library of llama.cpp to run instead of the best one. See `forceCpuLibrary`. */
+  readonly forceCpuLibrary?: string;
+}
+
+const DEFAULT_CONTEXT = 4096;
+/** Tokens of one batch. Part of the engine class: how a long prompt is cut may decide its last bits. */
+const BATCH = 512;
+/** How many of the highest logits are read: more than the window of S-02, so that ties at its edge fall by id. */
+const READ_TOP = 2 * SAMPLER_WINDOW;
+/** At temperature 0 only the best and the trace's are needed. */
+const READ_TOP_GREEDY = 4 * TRACE_TOP;
+/** S-01 to S-08 as they are now; a change makes another engine class. */
+const RULES_VERSION = 1;
+
+/**
+ * An engine over node-llama-cpp: prebuilt llama.cpp, flash attention off, own sampler. Throws `MODEL_INVALID`, `ENGINE_FAILED`,
+ * `ABORTED`. The caller disposes it.
+ */
+export async function llamaEngine(
+  options: LlamaEngineOptions,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<Engine> {
+  const file = await readModel(options.modelPath, signal === undefined ? {} : { signal });
+  const contextSize = contextSizeFor(file, options.contextSize);
+  const sequences = options.sequences ?? 4;
+  const gpu = options.gpu ?? false;
+  await using stack = new AsyncDisposableStack();
+  const { llama } = stack.use(
+    await useLlama({
+      gpu,
+      ...(options.forceCpuLibrary === undefined ? {} : { forceCpuLibrary: options.forceCpuLibrary }),
+    }),
+  );
+  const kernel = gpu === false ? cpuKernelOf(loadedCpuLibrary(), file.weightTypes) : await gpuKernel(llama, gpu);
+  const model = stack.use(await loadModel(llama, { file, gpu, signal }));
+  const context = stack.use(
+    await model
+      .createContext({
+        contextSize,
+        sequences,
+        threads: options.threads ?? 1,
+        batchSize: Math.min(BATCH, contextSize),
+        flashAttention: false,
+        ...(kernel.batchNeutral ? {} : { batching: { itemPrioritizationStrategy: oneAtATime } }),
+      })
+      .catch((cause: unknown) => {
+        throw new KarmeshError(
+          'ENGINE_FAILED',
+          'The model does not fit into memory with this context.',
+          { contextSize, sequences },
+          cause,
+        );
+      }),
+  );
+  const engineClass: EngineClass = {
+    engine: 'llama.cpp',
+    build: `node-llama-cpp ${await getModuleVersion()}, llama.cpp ${llama.llamaCppRelease.release}, ${llama.buildType}`,
+    cpuKernel: kernel.name,
+    settings: `rules=${RULES_VERSION} flash-attention=off kv=f16 batch=${Math.min(BATCH, contextSize)} context=${contextSize}`,
+  };
+  const description: EngineDescription = {
+    engineClass,
+    engineClassId: engineClassIdOf(engineClass),
+    manifest: file.manifest,
+    modelId: file.modelId,
+    contextSize,
+    sequences,
+  };
+  const lanes = pool(Array.from({ length: sequences }, () => context.getSequence()));
+  return engineOver({ description, model, template: file.template, lanes, parts: stack.move() });
+}
+
+function contextSizeFor(file: ModelFile, wanted: number | undefined): number {
+  const { contextLength } = file.manifest;
+  const size = wanted ?? Math.min(contextLength, DEFAULT_CONTEXT);
+  if (!Number.isInteger(size) || size < 16 || size > contextLength)
+    throw new KarmeshError('BAD_ARGUMENT', 'The context size must lie between 16 and what the model was made for.', {
+      contextSize: size,
+      modelContext: contextLength,
+    });
+  return size;
+}
+
+async function gpuKernel(llama: Llama, gpu: string): Promise<CpuKernel> {
+  const devices = (await llama.getGpuDeviceNames()).join(', ').slice(0, 32);
+  return { library: undefined, name: `${process.platform}/${gpu} ${devices}`, batchNeutral: false };
+}
+
+/** Puts one request into a batch at a time, for kernels whose bits depend on a batch's other rows. */
+const oneAtATime: CustomBatchingPrioritizationStrategy = ({ items, size }) =>
+  items.slice(0, 1).map((item) => ({ item, processAmount: Math.min(size, item.tokens.length) }));
+
+async function loadModel(
+  llama: Llama,
+  options: { readonly file: ModelFile; readonly gpu: string | false; readonly signal: AbortSignal | undefined },
+): Promise<LlamaModel> {
+  const { file, gpu, signal } = options;
+  try {
+    return await llama.loadModel({
+      modelPath: file.path,
+      defaultContextFlashAttention: false,
+      ...(gpu === false ? { gpuLayers: 0 } : {}),
+      ...(signal === undefined ? {} : { loadSignal: signal }),
+    });
+  } catch (cause) {
+    if (signal?.aborted) throw new KarmeshError('ABORTED', 'Loading the model was stopped.', {}, cause);
+    throw new KarmeshError(
+      'MODEL_INVALID',
+      'llama.cpp cannot load the model file.',
+      { architecture: file.manifest.architecture },
+      cause,
+    );
+  }
+}
+
+interface EngineParts {
+  readonly description: EngineDescription;
+  readonly model: LlamaModel;
+  readonly template: string | undefined;
+  readonly lanes: Pool<LlamaContextSequence>;
+  readonly parts: AsyncDisposableStack;
+}
+
+function engineOver({ description, model, template, lanes, parts }: EngineParts): Engine {
+  const wrapper = chatWrapperFor(model, template);
+  const { contextSize } = description;
+  const text: TokenText = {
+    detokenize: (tokens, before) => model.detokenize(toTokens(tokens), false, toTokens(before)),
+    isEnd: (token) => model.isEogToken(toToken(token)),
+  };
+  const applyTemplate: Engine['applyTemplate'] = (messages) => promptTokens({ model, wrapper, messages });
+
+  /** The prompt and how many tokens the answer may have (S-06). */
+  const prepare = (options: GenerateOptions): { readonly prompt: readonly number[]; readonly limit: number } => {
+    if (!Number.isInteger(options.maxTokens) || options.maxTokens < 1)
+      throw new KarmeshError('BAD_ARGUMENT', 'An answer must be allowed at least one token.', {
+        maxTokens: options.maxTokens,
+      });
+    const prompt = applyTemplate(options.messages);
+    if (prompt.length >= contextSize)
+      throw new KarmeshError(
+        'CONTEXT_OVERFLOW',
+        'The prompt leaves no room for an answer in the context of the model.',
+        {
+          promptTokens: prompt.length,
+          contextSize,
+        },
+      );
+    return { prompt, limit: Math.min(options.maxTokens, contextSize - prompt.length) };
+  };
+
+  const generate: Engine['generate'] = async (options, { signal, onTokens } = {}): Promise<GenerateResult> => {
+    const startedAt = performance.now();
+    const { prompt, limit } = prepare(options);
+    using lane = await lanes.take(signal);
+    const sequence = lane.item;
+    const answer = answerStream({ stops: options.stops, limit })(text);
+    const top = options.temperatureMicro === 0 ? READ_TOP_GREEDY : READ_TOP;
+    const outputTokens: number[] = [];
+    const leaves: Hash[] = [];
+    let whole = '';
+    let firstTokenMs = 0;
+    let finishReason: FinishReason | undefined;
+    let sorted = await readPrompt(sequence, { prompt, top, signal });
+    while (finishReason === undefined) {
+      const position = outputTokens.length;
+      const token = sampleToken({ ...options, position }, sorted);
+      if (position === 0) firstTokenMs = performance.now() - startedAt;
+      outputTokens.push(token);
+      leaves.push(traceLeaf(position, { token, top: sorted }));
+      const step = answer.push(token);
+      whole += step.text;
+      finishReason = step.finishReason;
+      onTokens?.({ tokens: [token], text: step.text });
+      if (finishReason === undefined) sorted = await readNext(sequence, { token, top, signal });
+    }
+    return {
+      promptTokens: prompt.length,
+      outputTokens,
+      text: whole,
+      finishReason,
+      traceRoot: traceRootOf(leaves),
+      timings: { firstTokenMs, totalMs: performance.now() - startedAt },
+    };
+  };
+
+  const replay: Engine['replay'] = async (options, { signal } = {}): Promise<ReplayResult> => {
+    const { prompt, limit } = prepare(options);
+    const { outputTokens } = options;
+    const promptCount = prompt.length;
+    // More tokens than the limit cannot be run in this context; the wrong end says so already.
+    const claimed = outputTokens.slice(0, limit);
+    // llama.cpp ends the whole process on a token outside of its vocabulary, so none may reach it.
+    if (claimed.length === 0 || outputTokens.some((token) => token >= description.manifest.vocabulary))
+      return { promptTokens: promptCount, positions: [], measurements: sumMeasurements([]), end: 'wrong' };
+    const right = endsRight(options, { limit, text });
+    using lane = await lanes.take(signal);
+    const read = await readClaimed(lane.item, { prompt, claimed, signal });
+    const positions = read.map(({ sorted, claimedLogit }, position) =>
+      measurePosition({ place: { ...options, position }, claimed: claimedLogit, sorted }),
+    );
+    return {
+      promptTokens: promptCount,
+      positions,
+      measurements: sumMeasurements(positions),
+      end: right ? 'right' : 'wrong',
+    };
+  };
+
+  return {
+    describe: () => description,
+    applyTemplate,
+    generate,
+    replay,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+/** S-06: whether the claimed tokens end exactly where they must, for the reason that is claimed. */
+function endsRight(options: ReplayOptions, rules: { readonly limit: number; readonly text: TokenText }): boolean {
+  const answer = answerStream({ stops: options.stops, limit: rules.limit })(rules.text);
+  for (const [i, token] of options.outputTokens.entries()) {
+    const { finishReason } = answer.push(token);
+    if (finishReason !== undefined)
+      return finishReason === options.finishReason && i === options.outputTokens.length - 1;
+  }
+  return false;
+}
+
+/** node-llama-cpp brands its numbers. */
+function toToken(token: number): Token {
+  return token as Token;
+}
+function toTokens(tokens: readonly number[]): Token[] {
+  return tokens as Token[];
+}
+
+/** Asks for raw logits: temperature 0 keeps llama.cpp's own sampler from changing them, and `includeMax` misses the maximum in this version. */
+function readAt(token: number, want: { readonly top: number; readonly also?: number }): ControlledEvaluateInputItem {
+  const filter = { tokens: want.also === undefined ? [] : [toToken(want.also)], includeTop: want.top };
+  return [toToken(token), { generateNext: { logits: { filter }, options: { temperature: 0 } } }];
+}
+
+function sortedLogits(logits: ReadonlyMap<Token, number> | undefined): TokenLogit[] {
+  const sorted = Array.from(logits ?? [], ([token, logit]): TokenLogit => ({ token, logit }));
+  if (sorted.length === 0 || sorted.some(({ logit }) => Number.isNaN(logit)))
+    throw new KarmeshError('ENGINE_FAILED', 'llama.cpp returned no usable logits.', { logits: sorted.length });
+  return sorted.sort(byLogit);
+}
+
+/** Runs tokens through the model and returns what was read at each, undefined where nothing was asked. */
+async function evaluate(
+  sequence: LlamaContextSequence,
+  input: readonly ControlledEvaluateInputItem[],
+  signal: AbortSignal | undefined,
+): Promise<readonly (ReadonlyMap<Token, number> | undefined)[]> {
+  if (signal?.aborted) throw new KarmeshError('ABORTED', 'The run was stopped.', {}, signal.reason);
+  try {
+    const output = await sequence.controlledEvaluate([...input]);
+    return input.map((_, i) => output[i]?.next.logits);
+  } catch (cause) {
+    throw new KarmeshError(
+      'ENGINE_FAILED',
+      'llama.cpp failed while it ran the model.',
+      { tokens: input.length },
+      cause,
+    );
+  }
+}
+
+/** Runs the prompt in batches that start at fixed places, so that a stop is heeded between them, and reads the logits after its end. */
+async function readPrompt(
+  sequence: LlamaContextSequence,
+  options: { readonly prompt: readonly number[]; readonly top: number; readonly signal: AbortSignal | undefined },
+): Promise<readonly TokenLogit[]> {
+  const { prompt, top, signal } = options;
+  await sequence.clearHistory();
+  const last = prompt.length - 1;
+  let read: ReadonlyMap<Token, number> | undefined;
+  for (let start = 0; start <= last; start += BATCH) {
+    const piece = prompt.slice(start, start + BATCH);
+    const input = piece.map((token, i) => (start + i === last ? readAt(token, { top }) : toToken(token)));
+    read = (await evaluate(sequence, input, signal)).at(-1);
+  }
+  return sortedLogits(read);
+}
+
+async function readNext(
+  sequence: LlamaContextSequence,
+  options: { readonly token: number; readonly top: number; readonly signal: AbortSignal | undefined },
+): Promise<readonly TokenLogit[]> {
+  const [read] = await evaluate(sequence, [readAt(options.token, options)], options.signal);
+  return sortedLogits(read);
+}
+
+/** One batched pass over prompt and answer: the highest logits before each claimed token, and the claimed token's own. */
+async function readClaimed(
+  sequence: LlamaContextSequence,
+  options: {
+    readonly prompt: readonly number[];
+    readonly claimed: readonly number[];
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<readonly { readonly sorted: readonly TokenLogit[]; readonly claimedLogit: TokenLogit }[]> {
+  const { prompt, claimed, signal } = options;
+  await sequence.clearHistory();
+  const tokens = [...prompt, ...claimed.slice(0, -1)];
+  const read: { readonly sorted: readonly TokenLogit[]; readonly claimedLogit: TokenLogit }[] = [];
+  for (let start = 0; start < tokens.length; start += BATCH) {
+    const piece = tokens.slice(start, start + BATCH);
+    const next = (i: number): number | undefined => claimed[start + i - (prompt.length - 1)];
+    const input = piece.map((token, i) => {
+      const also = next(i);
+      return also === undefined ? toToken(token) : readAt(token, { top: READ_TOP, also });
+    });
+    const outputs = await evaluate(sequence, input, signal);
+    for (const [i, logits] of outputs.entries()) {
+      const token = next(i);
+      if (token === undefined) continue;
+      const sorted = sortedLogits(logits);
+      const claimedLogit = sorted.find((candidate) => candidate.token === token);
+      if (claimedLogit === undefined)
+        throw new KarmeshError('ENGINE_FAILED', 'llama.cpp did not return the logit that was asked for.', {
+          position: start + i,
+        });
+      read.push({ sorted, claimedLogit });
+    }
+  }
+  return read;
+}

@@ -1,0 +1,4 @@
+import { fileURLToPath } from 'node:url';
+
+/** The model that ships with Karmesh: a llama of 3.28 million parameters in Q8_0, trained for it. */
+export const BUNDLED_MODEL_PATH: string = fileURLToPath(new URL('../../models/tiny-q8_0.gguf', import.meta.url));
