@@ -169,7 +169,7 @@ def tree(leaves: list[Node | None], counters: int) -> list[list[Node]]:
 
 
 def root(leaves: list[Node | None], counters: int) -> Node:
-    return tree(leaves, counters)[-1][0]
+    return tree(leaves, counters)[-1][0] if leaves else (bytes(32), [0] * counters)
 
 
 def path_of(levels: list[list[Node]], index: int) -> list[Node]:
@@ -221,7 +221,6 @@ def merkle_vectors() -> None:
         false_path("a path that is too short", five[2], 2, 5, path_of(levels, 2)[:-1], top),
         false_path("a path that is too long", five[2], 2, 5, [*path_of(levels, 2), (bytes(32), [0] * 6)], top),
         false_path("an inner node as a leaf (second preimage)", inner, 0, 5, path_of(levels, 0)[1:], top),
-        false_path("an inner node as a leaf of a smaller tree", inner, 0, 4, path_of(levels, 0)[1:], top),
         false_path("a sibling sum one too great", five[2], 2, 5, bumped(path_of(levels, 2)), top),
         false_path("a root sum one too great", five[2], 2, 5, path_of(levels, 2), (top[0], [top[1][0] + 1, *top[1][1:]])),
         false_path("a sum that leaves 64 bits", five[2], 2, 5, [overflowing, *path_of(levels, 2)[1:]], top),
@@ -315,10 +314,10 @@ def report_vectors() -> None:
         leaves: list[Node | None] = [None] * width
         for index, participant, karma, owed, receipts in lifetimes:
             leaves[index] = lifetime_leaf(epoch, participant, karma, owed, receipts)
-        root_node = root(leaves, 6) if leaves else (bytes(32), [0] * 6)
+        root_node = root(leaves, 6)
         settle = [settlement_leaf(epoch, *row) for row in settlements]
-        settled = root(settle, 1) if settle else (bytes(32), [0])
-        carry = root([carried_leaf(epoch, e) for e in carried], 0)[0] if carried else bytes(32)
+        settled = root(settle, 1)
+        carry = root([carried_leaf(epoch, e) for e in carried], 0)[0]
         body = b"".join([root_node[0], *[u64(s) for s in root_node[1]], u32(width), settled[0], u64(settled[1][0]), u32(len(settle)),
                          carry, u32(len(carried)), prior])
         assert len(body) == 196
@@ -350,11 +349,662 @@ def report_vectors() -> None:
     })
 
 
+
+# ------------------------------------------------------------------------------------------ Ed25519 (RFC 8032, section 6)
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+SQRT_M1 = pow(2, (P - 1) // 4, P)
+
+
+def point_add(p: tuple, q: tuple) -> tuple:
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def point_mul(s: int, p: tuple) -> tuple:
+    q = (0, 1, 1, 0)
+    while s > 0:
+        if s & 1:
+            q = point_add(q, p)
+        p = point_add(p, p)
+        s >>= 1
+    return q
+
+
+def recover_x(y: int, sign: int) -> int:
+    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(x2, (P + 3) // 8, P)
+    if (x * x - x2) % P != 0:
+        x = x * SQRT_M1 % P
+    assert (x * x - x2) % P == 0
+    return P - x if x & 1 != sign else x
+
+
+def point_compress(p: tuple) -> bytes:
+    z = pow(p[2], P - 2, P)
+    x, y = p[0] * z % P, p[1] * z % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def point_decompress(raw: bytes) -> tuple:
+    y = int.from_bytes(raw, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    x = recover_x(y, sign)
+    return (x, y, 1, x * y % P)
+
+
+BASE_Y = 4 * pow(5, P - 2, P) % P
+BASE = (recover_x(BASE_Y, 0), BASE_Y, 1, recover_x(BASE_Y, 0) * BASE_Y % P)
+
+
+def sha512_scalar(*parts: bytes) -> int:
+    return int.from_bytes(hashlib.sha512(b"".join(parts)).digest(), "little") % L
+
+
+class Key:
+    """A test key. Its seed is a label, and so worth nothing anywhere."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seed = label(f"key {name}")
+        expanded = hashlib.sha512(self.seed).digest()
+        self.scalar = int.from_bytes(expanded[:32], "little") & ((1 << 254) - 8) | (1 << 254)
+        self.prefix = expanded[32:]
+        self.public = point_compress(point_mul(self.scalar, BASE))
+
+    def sign(self, message: bytes) -> bytes:
+        r = sha512_scalar(self.prefix, message)
+        encoded_r = point_compress(point_mul(r, BASE))
+        s = (r + sha512_scalar(encoded_r, self.public, message) * self.scalar) % L
+        return encoded_r + s.to_bytes(32, "little")
+
+
+def signature_vectors() -> None:
+    key = Key("signature")
+    message = label("message")
+    good = key.sign(message)
+    s = int.from_bytes(good[32:], "little")
+    torsion = point_decompress(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"))  # of order 8
+    r = sha512_scalar(key.prefix, b"torsion", message)
+    mixed_r = point_compress(point_add(point_mul(r, BASE), torsion))
+    with_torsion = mixed_r + ((r + sha512_scalar(mixed_r, key.public, message) * key.scalar) % L).to_bytes(32, "little")
+    identity_r = point_compress((0, 1, 1, 0))
+    with_small_r = identity_r + (sha512_scalar(identity_r, key.public, message) * key.scalar % L).to_bytes(32, "little")
+    small_key = point_compress(torsion)
+    # With a key of small order, R = [s]B - [k]A can be met by trying s until k is a multiple of eight.
+    for trial in range(1, 1000):
+        small_r = point_compress(point_mul(trial, BASE))
+        if sha512_scalar(small_r, small_key, message) % 8 == 0:
+            under_small_key = small_r + trial.to_bytes(32, "little")
+            break
+    mixed_key = point_compress(point_add(point_mul(key.scalar, BASE), torsion))
+    for trial in range(1, 1000):
+        r = sha512_scalar(key.prefix, u32(trial), message)
+        some_r = point_compress(point_mul(r, BASE))
+        k = sha512_scalar(some_r, mixed_key, message)
+        if k % 8 == 0:
+            under_mixed_key = some_r + ((r + k * key.scalar) % L).to_bytes(32, "little")
+        else:
+            cofactor_only = some_r + ((r + k * key.scalar) % L).to_bytes(32, "little")
+        if trial > 40:
+            break
+    not_a_point = next(bytes([i]) + bytes(31) for i in range(2, 40) if pow((i * i - 1) * pow(D * i * i + 1, P - 2, P) % P, (P - 1) // 2, P) == P - 1)
+    cases = [
+        ("a plain signature", key.public, message, good, True),
+        ("another message", key.public, label("message 2"), good, False),
+        ("another key", Key("signature 2").public, message, good, False),
+        ("R with a part of small order (holds with the cofactor only)", key.public, message, with_torsion, False),
+        ("R is the neutral element", key.public, message, with_small_r, False),
+        ("a key of small order", small_key, message, under_small_key, False),
+        ("a key with a part of small order that cancels", mixed_key, message, under_mixed_key, True),
+        ("a key with a part of small order that does not cancel", mixed_key, message, cofactor_only, False),
+        ("S + L", key.public, message, good[:32] + (s + L).to_bytes(32, "little"), False),
+        ("S = L", key.public, message, good[:32] + L.to_bytes(32, "little"), False),
+        ("zero bytes", key.public, message, bytes(64), False),
+        ("a zero key", bytes(32), message, good, False),
+        ("a key that is no point", not_a_point, message, good, False),
+        ("a key written with y = p + 1", (P + 1).to_bytes(32, "little"), message, good, False),
+        ("R written with y = p + 1", key.public, message, (P + 1).to_bytes(32, "little") + good[32:], False),
+        ("63 bytes", key.public, message, good[:63], False),
+        ("65 bytes", key.public, message, good + b"\x00", False),
+        ("31 bytes of key", key.public[:31], message, good, False),
+    ]
+    write("signature.json", {
+        "rule": "F-05",
+        "keys": [{"name": k.name, "seed": k.seed.hex(), "publicKey": k.public.hex()} for k in (key, Key("gateway"), Key("worker 0"))],
+        "cases": [{"name": n, "identity": i.hex(), "message": m.hex(), "signature": g.hex(), "holds": h} for n, i, m, g, h in cases],
+    })
+
+
+# --------------------------------------------------------------------------------------------------------- the layouts
+
+class Layout:
+    """How a value is written: `enc` gives its bytes, `js` what the JSON shows."""
+
+    def __init__(self, enc, js=lambda value: value) -> None:
+        self.enc, self.js = enc, js
+
+
+U8, U16, U32 = Layout(u8), Layout(u16), Layout(u32)
+U64 = Layout(u64, str)
+TEXT = Layout(lambda value: u32(len(value.encode())) + value.encode())
+
+
+def fixed(size: int) -> Layout:
+    def enc(value: bytes) -> bytes:
+        assert len(value) == size
+        return value
+    return Layout(enc, lambda value: value.hex())
+
+
+B32, B24, B64 = fixed(32), fixed(24), fixed(64)
+
+
+def one_of(*names: str) -> Layout:
+    return Layout(lambda value: u8(names.index(value) + 1))
+
+
+def vec(item: Layout) -> Layout:
+    return Layout(lambda values: u32(len(values)) + b"".join(item.enc(v) for v in values), lambda values: [item.js(v) for v in values])
+
+
+def struct(**fields: Layout) -> Layout:
+    return Layout(lambda value: b"".join(item.enc(value[name]) for name, item in fields.items()),
+                  lambda value: {name: item.js(value[name]) for name, item in fields.items()})
+
+
+def array(item: Layout, length: int) -> Layout:
+    def enc(values: list) -> bytes:
+        assert len(values) == length
+        return b"".join(item.enc(v) for v in values)
+    return Layout(enc, lambda values: [item.js(v) for v in values])
+
+
+ASSURANCE = one_of("stream", "quorum", "proof")
+FINISH = one_of("stop", "length")
+TOKENS = vec(U32)
+REFUSALS = ("queue-full", "model-not-loaded", "dispatch-too-old", "not-drawn", "bad-ticket", "bad-request", "context-overflow", "shutting-down")
+TIMEOUTS = ("unreachable", "no-acceptance", "no-seal", "no-reveal", "bad-reveal", "no-partner")
+
+# F-20 to F-31: kind, who signs, fields.
+RECORDS = {
+    "ticket": (2, "gateway", struct(requestId=B32, gateway=B32, ticketNumber=U64, lane=U8, priceCap=U64, escrow=B32, issuedAtMs=U64)),
+    "dispatch": (3, "gateway", struct(ticketHash=B32, dispatchNumber=U64, slot=U64, preimage=B32, modelId=B32, engineClass=B32,
+                                      assurance=ASSURANCE, dispatchedAtMs=U64)),
+    "seal": (4, "worker", struct(dispatchHash=B32, worker=B32, seal=B32, sealedAtMs=U64)),
+    "usage": (5, "worker", struct(dispatchHash=B32, worker=B32, sequence=U32, promptTokens=U32, outputTokens=U32, outputChain=B32)),
+    "receipt": (6, "worker", struct(dispatchHash=B32, worker=B32, epoch=U64, counter=U64, promptTokens=U32, outputTokens=U32,
+                                    outputHash=B32, bodyHash=B32)),
+    "refusal": (7, "worker", struct(dispatchHash=B32, worker=B32, reason=one_of(*REFUSALS), refusedAtMs=U64)),
+    "timeout": (8, "gateway", struct(dispatchHash=B32, worker=B32, cause=one_of(*TIMEOUTS), recordedAtMs=U64)),
+    "outcome": (9, "gateway", struct(dispatchHash=B32, verdict=one_of("agreed", "none"), outputHash=B32, price=U64, evidenceHash=B32, finishedAtMs=U64)),
+    "batch": (10, "gateway", struct(producer=B32, sequence=U64, epoch=U64, merkleRoot=B32, bodyHash=B32, count=U32, issuedAtMs=U64)),
+    "verdict": (12, "validator", struct(epoch=U64, entryHash=B32, receiptHash=B32, validator=B32, attempt=U8, verdict=one_of("pass", "fail"),
+                                        rule=U16, measurementsHash=B32)),
+}
+
+
+def record_hash(name: str, value: dict) -> bytes:
+    kind, _, layout = RECORDS[name]
+    return sha256(header_bytes(kind, layout.enc(value)))
+
+
+def signed(name: str, key: Key, value: dict) -> dict:
+    return {"value": value, "signature": key.sign(record_hash(name, value))}
+
+
+def signed_layout(name: str) -> Layout:
+    return struct(value=RECORDS[name][2], signature=B64)
+
+
+BODY = struct(requestId=B32, modelId=B32, engineClass=B32, traceRoot=B32, salt=B24, sealsHash=B32, finishReason=FINISH,
+              receivedAtMs=U64, firstTokenAtMs=U64, finishedAtMs=U64)
+REVEALED = struct(receipt=signed_layout("receipt"), body=BODY)
+EVIDENCE = struct(seals=vec(struct(seal=signed_layout("seal"), arrivedAtMs=U64)), receipts=vec(REVEALED),
+                  refusals=vec(signed_layout("refusal")), timeouts=vec(signed_layout("timeout")))
+ENTRY = struct(ticket=signed_layout("ticket"), dispatch=signed_layout("dispatch"), evidence=EVIDENCE, outcome=signed_layout("outcome"))
+REQUEST = struct(modelId=B32, assurance=ASSURANCE, maxTokens=U32, temperatureMicro=U32, stops=vec(TEXT),
+                 messages=vec(struct(role=one_of("system", "user", "assistant"), content=TEXT)), blinding=B32)
+MODEL = struct(name=TEXT, fileHash=B32, fileBytes=U64, architecture=TEXT, quantisation=TEXT, tokenizerHash=B32, templateHash=B32,
+               totalParameters=U64, activeParameters=U64, contextLength=U32, vocabulary=U32, licence=TEXT)
+ENGINE_CLASS = struct(engine=TEXT, build=TEXT, cpuKernel=TEXT, settings=TEXT)
+MEASUREMENTS = struct(tokens=U32, differing=U32, largestGapMicro=U64, gapSumMicro=U64)
+CANDIDATE = struct(participant=B32, index=U32, identity=B32, weight=U64)
+GROUP = struct(epoch=U64, engineClass=B32, modelId=B32, candidates=vec(CANDIDATE))
+MANIFEST = struct(epoch=U64, entries=vec(struct(entryHash=B32, price=U64)), groups=vec(GROUP), slotHashes=vec(struct(slot=U64, slotHash=B32)),
+                  escrows=vec(struct(escrow=B32, gateway=B32, available=U64, cumulativeDebit=U64)))
+
+
+def sum_path(counters: int) -> Layout:
+    return vec(struct(hash=B32, sums=array(U64, counters)))
+
+
+def records_vectors() -> None:
+    """Each record with fields that differ from each other in every byte, so that no two can change places unseen."""
+    h = lambda name: label(f"records {name}")
+    values = {
+        "ticket": dict(requestId=h("request"), gateway=h("gateway"), ticketNumber=0x0102030405060708, lane=3, priceCap=10_000_000, escrow=h("escrow"),
+                       issuedAtMs=1_700_000_000_001),
+        "dispatch": dict(ticketHash=h("ticket"), dispatchNumber=65_536, slot=2**40 + 7, preimage=h("preimage"), modelId=h("model"),
+                         engineClass=h("class"), assurance="proof", dispatchedAtMs=1_700_000_000_002),
+        "seal": dict(dispatchHash=h("dispatch"), worker=h("worker"), seal=h("seal"), sealedAtMs=1_700_000_000_003),
+        "usage": dict(dispatchHash=h("dispatch"), worker=h("worker"), sequence=4, promptTokens=20, outputTokens=8, outputChain=h("chain")),
+        "receipt": dict(dispatchHash=h("dispatch"), worker=h("worker"), epoch=7, counter=2**64 - 1, promptTokens=2**32 - 1, outputTokens=8,
+                        outputHash=h("output"), bodyHash=h("body")),
+        "refusal": dict(dispatchHash=h("dispatch"), worker=h("worker"), reason="shutting-down", refusedAtMs=1_700_000_000_004),
+        "timeout": dict(dispatchHash=h("dispatch"), worker=h("worker"), cause="no-partner", recordedAtMs=1_700_000_000_005),
+        "outcome": dict(dispatchHash=h("dispatch"), verdict="agreed", outputHash=h("output"), price=3_444, evidenceHash=h("evidence"),
+                        finishedAtMs=1_700_000_000_006),
+        "batch": dict(producer=h("gateway"), sequence=9, epoch=7, merkleRoot=h("merkle"), bodyHash=h("batch body"), count=4_096,
+                      issuedAtMs=1_700_000_000_007),
+        "verdict": dict(epoch=7, entryHash=h("entry"), receiptHash=h("receipt"), validator=h("validator"), attempt=1, verdict="fail", rule=21,
+                        measurementsHash=h("measurements")),
+    }
+    rows = []
+    for name, (kind, signer, layout) in RECORDS.items():
+        encoded = header_bytes(kind, layout.enc(values[name]))
+        assert len(encoded) <= 192
+        key = Key(signer)
+        rows.append({"name": name, "kind": kind, "signer": signer, "size": len(encoded), "fields": layout.js(values[name]), "header": encoded.hex(),
+                     "hash": sha256(encoded).hex(), "signature": key.sign(sha256(encoded)).hex(),
+                     "signed": signed_layout(name).enc(signed(name, key, values[name])).hex()})
+    body = dict(requestId=h("request"), modelId=h("model"), engineClass=h("class"), traceRoot=h("trace"), salt=h("salt")[:24], sealsHash=h("seals"),
+                finishReason="length", receivedAtMs=1, firstTokenAtMs=2, finishedAtMs=3)
+    seals = [values["seal"], {**values["seal"], "worker": h("worker 2"), "seal": h("seal 2")}]
+    write("records.json", {
+        "rule": "F-02 to F-05, F-20 to F-31",
+        "domain": DOMAIN.hex(),
+        "keys": {n: {"seed": Key(n).seed.hex(), "publicKey": Key(n).public.hex()} for n in ("gateway", "worker", "validator")},
+        "records": rows,
+        "receiptBody": {"rule": "F-24", "fields": BODY.js(body), "encoded": BODY.enc(body).hex(), "bodyHash": sha256(BODY.enc(body)).hex()},
+        "sealsHash": {"rule": "F-25", "seals": vec(RECORDS["seal"][2]).js(seals), "sealsHash": sha256(vec(RECORDS["seal"][2]).enc(seals)).hex()},
+        "measurements": {"rule": "U-04", "fields": MEASUREMENTS.js(dict(tokens=8, differing=1, largestGapMicro=6_000, gapSumMicro=7_000)),
+                         "encoded": MEASUREMENTS.enc(dict(tokens=8, differing=1, largestGapMicro=6_000, gapSumMicro=7_000)).hex()},
+    })
+
+
+def output_hash(prompt_tokens: int, finish: str, tokens: list[int]) -> bytes:
+    return sha256(header_bytes(21, u32(prompt_tokens), FINISH.enc(finish), sha256(TOKENS.enc(tokens))))
+
+
+def seal_value(request_id: bytes, worker: bytes, output: bytes, trace: bytes, salt: bytes) -> bytes:
+    return sha256(header_bytes(20, request_id, worker, output, trace, salt))
+
+
+def usage_chain(previous: bytes, tokens: list[int]) -> bytes:
+    return sha256(header_bytes(18, previous, sha256(TOKENS.enc(tokens))))
+
+
+def request_id(request: dict) -> bytes:
+    return sha256(header_bytes(1, sha256(REQUEST.enc(request))))
+
+
+def request_vectors() -> None:
+    requests = [
+        dict(modelId=label("model"), assurance="quorum", maxTokens=64, temperatureMicro=0, stops=[],
+             messages=[dict(role="user", content="What is the capital of France?")], blinding=label("blinding")),
+        dict(modelId=label("model"), assurance="stream", maxTokens=2**32 - 1, temperatureMicro=700_000, stops=["\n\n", "Ende \u00e9"],
+             messages=[dict(role="system", content=""), dict(role="user", content="\ufeff\U0001d542 \u0000"), dict(role="assistant", content="a")],
+             blinding=bytes(32)),
+    ]
+    model = dict(name="tiny", fileHash=label("file"), fileBytes=3_521_056, architecture="llama", quantisation="Q8_0", tokenizerHash=label("tokenizer"),
+                 templateHash=label("template"), totalParameters=BUNDLED, activeParameters=BUNDLED, contextLength=512, vocabulary=1024, licence="Apache-2.0")
+    engine = dict(engine="llama.cpp", build="b1234", cpuKernel="zen4", settings="flash-attention=off threads=1")
+    rid, worker, trace, salt = request_id(requests[0]), label("worker"), label("trace"), label("salt")[:24]
+    outputs = [(20, "stop", [1, 2, 3, 1023]), (20, "length", [1, 2, 3, 1023]), (0, "stop", [])]
+    out = output_hash(*outputs[0])
+    chunks = [[1, 2], [], [3, 1023]]
+    chain = [rid]
+    for chunk in chunks:
+        chain.append(usage_chain(chain[-1], chunk))
+    write("request.json", {
+        "rule": "F-10 to F-16",
+        "domain": DOMAIN.hex(),
+        "requests": [{"fields": REQUEST.js(r), "encoded": REQUEST.enc(r).hex(), "requestId": request_id(r).hex()} for r in requests],
+        "model": {"rule": "F-12", "fields": MODEL.js(model), "encoded": MODEL.enc(model).hex(),
+                  "modelId": sha256(b"karmesh:model", MODEL.enc(model)).hex()},
+        "engineClass": {"rule": "F-13", "fields": ENGINE_CLASS.js(engine), "encoded": ENGINE_CLASS.enc(engine).hex(),
+                        "engineClassId": sha256(b"karmesh:engine-class", ENGINE_CLASS.enc(engine)).hex()},
+        "outputs": {"rule": "F-14", "cases": [{"promptTokens": p, "finishReason": f, "tokens": t, "outputHash": output_hash(p, f, t).hex()}
+                                              for p, f, t in outputs]},
+        "seal": {"rule": "F-15", "requestId": rid.hex(), "worker": worker.hex(), "outputHash": out.hex(), "traceRoot": trace.hex(), "salt": salt.hex(),
+                 "seal": seal_value(rid, worker, out, trace, salt).hex()},
+        "usageChain": {"rule": "F-16", "requestId": rid.hex(), "chunks": chunks, "chain": [c.hex() for c in chain[1:]]},
+    })
+
+
+# ------------------------------------------------------------------------------------------------------ assignment.json
+
+def chain_of(secret: bytes, length: int) -> list[bytes]:
+    """chain_of(...)[n] is the preimage of dispatch n; [0] is the commitment."""
+    chain = [secret]
+    for _ in range(length):
+        chain.append(sha256(chain[-1]))
+    return chain[::-1]
+
+
+def draw_number(seed: bytes, attempt: int) -> int:
+    return int.from_bytes(sha256(seed, u32(attempt))[:16], "little")
+
+
+def draw(seed: bytes, weights: list[int], limit: int = 8) -> tuple[list[int], int]:
+    """The places drawn, and how many attempts it took."""
+    total, drawn, attempt = sum(weights), [], 0
+    while total > 0 and len(drawn) < min(limit, len(weights)) and attempt < 4096:
+        x, place = draw_number(seed, attempt) % total, 0
+        while x >= weights[place]:
+            x -= weights[place]
+            place += 1
+        if place not in drawn:
+            drawn.append(place)
+        attempt += 1
+    return drawn, attempt
+
+
+def draw_seed(slot_hash: bytes, preimage: bytes, number: int) -> bytes:
+    return sha256(slot_hash, preimage, u64(number))
+
+
+def candidates(prefix: str, weights: list[int]) -> list[dict]:
+    return [dict(participant=label(f"{prefix} {i}"), index=2 * i + 1, identity=Key(f"{prefix} {i}").public, weight=w) for i, w in enumerate(weights)]
+
+
+def group_tree(group: dict) -> list[list[Node]]:
+    return tree([(sha256(b"\x00", DOMAIN, u64(group["epoch"]), c["participant"], u32(c["index"]), c["identity"], u64(c["weight"])), [c["weight"]])
+                 for c in group["candidates"]], 1)
+
+
+def group_leaf(group: dict) -> Node:
+    top = group_tree(group)[-1][0]
+    return (sha256(b"\x00", DOMAIN, u64(group["epoch"]), group["engineClass"], group["modelId"], u32(len(group["candidates"])), top[0]), top[1])
+
+
+def assignment_vectors() -> None:
+    secret, length = label("chain secret"), 1000
+    chain = chain_of(secret, length)
+    draws = []
+    for name, weights, limit in [("five equal workers", [1_000_000] * 5, 8), ("one worker", [1], 8), ("nobody", [], 8),
+                                 ("two workers", [3, 5], 8), ("a giant among dwarfs", [10**9, 1, 1, 1], 3),
+                                 ("weights between floor and cap", [1_000_000, 10_000_000, 4_300_000, 1_000_001, 9_999_999, 2_000_000, 1, 5, 7_777_777, 3], 8),
+                                 ("three of ten", [i * i + 1 for i in range(10)], 3), ("a weight of zero", [5, 0, 5], 2),
+                                 ("the greatest weights", [2**63, 2**63 - 1], 2)]:
+        for number in (1, 2, 1000):
+            seed = draw_seed(label("slot hash"), chain[number], number)
+            places, attempts = draw(seed, weights, limit)
+            draws.append({"name": f"{name}, dispatch {number}", "slotHash": label("slot hash").hex(), "preimage": chain[number].hex(), "dispatchNumber": str(number),
+                          "seed": seed.hex(), "weights": [str(w) for w in weights], "limit": limit, "drawn": places, "attempts": attempts})
+    groups = [dict(epoch=7, engineClass=label("class a"), modelId=label("model"), candidates=candidates("worker", [1_000_000, 2_000_000, 10_000_000, 1_000_000, 1_500_000])),
+              dict(epoch=7, engineClass=label("class b"), modelId=label("model"), candidates=candidates("other", [1_000_000])),
+              dict(epoch=6, engineClass=label("class a"), modelId=label("model"), candidates=candidates("worker", [1_000_000, 1_000_000]))]
+    groups.sort(key=lambda g: (g["epoch"], g["engineClass"], g["modelId"]))
+    top = root([group_leaf(g) for g in groups], 1)
+    write("assignment.json", {
+        "rule": "A-01 to A-08",
+        "domain": DOMAIN.hex(),
+        "chain": {"rule": "A-01", "secret": secret.hex(), "length": length, "commitment": chain[0].hex(),
+                  "preimages": [{"dispatchNumber": str(n), "preimage": chain[n].hex()} for n in (1, 2, 3, 500, 999, 1000)]},
+        "drawNumbers": {"rule": "A-08", "seed": label("seed").hex(), "numbers": [str(draw_number(label("seed"), i)) for i in range(4)]},
+        "draws": {"rule": "A-03, A-08", "cases": draws},
+        "weights": {"rule": "A-05", "weightFloor": "1000000", "weightCap": "9000000",
+                    "cases": [{"karma": str(k), "weight": str(1_000_000 + min(9_000_000, k))} for k in (0, 1, 34_430, 8_999_999, 9_000_000, 9_000_001, U64_MAX)]},
+        "groups": {"rule": "A-04, A-07", "groups": [
+            {"fields": GROUP.js(g), "encoded": GROUP.enc(g).hex(), "root": node_json(group_tree(g)[-1][0]), "leaf": node_json(group_leaf(g))} for g in groups],
+            "candidatesRoot": node_json(top)},
+    })
+
+
+# ------------------------------------------------------------------------------------------------ quorum.json, audit.json
+
+def quorum_decision(answers: list[tuple[str, str]]) -> dict:
+    """Written from the rule's sentence: count, the larger group, then the earlier first member."""
+    outputs = [o for _, o in answers]
+    workers = [label(w).hex() for w, _ in answers]
+    best = max(outputs, key=lambda o: (outputs.count(o), -outputs.index(o)), default=None)
+    if best is None or outputs.count(best) < 2:
+        return {"kind": "none", "dissenting": workers}
+    return {"kind": "agreed", "outputHash": label(best).hex(), "agreeing": [w for w, o in zip(workers, outputs, strict=True) if o == best],
+            "dissenting": [w for w, o in zip(workers, outputs, strict=True) if o != best]}
+
+
+def quorum_vectors() -> None:
+    table = {
+        "nobody answers": "", "one answer is no quorum": "x", "two agree": "xx", "two differ": "xy", "three agree": "xxx", "the second dissents": "xyx",
+        "the first dissents": "yxx", "all three differ": "xyz", "a fourth decides a split": "xyzy", "two pairs: the earlier drawn wins": "xyyx",
+        "the larger group wins over the earlier": "xxyyy", "eight answers in three groups": "xyzzyxyz",
+    }
+    cases = []
+    for name, pattern in table.items():
+        answers = [(f"worker {i}", f"output {o}") for i, o in enumerate(pattern)]
+        cases.append({"name": name, "answers": [{"worker": label(w).hex(), "outputHash": label(o).hex()} for w, o in answers],
+                      "decision": quorum_decision(answers)})
+    twice = [("worker 0", "output x"), ("worker 0", "output x"), ("worker 1", "output y")]
+    cases.append({"name": "a worker that answers twice counts once", "answers": [{"worker": label(w).hex(), "outputHash": label(o).hex()} for w, o in twice],
+                  "decision": {"kind": "none", "dissenting": [label("worker 0").hex(), label("worker 1").hex()]}})
+    write("quorum.json", {"rule": "Q-01", "cases": cases})
+
+
+def audit_vectors() -> None:
+    beacon = label("beacon")
+    first8 = lambda *parts: int.from_bytes(sha256(*parts)[:8], "little")
+    entries = [label(f"audited entry {i}") for i in range(24)]
+    stakes = [(4, 1_000_000_000), (9, 2_000_000_000), (2, 1_000_000_000), (11, 5_000_000_000)]
+    validators = [dict(participant=label(f"validator {i}").hex(), index=i, stake=str(s)) for i, s in stakes]
+    ordered = sorted(stakes)
+    rows = []
+    for entry in entries:
+        places, _ = draw(sha256(b"karmesh:audit:auditor", beacon, entry), [s for _, s in ordered], 2)
+        rows.append({"entryHash": entry.hex(), "lot": first8(b"karmesh:audit:answer", beacon, entry) % 10_000,
+                     "receiptOf": {str(n): first8(b"karmesh:audit:receipt", beacon, entry) % n for n in (1, 2, 3, 8)},
+                     "auditors": [ordered[p][0] for p in places]})
+    judged = [
+        ("nothing differs", (8, 0, 0, 0), 0), ("a gap as large as allowed", (8, 1, 10_000, 10_000), 0), ("a gap one micro-logit too large", (8, 1, 10_001, 10_001), 20),
+        ("a sum as large as a hundred tokens may have", (8, 2, 10_000, 5_000), 0), ("a sum over it", (8, 2, 10_000, 5_001), 21),
+        ("a thousand tokens with the whole allowance", (1000, 20, 10_000, 50_000), 0), ("a thousand tokens over it", (1000, 20, 10_000, 50_001), 21),
+        ("as many differing tokens as allowed", (1000, 20, 10, 10), 0), ("one more", (1000, 21, 10, 10), 22), ("two of eight", (8, 2, 10, 10), 0), ("three of eight", (8, 3, 10, 10), 22),
+        ("no token", (0, 0, 0, 0), 0),
+    ]
+    hashes = [label(f"verdict {i}") for i in range(3)]
+    write("audit.json", {
+        "rule": "U-01, U-02, U-05, U-06",
+        "beacon": beacon.hex(), "validators": validators,
+        "draws": {"rule": "U-01, U-02", "cases": rows},
+        "judge": {"rule": "U-05", "thresholds": {"largestGapMicro": "10000", "gapSumMicroPer1000": "50000", "differingPer1000": 20},
+                  "cases": [{"name": n, "tokens": m[0], "differing": m[1], "largestGapMicro": str(m[2]), "gapSumMicro": str(m[3]), "rule": r} for n, m, r in judged]},
+        "verdictsRoot": {"rule": "U-06", "cases": [
+            {"name": "none", "hashes": [], "root": bytes(32).hex()},
+            {"name": "one", "hashes": [hashes[0].hex()], "root": sha256(b"\x00", hashes[0]).hex()},
+            {"name": "three in any order", "hashes": [x.hex() for x in hashes], "root": sha256(b"\x00", *sorted(hashes)).hex()},
+            {"name": "one given twice", "hashes": [x.hex() for x in [*hashes, hashes[1]]], "root": sha256(b"\x00", *sorted(hashes)).hex()},
+        ]},
+    })
+
+
+# ---------------------------------------------------------------------------------------------- entry.json, manifest.json
+
+class Market:
+    """A cluster of one gateway and eight workers, whose entries hold by every rule."""
+
+    epoch_zero, slots_per_epoch, list_price, tolerance = 1000, 150, 100_000, 5_000
+    model, engine, escrow, gateway = label("market model"), label("market class"), label("market escrow"), label("market gateway")
+
+    def __init__(self) -> None:
+        self.gateway_key = Key("market gateway")
+        self.chain = chain_of(label("market chain"), 64)
+        self.candidates = candidates("market worker", [1_000_000, 1_200_000, 3_000_000, 1_000_000, 10_000_000, 1_000_000, 2_000_000, 1_500_000])
+
+    def slot_hash(self, slot: int) -> bytes:
+        return label(f"market slot {slot}")
+
+    def key(self, place: int) -> Key:
+        return Key(f"market worker {place}")
+
+    def drawn(self, number: int, slot: int) -> list[int]:
+        seed = draw_seed(self.slot_hash(slot), self.chain[number], number)
+        return draw(seed, [c["weight"] for c in self.candidates])[0]
+
+    def entry(self, number: int, slot: int, assurance: str, roles: list[str]) -> dict:
+        """`roles`, in the order of the draw: an answer's letter, `refuses`, or `times out`."""
+        epoch = (slot - self.epoch_zero) // self.slots_per_epoch
+        now = 1_700_000_000_000 + 400 * slot
+        order = self.drawn(number, slot)[:len(roles)]
+        who = [self.candidates[p]["participant"] for p in order]
+        rid = label(f"market request {number}")
+        ticket = signed("ticket", self.gateway_key, dict(requestId=rid, gateway=self.gateway, ticketNumber=100 + number, lane=5, priceCap=1_000_000,
+                                                         escrow=self.escrow, issuedAtMs=now))
+        dispatch = signed("dispatch", self.gateway_key, dict(
+            ticketHash=record_hash("ticket", ticket["value"]), dispatchNumber=number, slot=slot, preimage=self.chain[number], modelId=self.model,
+            engineClass=self.engine, assurance=assurance, dispatchedAtMs=now + 5))
+        at = record_hash("dispatch", dispatch["value"])
+        answers = {i: r for i, r in enumerate(roles) if len(r) == 1}
+        outputs = {i: output_hash(20, "stop", [ord(r)] * 8) for i, r in answers.items()}
+        salts = {i: label(f"market salt {number} {i}")[:24] for i in answers}
+        seals = [{"seal": signed("seal", self.key(order[i]), dict(dispatchHash=at, worker=who[i], sealedAtMs=now + 900,
+                                                                  seal=seal_value(rid, who[i], outputs[i], label("trace"), salts[i]))),
+                  "arrivedAtMs": now + 905 + i} for i in answers]
+        seals_hash = sha256(vec(RECORDS["seal"][2]).enc([s["seal"]["value"] for s in seals]))
+        receipts = []
+        for i in answers:
+            body = dict(requestId=rid, modelId=self.model, engineClass=self.engine, traceRoot=label("trace"), salt=salts[i], sealsHash=seals_hash,
+                        finishReason="stop", receivedAtMs=now + 10, firstTokenAtMs=now + 200, finishedAtMs=now + 890)
+            receipts.append({"receipt": signed("receipt", self.key(order[i]), dict(
+                dispatchHash=at, worker=who[i], epoch=epoch, counter=number, promptTokens=20, outputTokens=8, outputHash=outputs[i],
+                bodyHash=sha256(BODY.enc(body)))), "body": body})
+        refusals = [signed("refusal", self.key(order[i]), dict(dispatchHash=at, worker=who[i], reason="queue-full", refusedAtMs=now + 20))
+                    for i, r in enumerate(roles) if r == "refuses"]
+        timeouts = [signed("timeout", self.gateway_key, dict(dispatchHash=at, worker=who[i], cause="no-seal", recordedAtMs=now + 30))
+                    for i, r in enumerate(roles) if r == "times out"]
+        evidence = dict(seals=seals, receipts=receipts, refusals=refusals, timeouts=timeouts)
+        letters = list(answers.values())
+        best = max(letters, key=lambda o: (letters.count(o), -letters.index(o)), default=None)
+        agreed = best is not None and letters.count(best) >= 2
+        outcome = signed("outcome", self.gateway_key, dict(
+            dispatchHash=at, verdict="agreed" if agreed else "none", outputHash=output_hash(20, "stop", [ord(best)] * 8) if agreed else bytes(32),
+            price=price(self.list_price, BUNDLED, 20, 8) if agreed else 0, evidenceHash=sha256(EVIDENCE.enc(evidence)), finishedAtMs=now + 1000))
+        return dict(ticket=ticket, dispatch=dispatch, evidence=evidence, outcome=outcome)
+
+
+MARKET = Market()
+ENTRIES = [
+    ("three agree", 1, 1150, "quorum", ["x", "x", "x"]),
+    ("two agree and one dissents", 2, 1151, "stream", ["x", "y", "x"]),
+    ("a split that a fourth decides after a refusal and a time-out", 3, 1152, "proof", ["x", "refuses", "y", "times out", "z", "y"]),
+    ("nobody agrees", 4, 1153, "quorum", ["x", "y", "z", "w", "v", "u", "t", "s"]),
+    ("everybody times out", 5, 1154, "quorum", ["times out"] * 8),
+]
+
+
+def entry_vectors() -> None:
+    m = MARKET
+    rows = []
+    for name, number, slot, assurance, roles in ENTRIES:
+        entry = m.entry(number, slot, assurance, roles)
+        encoded = ENTRY.enc(entry)
+        order = m.drawn(number, slot)
+        won = entry["outcome"]["value"]["outputHash"]
+        rows.append({"name": name, "epoch": str((slot - m.epoch_zero) // m.slots_per_epoch), "drawn": order,
+                     "agreeing": [r["receipt"]["value"]["worker"].hex() for r in entry["evidence"]["receipts"] if r["receipt"]["value"]["outputHash"] == won],
+                     "fields": ENTRY.js(entry), "encoded": encoded.hex(), "entryHash": sha256(encoded).hex(),
+                     "evidenceHash": sha256(EVIDENCE.enc(entry["evidence"])).hex()})
+    write("entry.json", {
+        "rule": "E-01, E-02, E-10 to E-24, F-29",
+        "context": {"domain": DOMAIN.hex(), "epochZeroSlot": str(m.epoch_zero), "slotsPerEpoch": str(m.slots_per_epoch), "gateway": m.gateway.hex(),
+                    "gatewayIdentity": m.gateway_key.public.hex(), "commitment": m.chain[0].hex(), "chainLength": 64,
+                    "slotHashes": {str(slot): m.slot_hash(slot).hex() for _, _, slot, _, _ in ENTRIES}, "candidates": vec(CANDIDATE).js(m.candidates),
+                    "escrow": m.escrow.hex(), "modelId": m.model.hex(), "engineClass": m.engine.hex(), "activeParameters": str(BUNDLED),
+                    "listPrice": str(m.list_price), "clockToleranceMs": str(m.tolerance)},
+        "entries": rows,
+    })
+
+
+def manifest_vectors() -> None:
+    m = MARKET
+    entries = [(sha256(ENTRY.enc(m.entry(n, s, a, r))), m.entry(n, s, a, r)["outcome"]["value"]["price"]) for _, n, s, a, r in ENTRIES]
+    group = dict(epoch=1, engineClass=m.engine, modelId=m.model, candidates=m.candidates)
+
+    def case(name: str, body: dict) -> dict:
+        epoch = body["epoch"]
+        set_root = root([(sha256(b"\x00", DOMAIN, u64(epoch), e["entryHash"]), [e["price"]]) for e in body["entries"]], 1)
+        group_root = root([group_leaf(g) for g in body["groups"]], 1)
+        slot_root = root([(sha256(b"\x00", DOMAIN, u64(s["slot"]), s["slotHash"]), []) for s in body["slotHashes"]], 0)
+        escrow_root = root([(sha256(b"\x00", DOMAIN, u64(epoch), e["escrow"], e["gateway"], u64(e["available"]), u64(e["cumulativeDebit"])),
+                             [e["available"]]) for e in body["escrows"]], 1)
+        header = header_bytes(11, u64(epoch), set_root[0], u32(len(body["entries"])), group_root[0], slot_root[0], escrow_root[0])
+        return {"name": name, "fields": MANIFEST.js(body), "encoded": MANIFEST.enc(body).hex(),
+                "roots": {"epoch": str(epoch), "receiptSetRoot": set_root[0].hex(), "entryCount": len(body["entries"]), "candidatesRoot": group_root[0].hex(),
+                          "slotHashesRoot": slot_root[0].hex(), "escrowsRoot": escrow_root[0].hex()},
+                "header": header.hex(), "manifestHash": sha256(header).hex()}
+
+    full = dict(epoch=1, entries=[dict(entryHash=h, price=p) for h, p in sorted(entries)], groups=[group],
+                slotHashes=[dict(slot=s, slotHash=m.slot_hash(s)) for _, _, s, _, _ in ENTRIES],
+                escrows=sorted([dict(escrow=m.escrow, gateway=m.gateway, available=10**9, cumulativeDebit=3_444),
+                                dict(escrow=label("market escrow 2"), gateway=m.gateway, available=0, cumulativeDebit=0)], key=lambda e: e["escrow"]))
+    empty = dict(epoch=0, entries=[], groups=[], slotHashes=[], escrows=[])
+    one = {**full, "entries": full["entries"][:1], "slotHashes": full["slotHashes"][:1], "escrows": full["escrows"][:1]}
+
+    write("manifest.json", {"rule": "E-31, E-32, A-07, A-09, M-02, P-12", "domain": DOMAIN.hex(),
+                            "cases": [case("an empty epoch", empty), case("one entry", one), case("five entries, two escrows", full)]})
+
+
+# ---------------------------------------------------------------------------------------------------------- frames.json
+
+def frames_vectors() -> None:
+    m = MARKET
+    entry = m.entry(1, 1150, "quorum", ["x", "x", "x"])
+    request = dict(modelId=m.model, assurance="quorum", maxTokens=8, temperatureMicro=0, stops=["."],
+                   messages=[dict(role="user", content="Hi")], blinding=label("blinding"))
+    seal = entry["evidence"]["seals"][0]["seal"]
+    refusal = m.entry(3, 1152, "proof", ENTRIES[2][4])["evidence"]["refusals"][0]
+    dispatch_hash = record_hash("dispatch", entry["dispatch"]["value"])
+    worker_key = m.key(m.drawn(1, 1150)[0])
+    usage = signed("usage", worker_key, dict(dispatchHash=dispatch_hash, worker=seal["value"]["worker"], sequence=0, promptTokens=20, outputTokens=2,
+                                             outputChain=usage_chain(entry["ticket"]["value"]["requestId"], [120, 120])))
+    infer = [
+        ("dispatch", 1, struct(ticket=signed_layout("ticket"), dispatch=signed_layout("dispatch"), request=REQUEST),
+         dict(ticket=entry["ticket"], dispatch=entry["dispatch"], request=request)),
+        ("seals", 2, struct(seals=vec(signed_layout("seal"))), dict(seals=[s["seal"] for s in entry["evidence"]["seals"]])),
+        ("cancel", 3, struct(), {}),
+        ("accepted", 4, struct(), {}),
+        ("refused", 5, struct(refusal=signed_layout("refusal")), dict(refusal=refusal)),
+        ("chunk", 6, struct(tokens=TOKENS, text=TEXT, usage=signed_layout("usage")), dict(tokens=[120, 120], text="x\u00e9", usage=usage)),
+        ("sealed", 7, struct(seal=signed_layout("seal")), dict(seal=seal)),
+        ("reveal", 8, struct(revealed=REVEALED, tokens=TOKENS, text=TEXT), dict(revealed=entry["evidence"]["receipts"][0], tokens=[120] * 8, text="xxxxxxxx")),
+        ("failed", 9, struct(cause=one_of("engine-failed", "shutting-down", "too-slow", "protocol-violation")), dict(cause="too-slow")),
+    ]
+    verdict = signed("verdict", Key("validator"), dict(epoch=1, entryHash=sha256(ENTRY.enc(entry)), receiptHash=label("receipt"), validator=label("validator"),
+                                                       attempt=0, verdict="fail", rule=20, measurementsHash=label("measurements")))
+    ask = struct(epoch=U64, validator=B32, attempt=U8, source=one_of("set", "carried"), treeEpoch=U64, index=U32, count=U32, setPath=sum_path(1),
+                 carriedPath=sum_path(0), entry=ENTRY, verdicts=vec(signed_layout("verdict")))
+    audit = [
+        ("ask", 1, ask, dict(epoch=1, validator=label("validator"), attempt=1, source="set", treeEpoch=1, index=2, count=4,
+                             setPath=[dict(hash=label("path 0"), sums=[3_444]), dict(hash=label("path 1"), sums=[0])], carriedPath=[], entry=entry, verdicts=[verdict])),
+        ("ask", 1, ask, dict(epoch=2, validator=label("validator"), attempt=0, source="carried", treeEpoch=1, index=0, count=2,
+                             setPath=[], carriedPath=[dict(hash=label("path 0"), sums=[])], entry=entry, verdicts=[])),
+        ("open", 2, struct(request=REQUEST, tokens=TOKENS, salt=B24, receiptHash=B32),
+         dict(request=request, tokens=[120] * 8, salt=label("salt")[:24], receiptHash=label("receipt"))),
+        ("refuse", 3, struct(reason=one_of("not-drawn", "unknown-receipt", "unknown-epoch", "busy")), dict(reason="busy")),
+    ]
+    rows = lambda frames: [{"frame": {"type": name, **layout.js(value)}, "encoded": (u8(kind) + layout.enc(value)).hex()} for name, kind, layout, value in frames]
+    write("frames.json", {"rule": "W-04, U-10, U-11, U-12", "infer": rows(infer), "audit": rows(audit)})
+
+
 def main() -> None:
     karma_vectors()
     merkle_vectors()
     hashes_vectors()
     report_vectors()
+    signature_vectors()
+    records_vectors()
+    request_vectors()
+    assignment_vectors()
+    quorum_vectors()
+    audit_vectors()
+    entry_vectors()
+    manifest_vectors()
+    frames_vectors()
 
 
 if __name__ == "__main__":

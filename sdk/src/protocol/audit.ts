@@ -117,6 +117,8 @@ export function judgeMeasurements(measured: Measurements, thresholds: AuditThres
 
 /** U-06: the root over the verdicts of an epoch: the hash of their sorted, distinct hashes. */
 export function verdictsRootOf(verdictHashes: readonly Hash[]): Hash {
-  const sorted = [...verdictHashes].sort(compareBytes);
+  const sorted = [...verdictHashes]
+    .sort(compareBytes)
+    .filter((one, i, all) => i === 0 || compareBytes(one, all[i - 1] ?? one) !== 0);
   return sorted.length === 0 ? new Uint8Array(32) : hash(new Uint8Array([0]), ...sorted);
 }

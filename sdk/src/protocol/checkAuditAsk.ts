@@ -6,7 +6,7 @@ import { entryHashOf, type RevealedReceipt } from './entry.ts';
 import type { Hash } from './hash.ts';
 import type { Domain } from './header.ts';
 import { entryLeaf } from './manifest.ts';
-import { sumRoot } from './merkle.ts';
+import { reachedRoot } from './merkle.ts';
 import { auditRates, type OffchainParameters } from './parameters.ts';
 import { decideQuorum } from './quorum.ts';
 import { receiptRecord, verdictRecord } from './records.ts';
@@ -43,16 +43,17 @@ export function checkAuditAsk(
   const entryHash = entryHashOf(ask.entry);
   const isCarried = ask.source === 'carried';
   const reached = isCarried
-    ? sumRoot(carriedLeaf(chain.domain, { epoch: ask.treeEpoch, entryHash }), {
+    ? reachedRoot(carriedLeaf(chain.domain, { epoch: ask.treeEpoch, entryHash }), {
         index: ask.index,
         path: ask.carriedPath,
       })
-    : sumRoot(entryLeaf(chain.domain, { epoch: ask.epoch, entryHash, price: ask.entry.outcome.value.price }), {
+    : reachedRoot(entryLeaf(chain.domain, { epoch: ask.epoch, entryHash, price: ask.entry.outcome.value.price }), {
         index: ask.index,
         path: ask.setPath,
       });
   if (isCarried ? ask.treeEpoch >= ask.epoch : ask.treeEpoch !== ask.epoch) return notDrawn;
-  if (!equalBytes(reached.hash, isCarried ? tree.carriedRoot : tree.receiptSetRoot)) return notDrawn;
+  if (reached === undefined || !equalBytes(reached.hash, isCarried ? tree.carriedRoot : tree.receiptSetRoot))
+    return notDrawn;
   const ratePer10000 = auditRates(chain.offchain)[ask.entry.dispatch.value.assurance];
   if (!isCarried && !isAudited({ beacon, entryHash, ratePer10000 })) return notDrawn;
   const validators = chain.validators(ask.epoch);

@@ -73,7 +73,10 @@ function fault(verdict: 'ignore' | 'reject', rule: string, facts: Fault['facts']
   return { verdict, rule, facts };
 }
 
-/** E-10 to E-22: judges one entry by itself. What needs the whole set is `checkSet`. */
+/** E-24: the greatest price cap of a ticket, 2^43 lamports, so that no sum over a set of 2^20 entries leaves 64 bits. */
+export const MAX_PRICE_LAMPORTS = 1n << 43n;
+
+/** E-10 to E-24: judges one entry by itself. What needs the whole set is `checkSet`. */
 export function checkEntry(context: EntryContext, entry: Entry): EntryVerdict {
   const ticket = entry.ticket.value;
   const dispatch = entry.dispatch.value;
@@ -98,6 +101,8 @@ export function checkEntry(context: EntryContext, entry: Entry): EntryVerdict {
   if (dispatch.dispatchedAtMs < ticket.issuedAtMs || entry.outcome.value.finishedAtMs < dispatch.dispatchedAtMs) {
     return fault('reject', 'E-12', { field: 'times' });
   }
+  // E-24
+  if (ticket.priceCap > MAX_PRICE_LAMPORTS) return fault('reject', 'E-24', { priceCap: ticket.priceCap });
   // E-13
   const escrowGateway = context.escrowGateway(ticket.escrow);
   if (escrowGateway === undefined) return fault('ignore', 'E-13', { escrow: toHex(ticket.escrow) });
@@ -169,7 +174,7 @@ function checkWorkers(options: {
   }
   // E-17: nobody drawn is left out before the last one used, and nobody speaks twice.
   const places = statements.map((statement) => order.get(toHex(statement.worker))?.place ?? -1).sort((a, b) => a - b);
-  if (places.length < Math.min(REPLICAS, drawn.length) || places.some((place, i) => place !== i)) {
+  if (places.length < REPLICAS || places.some((place, i) => place !== i)) {
     return fault('reject', 'E-17', { drawn: drawn.length, statements: places.join(',') });
   }
   // E-16 found every worker in the draw. An empty key would fail each signature.
@@ -193,7 +198,8 @@ function checkWorkers(options: {
     timeouts.map((t) => t.value),
   ]) {
     const listed = list.map(({ worker }) => order.get(toHex(worker))?.place ?? -1);
-    if (listed.some((place, i) => i > 0 && place <= (listed[i - 1] ?? -1)))
+    // A seal stands only for somebody who was asked, and so speaks in one of the other lists.
+    if (listed.some((place, i) => place >= places.length || (i > 0 && place <= (listed[i - 1] ?? -1))))
       return fault('reject', 'E-17', { places: listed.join(',') });
   }
   return undefined;
@@ -277,10 +283,18 @@ function checkOutcome(options: {
   }
   if (compareBytes(outcome.outputHash, decision.outputHash) !== 0)
     return fault('reject', 'E-22', { field: 'outputHash' });
-  const agreed = entry.evidence.receipts.find(({ receipt }) =>
-    equalBytes(receipt.value.outputHash, decision.outputHash),
-  )?.receipt.value;
+  const [agreed, ...others] = entry.evidence.receipts
+    .filter(({ receipt }) => equalBytes(receipt.value.outputHash, decision.outputHash))
+    .map(({ receipt, body }) => ({ ...receipt.value, finishReason: body.finishReason }));
   if (agreed === undefined) return fault('reject', 'E-22', { field: 'receipts' });
+  // E-23: the output hash covers the counts, so whoever states others lies about them. Its gateway saw the tokens and records a bad reveal.
+  const liar = others.find(
+    (other) =>
+      other.promptTokens !== agreed.promptTokens ||
+      other.outputTokens !== agreed.outputTokens ||
+      other.finishReason !== agreed.finishReason,
+  );
+  if (liar !== undefined) return fault('reject', 'E-23', { worker: toHex(liar.worker) });
   const price = priceLamports({
     listPrice: context.listPrice,
     activeParameters,

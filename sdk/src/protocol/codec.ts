@@ -32,7 +32,8 @@ export class Source {
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // A Buffer's `slice` shares its memory, and a network's buffers are used again: values must be copies.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
   get remaining(): number {
@@ -221,7 +222,9 @@ export function oneOf<const V extends readonly string[]>(values: V): Codec<V[num
   return {
     size: 1,
     write(value, sink) {
-      u8.write(values.indexOf(value) + 1, sink);
+      const position = values.indexOf(value) + 1;
+      if (position === 0) throw new KarmeshError('CODEC', 'A value is no known alternative.', { value });
+      u8.write(position, sink);
     },
     read(source) {
       const position = source.u8();

@@ -42,14 +42,20 @@ export interface SumTree {
 
 /** T-02: builds the tree over `leaves` of `counters` sums each, padded with absent leaves to a power of two. No leaf: a zero root. */
 export function sumTree(leaves: readonly (SumNode | undefined)[], counters: number): SumTree {
-  const empty = emptyNode(counters);
+  let empty = emptyNode(counters);
   const height = treeHeight(leaves.length);
   const levels: SumNode[][] = [Array.from({ length: 2 ** height }, (_, i) => leaves[i] ?? empty)];
   for (let level = 0; level < height; level++) {
     const below = levels[level] ?? [];
+    // One node stands for every empty subtree of a level, so that a wide tree with few leaves costs few hashes.
+    const absent = empty;
+    const emptyParent = sumParent(absent, absent);
+    const join = (left: SumNode, right: SumNode): SumNode =>
+      left === absent && right === absent ? emptyParent : sumParent(left, right);
     levels.push(
-      Array.from({ length: below.length / 2 }, (_, i) => sumParent(below[2 * i] ?? empty, below[2 * i + 1] ?? empty)),
+      Array.from({ length: below.length / 2 }, (_, i) => join(below[2 * i] ?? absent, below[2 * i + 1] ?? absent)),
     );
+    empty = emptyParent;
   }
   return {
     root: levels[height]?.[0] ?? empty,
@@ -61,18 +67,31 @@ export function sumTree(leaves: readonly (SumNode | undefined)[], counters: numb
           leaves: leaves.length,
         });
       }
-      return levels.slice(0, height).map((nodes, level) => nodes[(index >> level) ^ 1] ?? empty);
+      return levels.slice(0, height).flatMap((nodes, level) => nodes[(index >> level) ^ 1] ?? []);
     },
   };
 }
 
-/** The root that `leaf` at `index` reaches along `path`. */
+/** The root that `leaf` at `index` reaches along `path`. Throws `CODEC` if a sum leaves 64 bits: for a path of a peer's, ask `reachedRoot`. */
 export function sumRoot(leaf: SumNode, place: { readonly index: number; readonly path: SumPath }): SumNode {
   let node = leaf;
   for (const [level, sibling] of place.path.entries()) {
     node = Math.floor(place.index / 2 ** level) % 2 === 1 ? sumParent(sibling, node) : sumParent(node, sibling);
   }
   return node;
+}
+
+/** The root that a received path reaches, or undefined if its sums leave 64 bits: a false path, not a fault of ours. */
+export function reachedRoot(
+  leaf: SumNode,
+  place: { readonly index: number; readonly path: SumPath },
+): SumNode | undefined {
+  try {
+    return sumRoot(leaf, place);
+  } catch (error) {
+    if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
+    throw error;
+  }
 }
 
 /** T-02: true if the path has the tree's height, the index lies in the tree, and hash and sums reach `root`. */
@@ -83,20 +102,16 @@ export function checkSumPath(check: {
   readonly path: SumPath;
   readonly root: SumNode;
 }): boolean {
-  if (check.index < 0 || check.index >= check.count || check.path.length !== treeHeight(check.count)) return false;
+  if (!Number.isInteger(check.index) || check.index < 0 || check.index >= check.count) return false;
+  if (check.path.length !== treeHeight(check.count)) return false;
   const counters = check.leaf.sums.length;
   if (check.path.some((node) => node.sums.length !== counters) || check.root.sums.length !== counters) return false;
-  try {
-    const reached = sumRoot(check.leaf, check);
-    return (
-      compareBytes(reached.hash, check.root.hash) === 0 &&
-      reached.sums.every((value, i) => value === check.root.sums[i])
-    );
-  } catch (error) {
-    // Sums outside of 64 bits are a false path, not a fault of ours.
-    if (error instanceof KarmeshError && error.code === 'CODEC') return false;
-    throw error;
-  }
+  const reached = reachedRoot(check.leaf, check);
+  return (
+    reached !== undefined &&
+    compareBytes(reached.hash, check.root.hash) === 0 &&
+    reached.sums.every((value, i) => value === check.root.sums[i])
+  );
 }
 
 /** A path element of a tree with `counters` sums, as it stands in instructions and bundles. */

@@ -23,9 +23,13 @@ export type QuorumDecision =
 
 /**
  * Q-01: agreement is two receipts with the same output hash. With more than one such pair the larger group wins, then the one whose
- * first member was drawn earlier. `answers` stand in the order of the draw. The same code decides in gateway, validator and SDK.
+ * first member was drawn earlier. `answers` stand in the order of the draw; a worker counts once, by its first answer. The same code
+ * decides in gateway, validator and SDK.
  */
-export function decideQuorum(answers: readonly Answer[]): QuorumDecision {
+export function decideQuorum(given: readonly Answer[]): QuorumDecision {
+  const answers = given.filter(
+    ({ worker }, i) => given.findIndex((other) => compareBytes(other.worker, worker) === 0) === i,
+  );
   const groups = new Map<string, Answer[]>();
   for (const answer of answers) {
     const key = toHex(answer.outputHash);

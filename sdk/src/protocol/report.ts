@@ -1,3 +1,4 @@
+import { KarmeshError } from '../errors.ts';
 import { compareBytes, toHex, u64le } from './bytes.ts';
 import { array, type Codec, type Decoded, encode, struct, u32, u64, vector } from './codec.ts';
 import { type Hash, hash, hashCodec, ZERO_HASH } from './hash.ts';
@@ -236,8 +237,21 @@ export function treesOfBody(
     settlements: body.settlements,
     decisions: new Map(),
   };
-  const { report, trees, state } = buildReport(domain, { epoch: body.epoch, result, priorRoot: body.report.priorRoot });
-  return compareBytes(encode(reportCodec, report), encode(reportCodec, body.report)) === 0
-    ? { trees, state }
+  const built = tryBuildReport(domain, { epoch: body.epoch, result, priorRoot: body.report.priorRoot });
+  return built !== undefined && compareBytes(encode(reportCodec, built.report), encode(reportCodec, body.report)) === 0
+    ? { trees: built.trees, state: built.state }
     : undefined;
+}
+
+/** A received body whose sums leave 64 bits is a false body, not a fault of ours. */
+function tryBuildReport(
+  domain: Domain,
+  built: Parameters<typeof buildReport>[1],
+): ReturnType<typeof buildReport> | undefined {
+  try {
+    return buildReport(domain, built);
+  } catch (error) {
+    if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
+    throw error;
+  }
 }

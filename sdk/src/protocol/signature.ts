@@ -1,5 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
+import { sha512 } from '@noble/hashes/sha2.js';
 import type { Signer } from '../signer.ts';
+import { concatBytes, equalBytes, toHex } from './bytes.ts';
 import { type Codec, fixedBytes, struct } from './codec.ts';
 import type { Hash } from './hash.ts';
 import type { Domain, HeaderCodec } from './header.ts';
@@ -25,15 +27,33 @@ export type VerifySignature = (check: {
   readonly identity: Identity;
 }) => boolean;
 
-/** F-05: strict RFC 8032 (canonical encodings, no small-order key), so that TypeScript and the chain's precompile agree. */
+/**
+ * F-05: RFC 8032 as the chain's precompile checks it: canonical encodings, neither key nor R of small order, S below the group's
+ * order, and `R = [S]B - [k]A` byte for byte, without the cofactor. With the cofactor a signer can make signatures that hold
+ * here and fail on chain, so that no evidence of them would ever be accepted there.
+ */
 export const verifySignature: VerifySignature = ({ message, signature, identity }) => {
+  if (signature.length !== 64 || identity.length !== 32) return false;
+  const encodedR = signature.subarray(0, 32);
+  const s = readScalar(signature.subarray(32));
+  if (s >= GROUP_ORDER) return false;
   try {
-    return ed25519.verify(signature, message, identity, { zip215: false });
+    const key = ed25519.Point.fromBytes(identity, false);
+    if (key.isSmallOrder() || ed25519.Point.fromBytes(encodedR, false).isSmallOrder()) return false;
+    const k = readScalar(sha512(concatBytes(encodedR, identity, message))) % GROUP_ORDER;
+    const expected = ed25519.Point.BASE.multiplyUnsafe(s).subtract(key.multiplyUnsafe(k));
+    return equalBytes(expected.toBytes(), encodedR);
   } catch {
     // A malformed key or point is a signature that does not hold.
     return false;
   }
 };
+
+const GROUP_ORDER = ed25519.Point.Fn.ORDER;
+
+function readScalar(littleEndian: Uint8Array): bigint {
+  return BigInt(`0x${toHex(littleEndian.toReversed())}`);
+}
 
 export function signedCodec<T>(record: HeaderCodec<T>): Codec<Signed<T>> {
   return struct({ value: record.fields, signature: signatureCodec }) as unknown as Codec<Signed<T>>;

@@ -77,35 +77,57 @@ export interface TallyResult {
   readonly decisions: ReadonlyMap<string, AuditDecision>;
 }
 
+/** U-07: the words that count on one entry: those of the auditors whom this epoch's beacon drew, on the receipt it drew. */
+interface AuditWords {
+  readonly decision: AuditDecision;
+  /** The verdicts that the decision needed; each is a duty done (K-05). */
+  readonly counted: readonly { readonly validator: Participant }[];
+}
+
 /** U-07: an entry passes unless it is drawn; drawn, it needs the first auditor's word, and a failing word needs the second's. Carried entries are always drawn. */
 export function decideAudit(
-  input: Pick<TallyInput, 'beacon' | 'offchain' | 'verdicts' | 'validators' | 'domain'>,
+  input: Pick<TallyInput, 'epoch' | 'beacon' | 'offchain' | 'verdicts' | 'validators' | 'domain'>,
   options: { readonly checked: CheckedEntry; readonly isCarried: boolean },
 ): AuditDecision {
+  return auditWords(input, { ...options, verdicts: input.verdicts }).decision;
+}
+
+function auditWords(
+  input: Pick<TallyInput, 'epoch' | 'beacon' | 'offchain' | 'validators' | 'domain'>,
+  options: { readonly checked: CheckedEntry; readonly isCarried: boolean; readonly verdicts: readonly Verdict[] },
+): AuditWords {
   const { checked, isCarried } = options;
   const entryHash = entryHashOf(checked.entry);
-  if (checked.agreeing.length === 0) return 'not-drawn';
+  const count = checked.agreeing.length;
   const ratePer10000 = auditRates(input.offchain)[checked.entry.dispatch.value.assurance];
-  if (!isCarried && !isAudited({ beacon: input.beacon, entryHash, ratePer10000 })) return 'not-drawn';
+  const isDrawn = count > 0 && (isCarried || isAudited({ beacon: input.beacon, entryHash, ratePer10000 }));
+  const drawn = isDrawn ? checked.agreeing[auditedReceipt({ beacon: input.beacon, entryHash, count })] : undefined;
+  if (drawn === undefined) return { decision: 'not-drawn', counted: [] };
   const [first, second] = drawAuditors({ beacon: input.beacon, entryHash, validators: input.validators });
-  const drawn = checked.agreeing[auditedReceipt({ beacon: input.beacon, entryHash, count: checked.agreeing.length })];
+  const receiptHash = receiptRecord.hash(input.domain, drawn.receipt.value);
   const wordOf = (auditor: StakedValidator | undefined, attempt: number): Verdict['verdict'] | undefined => {
-    if (auditor === undefined || drawn === undefined) return undefined;
-    const receiptHash = receiptRecord.hash(input.domain, drawn.receipt.value);
-    return input.verdicts.find(
+    const words = options.verdicts.filter(
       (verdict) =>
+        auditor !== undefined &&
+        verdict.epoch === input.epoch &&
         verdict.attempt === attempt &&
         compareBytes(verdict.entryHash, entryHash) === 0 &&
         compareBytes(verdict.receiptHash, receiptHash) === 0 &&
         compareBytes(verdict.validator, auditor.participant) === 0,
-    )?.verdict;
+    );
+    // An auditor that says both is heard as failing, so that the order of the verdicts decides nothing.
+    return words.some(({ verdict }) => verdict === 'fail') ? 'fail' : words[0]?.verdict;
   };
   const firstWord = wordOf(first, 0);
-  if (firstWord === undefined) return 'carried';
-  if (firstWord === 'pass') return 'passed';
+  if (first === undefined || firstWord === undefined) return { decision: 'carried', counted: [] };
+  const once = [{ validator: first.participant }];
+  if (firstWord === 'pass') return { decision: 'passed', counted: once };
   const secondWord = wordOf(second, 1);
-  if (secondWord === undefined) return 'carried';
-  return secondWord === 'fail' ? 'failed' : 'passed';
+  if (second === undefined || secondWord === undefined) return { decision: 'carried', counted: once };
+  return {
+    decision: secondWord === 'fail' ? 'failed' : 'passed',
+    counted: [...once, { validator: second.participant }],
+  };
 }
 
 /**
@@ -174,25 +196,32 @@ function inDispatchOrder(a: CheckedEntry, b: CheckedEntry): number {
  */
 export function tally(input: TallyInput): TallyResult {
   const debitsBefore = new Map(input.prior.escrowDebits.map((row) => [toHex(row.escrow), row.cumulativeDebit]));
-  const budgets = new Map(
-    input.escrows.map((row) => {
-      // What earlier epochs have decided but not yet settled when the set closed is no longer there to spend.
-      const unsettled = (debitsBefore.get(toHex(row.escrow)) ?? 0n) - row.cumulativeDebit;
-      const left = row.available - unsettled;
-      return [toHex(row.escrow), left > 0n ? left : 0n];
-    }),
-  );
+  const budgets = new Map<string, bigint>();
+  for (const row of input.escrows) {
+    const key = toHex(row.escrow);
+    const decided = debitsBefore.get(key) ?? 0n;
+    // What earlier epochs have decided but not yet settled when the set closed is no longer there to spend. What settled for an
+    // epoch that never became final is gone too: the chain's counter leads, or no later settlement would fit it (P-19).
+    const unsettled = decided > row.cumulativeDebit ? decided - row.cumulativeDebit : 0n;
+    if (decided < row.cumulativeDebit) debitsBefore.set(key, row.cumulativeDebit);
+    budgets.set(key, row.available > unsettled ? row.available - unsettled : 0n);
+  }
   const spent = new Map<string, { readonly escrow: EscrowAddress; debit: bigint }>();
   const credits = new Map<string, ReceiptCredit[]>();
   const carried: Hash[] = [];
   const decisions = new Map<string, AuditDecision>();
+  const duties: { readonly validator: Participant }[] = [];
   const carriedKeys = new Set(input.carried.map(({ entry }) => toHex(entryHashOf(entry))));
+  const verdictsByEntry = Map.groupBy(input.verdicts, ({ entryHash }) => toHex(entryHash));
   for (const checked of [...input.entries, ...input.carried].sort(inDispatchOrder)) {
     const entryHash = entryHashOf(checked.entry);
     const isCarried = carriedKeys.has(toHex(entryHash));
     // M-03: a carried entry whose escrow the manifest does not list (its balance is unknown) waits for one that does.
     const listed = !isCarried || budgets.has(toHex(checked.entry.ticket.value.escrow));
-    const decision = listed ? decideAudit(input, { checked, isCarried }) : 'carried';
+    const verdicts = verdictsByEntry.get(toHex(entryHash)) ?? [];
+    const words = auditWords(input, { checked, isCarried, verdicts });
+    const decision = listed ? words.decision : 'carried';
+    duties.push(...words.counted);
     decisions.set(toHex(entryHash), decision);
     if (decision === 'carried') carried.push(entryHash);
     if (decision === 'carried' || decision === 'failed' || checked.agreeing.length === 0) continue;
@@ -205,7 +234,9 @@ export function tally(input: TallyInput): TallyResult {
     row.debit += price;
     spent.set(toHex(escrow), row);
     for (const { worker, credit } of creditsOf(input, checked)) {
-      credits.set(toHex(worker), [...(credits.get(toHex(worker)) ?? []), credit]);
+      const list = credits.get(toHex(worker));
+      if (list === undefined) credits.set(toHex(worker), [credit]);
+      else list.push(credit);
     }
   }
   for (const list of credits.values()) list.sort((a, b) => compareBytes(a.entryHash, b.entryHash));
@@ -215,7 +246,7 @@ export function tally(input: TallyInput): TallyResult {
     .map(({ escrow, debit }) => ({ escrow, debit, cumulativeAfter: (debitsBefore.get(toHex(escrow)) ?? 0n) + debit }));
   for (const { escrow, cumulativeAfter } of settlements) debitsBefore.set(toHex(escrow), cumulativeAfter);
   return {
-    lifetimes: grow(input, credits),
+    lifetimes: grow(input, { credits, duties }),
     escrowDebits: escrowDebits(input, settlements),
     carried: carried.sort(compareBytes),
     credits,
@@ -225,7 +256,13 @@ export function tally(input: TallyInput): TallyResult {
 }
 
 /** T-01: lifetimes are the prior ones plus what this epoch's credits and duties add; who never earned has none (T-03). */
-function grow(input: TallyInput, credits: ReadonlyMap<string, readonly ReceiptCredit[]>): readonly Lifetime[] {
+function grow(
+  input: TallyInput,
+  earned: {
+    readonly credits: ReadonlyMap<string, readonly ReceiptCredit[]>;
+    readonly duties: readonly { readonly validator: Participant }[];
+  },
+): readonly Lifetime[] {
   const lifetimes = new Map(input.prior.lifetimes.map((lifetime) => [toHex(lifetime.participant), lifetime]));
   const add = (participant: Participant, gain: { readonly karma: KarmaVector; readonly owed: bigint }): void => {
     const before = lifetimes.get(toHex(participant)) ?? {
@@ -245,32 +282,29 @@ function grow(input: TallyInput, credits: ReadonlyMap<string, readonly ReceiptCr
       .concat(input.carried)
       .flatMap(({ drawn }) => drawn.map(({ participant }) => [toHex(participant), participant] as const)),
   );
-  for (const [key, list] of credits) {
+  for (const [key, list] of earned.credits) {
     const participant = participants.get(key);
     if (participant !== undefined) for (const credit of list) add(participant, credit);
   }
-  for (const { validator, karma } of validationKarma(input))
+  for (const { validator, karma } of validationKarma(input, earned.duties))
     add(validator, { karma: [0n, 0n, 0n, 0n, karma], owed: 0n });
   return [...lifetimes.values()].sort((a, b) => a.index - b.index);
 }
 
-/** K-05: validation karma for the verdicts that drawn auditors gave, up to the cap per validator and epoch. */
-function validationKarma(input: TallyInput): readonly { readonly validator: Participant; readonly karma: bigint }[] {
+/** K-05: validation karma for each verdict that the audits of this set needed, up to the cap per validator and epoch. A verdict that nobody asked for earns nothing. */
+function validationKarma(
+  input: Pick<TallyInput, 'chain' | 'offchain'>,
+  duties: readonly { readonly validator: Participant }[],
+): readonly { readonly validator: Participant; readonly karma: bigint }[] {
   const gained = new Map<string, { readonly validator: Participant; karma: bigint }>();
-  const counted = new Set<string>();
-  for (const verdict of input.verdicts) {
-    const auditors = drawAuditors({ beacon: input.beacon, entryHash: verdict.entryHash, validators: input.validators });
-    const auditor = auditors[verdict.attempt];
-    const key = `${toHex(verdict.entryHash)} ${verdict.attempt}`;
-    if (auditor === undefined || counted.has(key) || compareBytes(auditor.participant, verdict.validator) !== 0)
-      continue;
-    counted.add(key);
-    const row = gained.get(toHex(verdict.validator)) ?? { validator: verdict.validator, karma: 0n };
+  const cap = input.chain.validationCapMicroKarma;
+  for (const { validator } of duties) {
+    const row = gained.get(toHex(validator)) ?? { validator, karma: 0n };
     row.karma += input.offchain.validationKarmaPerVerdict;
-    if (row.karma > input.chain.validationCapMicroKarma) row.karma = input.chain.validationCapMicroKarma;
-    gained.set(toHex(verdict.validator), row);
+    if (row.karma > cap) row.karma = cap;
+    gained.set(toHex(validator), row);
   }
-  return [...gained.values()];
+  return [...gained.values()].filter(({ karma }) => karma > 0n);
 }
 
 function escrowDebits(input: TallyInput, settlements: readonly Settlement[]): LedgerState['escrowDebits'] {

@@ -1,29 +1,29 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
-import { verifySignature as nobleVerifySignature, type VerifySignature } from '../protocol/signature.ts';
+import type { VerifySignature } from '../protocol/signature.ts';
 
 const spkiPrefix = Uint8Array.from([48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0]);
 const fieldOrder = 2n ** 255n - 19n;
 
 /**
- * Whether an Ed25519 signature holds, by the rules of the browser's `ed25519.verify(…, { zip215: false })`, at OpenSSL's speed:
- * every participant must come to one verdict on the same bytes. What OpenSSL accepts satisfies the equation without the
- * cofactor, and so with it; left to refuse are keys of small order and non-canonical ones, which OpenSSL lets pass.
- * What OpenSSL refuses noble decides, since it multiplies by the cofactor and accepts a few signatures more.
+ * F-05 at OpenSSL's speed: every participant must come to one verdict on the same bytes. OpenSSL checks the equation without the
+ * cofactor and compares R byte for byte, as F-05 does; left to refuse are points of small order and non-canonical keys, which
+ * it lets pass.
  */
 export const nativeVerifySignature: VerifySignature = ({ message, signature, identity }) => {
   if (identity.length !== 32 || signature.length !== 64) return false;
-  if (!isCanonical(identity) || smallOrderKeys.has(hex(identity))) return false;
+  if (!isCanonical(identity) || smallOrderPoints.has(hex(identity))) return false;
+  if (smallOrderPoints.has(hex(signature.subarray(0, 32)))) return false;
   const spki = new Uint8Array(spkiPrefix.length + 32);
   spki.set(spkiPrefix);
   spki.set(identity, spkiPrefix.length);
   try {
     const key = createPublicKey({ key: Buffer.from(spki.buffer), format: 'der', type: 'spki' });
-    if (verify(null, message, key, signature)) return true;
+    return verify(null, message, key, signature);
   } catch {
-    // OpenSSL throws for some keys that are no point, and noble decides those too.
+    // OpenSSL throws for a key that is no point.
+    return false;
   }
-  return nobleVerifySignature({ message, signature, identity });
 };
 
 /** RFC 8032, 5.1.3: the y coordinate, without its sign bit, must be below the field's order. */
@@ -40,7 +40,7 @@ function hex(bytes: Uint8Array): string {
 }
 
 /** The eight points whose order divides 8, in both signs where y alone would be taken for another key. */
-const smallOrderKeys: ReadonlySet<string> = smallOrderEncodings();
+const smallOrderPoints: ReadonlySet<string> = smallOrderEncodings();
 
 function smallOrderEncodings(): ReadonlySet<string> {
   const found = new Set<string>();
