@@ -87,6 +87,7 @@ export async function startChild(options: ChildOptions, { signal }: { readonly s
       last: recent.join(' | ').slice(-600),
     });
   }
-  if (child.pid === undefined) throw new KarmeshError('WORKER_FAILED', 'A started program has no process id.', { program: options.name });
+  if (child.pid === undefined)
+    throw new KarmeshError('WORKER_FAILED', 'A started program has no process id.', { program: options.name });
   return { name: options.name, pid: child.pid, ready: first, ended, [Symbol.asyncDispose]: end };
 }

@@ -1,0 +1,1 @@
+export { type Localnet, type LocalnetOptions, type LocalnetParts, startLocalnet } from './startLocalnet.ts';

@@ -1,0 +1,59 @@
+import type { Address } from '@solana/kit';
+import { type Account, type AccountChange, sameAccount } from './account.ts';
+import type { Engine } from './engine.ts';
+import type { TransactionRecord } from './event.ts';
+import { loadedAddresses } from './lookupTables.ts';
+import type { TransactionError } from './transactionError.ts';
+import { isWritable, type WireTransaction } from './wireTransaction.ts';
+
+export type Landing =
+  | { readonly kind: 'dropped'; readonly err: TransactionError }
+  | {
+      readonly kind: 'landed';
+      readonly record: TransactionRecord;
+      readonly changes: readonly AccountChange[];
+      readonly before: ReadonlyMap<Address, Account | undefined>;
+    };
+
+/** Executes one transaction on the engine and measures what it did; the engine keeps the effects. */
+export function landTransaction(
+  engine: Engine,
+  { bytes, signature, message }: WireTransaction,
+  { slot, blockTime }: { readonly slot: number; readonly blockTime: number },
+): Landing {
+  const loaded = loadedAddresses(message, engine.account) ?? { writable: [], readonly: [] };
+  const keys = [...message.accountKeys, ...loaded.writable, ...loaded.readonly];
+  const writable = new Set([
+    ...message.accountKeys.filter((_, index) => isWritable(message, index)),
+    ...loaded.writable,
+  ]);
+  const before = new Map([...writable].map((address) => [address, engine.account(address)]));
+  const preBalances = keys.map(engine.balance);
+  const execution = engine.execute(bytes);
+  const postBalances = keys.map(engine.balance);
+  // Lamports are conserved but for the fee, which is burned.
+  const fee = sum(preBalances) - sum(postBalances);
+  if (execution.err !== null && fee === 0n) return { kind: 'dropped', err: execution.err };
+
+  const changes = [...before].flatMap(([address, account]) => {
+    const after = engine.account(address);
+    return sameAccount(account, after) ? [] : [{ address, account: after }];
+  });
+  const record: TransactionRecord = {
+    signature,
+    slot,
+    blockTime,
+    bytes,
+    ...execution,
+    fee,
+    preBalances,
+    postBalances,
+    loadedWritable: loaded.writable,
+    loadedReadonly: loaded.readonly,
+  };
+  return { kind: 'landed', record, changes, before };
+}
+
+function sum(values: readonly bigint[]): bigint {
+  return values.reduce((total, value) => total + value, 0n);
+}
