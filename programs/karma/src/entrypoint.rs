@@ -1,0 +1,56 @@
+//! Where the runtime enters: reads the discriminator and hands everything else to one processor.
+use crate::{
+    instruction::{Arguments, Instruction},
+    processor,
+};
+use pinocchio::{error::ProgramError, AccountView, Address, ProgramResult};
+
+#[cfg(target_arch = "bpf")]
+mod runtime {
+    use super::process_instruction;
+    use pinocchio::{no_allocator, nostd_panic_handler, program_entrypoint};
+
+    program_entrypoint!(process_instruction);
+    no_allocator!();
+    nostd_panic_handler!();
+}
+
+/// What every processor reads. One reference, because a function of this target has at most five argument registers and a
+/// slice takes two of them.
+pub struct Context<'a> {
+    pub program: &'a Address,
+    pub accounts: &'a mut [AccountView],
+    pub arguments: Arguments<'a>,
+}
+
+#[inline(always)]
+pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data: &[u8]) -> ProgramResult {
+    let (discriminator, rest) = data.split_first_chunk::<8>().ok_or(ProgramError::InvalidInstructionData)?;
+    let instruction = Instruction::from_discriminator(discriminator).ok_or(ProgramError::InvalidInstructionData)?;
+    let mut context = Context { program, accounts, arguments: Arguments::new(rest) };
+    let cx = &mut context;
+    match instruction {
+        Instruction::Initialise => processor::initialise::process(cx),
+        Instruction::Start => processor::start::process(cx),
+        Instruction::RegisterWorker => processor::register_worker::process(cx),
+        Instruction::RegisterValidator => processor::register_validator::process(cx),
+        Instruction::RegisterGateway => processor::register_gateway::process(cx),
+        Instruction::RotateIdentity => processor::rotate_identity::process(cx),
+        Instruction::CommitChain => processor::commit_chain::process(cx),
+        Instruction::OpenEscrow => processor::open_escrow::process(cx),
+        Instruction::DepositEscrow => processor::deposit_escrow::process(cx),
+        Instruction::RequestWithdrawal => processor::request_withdrawal::process(cx),
+        Instruction::WithdrawEscrow => processor::withdraw_escrow::process(cx),
+        Instruction::CloseEpoch => processor::close_epoch::process(cx),
+        Instruction::Attest => processor::attest::process(cx),
+        Instruction::RevealSalt => processor::reveal_salt::process(cx),
+        Instruction::RecordBeacon => processor::record_beacon::process(cx),
+        Instruction::PostVerdicts => processor::post_verdicts::process(cx),
+        Instruction::PostRoot => processor::post_root::process(cx),
+        Instruction::RevealRoot => processor::reveal_root::process(cx),
+        Instruction::SettleEscrow => processor::settle_escrow::process(cx),
+        Instruction::Finalise => processor::finalise::process(cx),
+        Instruction::Claim => processor::claim::process(cx),
+        Instruction::CloseVote => processor::close_vote::process(cx),
+    }
+}

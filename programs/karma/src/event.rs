@@ -1,0 +1,78 @@
+//! Events, written with `sol_log_data` as Anchor's clients expect them: one buffer of discriminator and borsh fields.
+use pinocchio::ProgramResult;
+
+pub const REGISTERED: [u8; 8] = [11, 222, 10, 72, 160, 110, 165, 227];
+pub const EPOCH_CLOSED: [u8; 8] = [21, 4, 48, 56, 29, 169, 77, 42];
+pub const ATTESTED: [u8; 8] = [184, 102, 113, 199, 220, 197, 96, 50];
+pub const BEACON_RECORDED: [u8; 8] = [29, 110, 49, 12, 229, 152, 84, 211];
+pub const VERDICTS_POSTED: [u8; 8] = [33, 158, 239, 102, 123, 63, 117, 145];
+pub const REPORT_REACHED: [u8; 8] = [69, 41, 67, 185, 27, 136, 198, 184];
+pub const ESCROW_SETTLED: [u8; 8] = [97, 27, 150, 55, 203, 179, 173, 23];
+pub const FINALISED: [u8; 8] = [202, 90, 120, 99, 168, 10, 238, 151];
+pub const CLAIMED: [u8; 8] = [217, 192, 123, 72, 108, 150, 248, 33];
+
+/// The longest event is `Claimed`: 8 + 8 + 32 + 8 + 40 bytes.
+const CAPACITY: usize = 128;
+
+/// Collects an event's fields and logs them.
+pub struct Event {
+    bytes: [u8; CAPACITY],
+    length: usize,
+}
+
+impl Event {
+    #[inline(always)]
+    pub fn new(discriminator: [u8; 8]) -> Self {
+        let mut event = Self { bytes: [0; CAPACITY], length: 0 };
+        event.push(&discriminator);
+        event
+    }
+
+    #[inline(always)]
+    pub fn u8(mut self, value: u8) -> Self {
+        self.push(&[value]);
+        self
+    }
+
+    #[inline(always)]
+    pub fn u32(mut self, value: u32) -> Self {
+        self.push(&value.to_le_bytes());
+        self
+    }
+
+    #[inline(always)]
+    pub fn u64(mut self, value: u64) -> Self {
+        self.push(&value.to_le_bytes());
+        self
+    }
+
+    #[inline(always)]
+    pub fn key(mut self, value: &[u8; 32]) -> Self {
+        self.push(value);
+        self
+    }
+
+    #[inline(always)]
+    pub fn emit(self) -> ProgramResult {
+        log_data(&self.bytes[..self.length]);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn push(&mut self, field: &[u8]) {
+        let end = self.length + field.len();
+        self.bytes[self.length..end].copy_from_slice(field);
+        self.length = end;
+    }
+}
+
+#[cfg(target_arch = "bpf")]
+fn log_data(data: &[u8]) {
+    let fields = [data];
+    // SAFETY: the syscall reads one slice descriptor, which outlives the call.
+    unsafe { solana_define_syscall::definitions::sol_log_data(fields.as_ptr() as *const u8, 1) }
+}
+
+/// On the host nobody listens.
+#[cfg(not(target_arch = "bpf"))]
+fn log_data(_data: &[u8]) {}

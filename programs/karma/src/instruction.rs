@@ -1,0 +1,123 @@
+//! What an instruction's data says: eight bytes of discriminator and the arguments in borsh order.
+use pinocchio::error::ProgramError;
+
+macro_rules! instructions {
+    ($($name:ident = $discriminator:expr),* $(,)?) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Instruction {
+            $($name),*
+        }
+
+        impl Instruction {
+            /// Every instruction with its discriminator, for the test that compares them with idl.json.
+            pub const ALL: &'static [(Instruction, [u8; 8])] = &[$((Instruction::$name, $discriminator)),*];
+
+            /// The instruction whose data begins with these bytes: the first 8 of `H("global:<name>")`.
+            #[inline(always)]
+            pub fn from_discriminator(bytes: &[u8; 8]) -> Option<Self> {
+                $(
+                    if *bytes == $discriminator {
+                        return Some(Instruction::$name);
+                    }
+                )*
+                None
+            }
+        }
+    };
+}
+
+instructions! {
+    Initialise = [162, 198, 118, 235, 215, 247, 25, 118],
+    Start = [62, 15, 117, 236, 47, 1, 89, 139],
+    RegisterWorker = [22, 253, 23, 225, 230, 31, 6, 192],
+    RegisterValidator = [118, 98, 251, 58, 81, 30, 13, 240],
+    RegisterGateway = [183, 184, 135, 228, 71, 191, 76, 222],
+    RotateIdentity = [182, 215, 197, 254, 178, 56, 199, 236],
+    CommitChain = [178, 199, 163, 43, 37, 40, 130, 214],
+    OpenEscrow = [82, 178, 155, 253, 74, 41, 161, 219],
+    DepositEscrow = [226, 112, 158, 176, 178, 118, 153, 128],
+    RequestWithdrawal = [251, 85, 121, 205, 56, 201, 12, 177],
+    WithdrawEscrow = [81, 84, 226, 128, 245, 47, 96, 104],
+    CloseEpoch = [13, 87, 7, 133, 109, 14, 83, 25],
+    Attest = [83, 148, 120, 119, 144, 139, 117, 160],
+    RevealSalt = [11, 109, 254, 128, 82, 47, 99, 12],
+    RecordBeacon = [215, 32, 169, 25, 207, 55, 139, 85],
+    PostVerdicts = [107, 48, 53, 19, 153, 82, 78, 101],
+    PostRoot = [154, 210, 156, 158, 199, 27, 174, 35],
+    RevealRoot = [80, 105, 134, 98, 26, 37, 40, 188],
+    SettleEscrow = [22, 135, 160, 194, 23, 186, 124, 110],
+    Finalise = [197, 63, 114, 249, 245, 72, 39, 132],
+    Claim = [62, 198, 214, 193, 213, 159, 108, 210],
+    CloseVote = [137, 152, 87, 249, 170, 239, 133, 59],
+}
+
+/// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.
+pub struct Arguments<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Arguments<'a> {
+    #[inline(always)]
+    pub fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    /// The next `N` bytes.
+    #[inline(always)]
+    pub fn bytes<const N: usize>(&mut self) -> Result<&'a [u8; N], ProgramError> {
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(ProgramError::InvalidInstructionData)?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    /// The next `length` bytes.
+    #[inline(always)]
+    pub fn slice(&mut self, length: usize) -> Result<&'a [u8], ProgramError> {
+        if length > self.rest.len() {
+            return Err(ProgramError::InvalidInstructionData);
+        }
+        let (head, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        Ok(head)
+    }
+
+    #[inline(always)]
+    pub fn u8(&mut self) -> Result<u8, ProgramError> {
+        Ok(self.bytes::<1>()?[0])
+    }
+
+    #[inline(always)]
+    pub fn u16(&mut self) -> Result<u16, ProgramError> {
+        Ok(u16::from_le_bytes(*self.bytes()?))
+    }
+
+    #[inline(always)]
+    pub fn u32(&mut self) -> Result<u32, ProgramError> {
+        Ok(u32::from_le_bytes(*self.bytes()?))
+    }
+
+    #[inline(always)]
+    pub fn u64(&mut self) -> Result<u64, ProgramError> {
+        Ok(u64::from_le_bytes(*self.bytes()?))
+    }
+
+    /// `N` integers of 64 bits.
+    #[inline(always)]
+    pub fn u64s<const N: usize>(&mut self) -> Result<[u64; N], ProgramError> {
+        let mut out = [0; N];
+        for value in out.iter_mut() {
+            *value = self.u64()?;
+        }
+        Ok(out)
+    }
+
+    /// Refuses bytes after the last argument, so that one meaning has one encoding.
+    #[inline(always)]
+    pub fn finish(&self) -> Result<(), ProgramError> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(ProgramError::InvalidInstructionData)
+        }
+    }
+}

@@ -1,0 +1,3 @@
+pub mod checked;
+pub mod decay;
+pub mod mul_div;

@@ -1,0 +1,73 @@
+//! `post_root`
+use crate::{
+    entrypoint::Context,
+    error::{require, KarmaError},
+    math::checked::add,
+    seeds,
+    state::{
+        create::{create, Creation},
+        epoch::{self, Epoch},
+        participant::Participant,
+        read,
+        vote::{self, Vote},
+        write,
+    },
+};
+use pinocchio::{error::ProgramError, ProgramResult};
+
+/// P-17: the second vote, sealed: a hash of the report, a salt and the validator, so that nobody copies it.
+///
+/// | # | account | | |
+/// |---|---|---|---|
+/// | 0 | identity | signer, writable | the validator's; pays the rent of a new vote |
+/// | 1 | config | | |
+/// | 2 | validator | | participant |
+/// | 3 | epochAccount | writable | |
+/// | 4 | vote | writable | `["vote", epoch, validator]`; made here if the validator did not attest |
+/// | 5 | system program | | |
+///
+/// Arguments: epoch u64, seal [32].
+#[inline(never)]
+pub fn process(cx: &mut Context) -> ProgramResult {
+    let epoch = cx.arguments.bytes::<8>()?;
+    let seal = cx.arguments.bytes::<32>()?;
+    cx.arguments.finish()?;
+    let [identity, _config, validator, epoch_account, vote, _system, ..] = &mut *cx.accounts else {
+        return Err(ProgramError::NotEnoughAccountKeys);
+    };
+    let number = u64::from_le_bytes(*epoch);
+    let validator_key = *validator.address().as_array();
+    let stake = {
+        let validator = read::<Participant>(validator, cx.program)?;
+        validator.require_active_validator(identity, number)?; // P-17
+        validator.bond_lamports
+    };
+    let mut account = write::<Epoch>(epoch_account, cx.program)?;
+    account.require_epoch(number)?;
+    account.require_state(epoch::VERDICTS)?; // P-17
+
+    if vote.is_data_empty() {
+        let bump = create::<Vote>(&mut Creation {
+            program: cx.program,
+            payer: identity,
+            account: vote,
+            lamports: 0,
+            seeds: &[seeds::VOTE, epoch, &validator_key],
+        })?;
+        let mut vote = write::<Vote>(vote, cx.program)?;
+        vote.validator = validator_key;
+        vote.epoch = number;
+        vote.stake = stake;
+        vote.bump = bump;
+        vote.payer = *identity.address().as_array();
+    }
+    let mut vote = write::<Vote>(vote, cx.program)?;
+    vote.require_of(&validator_key, number)?;
+    let sealed_now = vote.has(vote::SEALED) && vote.seal_attempt == account.verdict_attempt;
+    require(!sealed_now, KarmaError::AlreadyVoted)?; // P-17
+    vote.flags |= vote::SEALED;
+    vote.seal_attempt = account.verdict_attempt;
+    vote.seal = *seal;
+    account.sealed_stake = add(account.sealed_stake, vote.stake)?;
+    Ok(())
+}

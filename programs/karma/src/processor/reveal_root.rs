@@ -1,0 +1,123 @@
+//! `reveal_root`
+use super::current_slot;
+use crate::{
+    entrypoint::Context,
+    error::{require, KarmaError},
+    event::{Event, REPORT_REACHED},
+    instruction::Arguments,
+    math::checked::{add, increment},
+    state::{
+        config::Config,
+        epoch::{self, Candidate, Epoch, MAX_CANDIDATES},
+        participant::Participant,
+        read,
+        vote::{self, Vote},
+        write, Key,
+    },
+    verify::hash::{kind, sha256},
+};
+use pinocchio::{error::ProgramError, ProgramResult};
+
+/// root, totals, participantCount, settlementsRoot, settlementsTotal, escrowCount, carriedRoot, carriedCount, priorRoot.
+const REPORT_BYTES: usize = 196;
+
+/// P-18: opens a seal and adds its stake to the report. The report that passes two thirds is stored.
+///
+/// | # | account | | |
+/// |---|---|---|---|
+/// | 0 | identity | signer | the validator's |
+/// | 1 | config | | |
+/// | 2 | validator | | participant |
+/// | 3 | epochAccount | writable | |
+/// | 4 | vote | writable | |
+///
+/// Arguments: epoch u64, report (196 bytes), salt [32].
+#[inline(never)]
+pub fn process(cx: &mut Context) -> ProgramResult {
+    let epoch = cx.arguments.bytes::<8>()?;
+    let report = cx.arguments.bytes::<REPORT_BYTES>()?;
+    let salt = cx.arguments.bytes::<32>()?;
+    cx.arguments.finish()?;
+    let [identity, config, validator, epoch_account, vote, ..] = &mut *cx.accounts else {
+        return Err(ProgramError::NotEnoughAccountKeys);
+    };
+    let number = u64::from_le_bytes(*epoch);
+    let validator_key = *validator.address().as_array();
+    read::<Participant>(validator, cx.program)?.require_active_validator(identity, number)?;
+    let config = read::<Config>(config, cx.program)?;
+    let mut account = write::<Epoch>(epoch_account, cx.program)?;
+    let mut vote = write::<Vote>(vote, cx.program)?;
+    account.require_epoch(number)?;
+    vote.require_of(&validator_key, number)?;
+    require(account.state == epoch::VERDICTS || account.state == epoch::REPORTED, KarmaError::BadState)?; // P-18
+    require(account.is_quorum(account.sealed_stake), KarmaError::SealsIncomplete)?; // P-18
+    require(vote.has(vote::SEALED) && vote.seal_attempt == account.verdict_attempt, KarmaError::NotVoted)?; // P-18
+    let counted = vote.has(vote::REVEALED) && position_of(&account, &vote.report_hash).is_some();
+    require(!counted, KarmaError::AlreadyVoted)?; // P-18
+    let body = sha256(&[report])?;
+    let report_hash = sha256(&[&config.domain, &[kind::REPORT], epoch, &account.verdicts_root, &body])?;
+    let seal = sha256(&[&config.domain, &[kind::ROOT_SEAL], epoch, &report_hash, salt, &validator_key])?;
+    require(seal == vote.seal, KarmaError::SealMismatch)?; // P-18
+
+    vote.flags |= vote::REVEALED;
+    vote.report_hash = report_hash;
+    let stake = add_stake(&mut account, &report_hash, vote.stake)?;
+    if account.state != epoch::VERDICTS || !account.is_quorum(stake) {
+        return Ok(());
+    }
+    store_report(&mut account, report)?;
+    require(account.prior_root == config.last_root, KarmaError::StalePrior)?; // P-18
+    account.report_hash = report_hash;
+    account.state = epoch::REPORTED;
+    account.quorum_slot = current_slot()?;
+    Event::new(REPORT_REACHED).u64(number).key(&report_hash).key(&account.root).emit()
+}
+
+/// Where the account counts this report.
+#[inline(always)]
+fn position_of(account: &Epoch, report_hash: &Key) -> Option<usize> {
+    let count = (account.candidate_count as usize).min(MAX_CANDIDATES);
+    account.candidates[..count].iter().position(|candidate| candidate.report_hash == *report_hash)
+}
+
+/// P-18: adds a vote's stake to its report and returns the report's stake. When the places are taken, a vote of greater stake
+/// replaces the report that has the least; else four small validators could shut the honest report out.
+#[inline(never)]
+fn add_stake(account: &mut Epoch, report_hash: &Key, stake: u64) -> Result<u64, ProgramError> {
+    if let Some(position) = position_of(account, report_hash) {
+        let candidate = &mut account.candidates[position];
+        candidate.stake = add(candidate.stake, stake)?;
+        return Ok(candidate.stake);
+    }
+    let count = account.candidate_count as usize;
+    let position = if count < MAX_CANDIDATES {
+        account.candidate_count = increment(account.candidate_count)?;
+        count
+    } else {
+        let mut least = 0;
+        for i in 1..MAX_CANDIDATES {
+            if account.candidates[i].stake < account.candidates[least].stake {
+                least = i;
+            }
+        }
+        require(stake > account.candidates[least].stake, KarmaError::TooManyReports)?; // P-18
+        least
+    };
+    account.candidates[position] = Candidate { report_hash: *report_hash, stake };
+    Ok(stake)
+}
+
+#[inline(never)]
+fn store_report(account: &mut Epoch, report: &[u8; REPORT_BYTES]) -> ProgramResult {
+    let mut fields = Arguments::new(report);
+    account.root = *fields.bytes()?;
+    account.totals = fields.u64s()?;
+    account.participant_count = fields.u32()?;
+    account.settlements_root = *fields.bytes()?;
+    account.settlements_total = fields.u64()?;
+    account.escrow_count = fields.u32()?;
+    account.carried_root = *fields.bytes()?;
+    account.carried_count = fields.u32()?;
+    account.prior_root = *fields.bytes()?;
+    fields.finish()
+}

@@ -1,0 +1,61 @@
+//! `reveal_salt`
+use super::current_slot;
+use crate::{
+    entrypoint::Context,
+    error::{require, KarmaError},
+    math::checked::{add, increment},
+    state::{
+        config::Config,
+        epoch::{self, Epoch},
+        participant::Participant,
+        read,
+        vote::{self, Vote},
+        write,
+    },
+    verify::hash::{kind, sha256},
+};
+use pinocchio::{error::ProgramError, ProgramResult};
+
+/// P-14: reveals the salt of an attestation into the beacon.
+///
+/// | # | account | | |
+/// |---|---|---|---|
+/// | 0 | identity | signer | the validator's |
+/// | 1 | config | | |
+/// | 2 | validator | | participant |
+/// | 3 | epochAccount | writable | |
+/// | 4 | vote | writable | |
+///
+/// Arguments: epoch u64, salt [32].
+#[inline(never)]
+pub fn process(cx: &mut Context) -> ProgramResult {
+    let epoch = cx.arguments.bytes::<8>()?;
+    let salt = cx.arguments.bytes::<32>()?;
+    cx.arguments.finish()?;
+    let [identity, config, validator, epoch_account, vote, ..] = &mut *cx.accounts else {
+        return Err(ProgramError::NotEnoughAccountKeys);
+    };
+    let number = u64::from_le_bytes(*epoch);
+    let validator_key = *validator.address().as_array();
+    read::<Participant>(validator, cx.program)?.require_active_validator(identity, number)?;
+    let config = read::<Config>(config, cx.program)?;
+    let mut account = write::<Epoch>(epoch_account, cx.program)?;
+    let mut vote = write::<Vote>(vote, cx.program)?;
+    account.require_epoch(number)?;
+    vote.require_of(&validator_key, number)?;
+    account.require_state(epoch::ATTESTED)?; // P-14
+    let until = add(account.attested_slot, config.parameters.salt_reveal_slots)?;
+    require(current_slot()? <= until, KarmaError::TooLate)?; // P-14
+    require(vote.has(vote::ATTESTED), KarmaError::NotVoted)?; // P-14
+    require(!vote.has(vote::SALT_REVEALED), KarmaError::AlreadyVoted)?; // P-14
+    let committed = sha256(&[&config.domain, &[kind::SALT_COMMITMENT], epoch, &validator_key, salt])?;
+    require(committed == vote.salt_hash, KarmaError::SaltMismatch)?; // P-14
+
+    let share = sha256(&[&config.domain, &[kind::SALT], epoch, &validator_key, salt])?;
+    for (to, from) in account.salt_accumulator.iter_mut().zip(share) {
+        *to ^= from;
+    }
+    account.salt_count = increment(account.salt_count)?;
+    vote.flags |= vote::SALT_REVEALED;
+    Ok(())
+}

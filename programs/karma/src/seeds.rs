@@ -1,0 +1,9 @@
+//! The seeds of the program's addresses (docs/protocol.md, Accounts).
+
+pub const CONFIG: &[u8] = b"config";
+pub const VAULT: &[u8] = b"vault";
+pub const PARTICIPANT: &[u8] = b"participant";
+pub const CHAIN: &[u8] = b"chain";
+pub const ESCROW: &[u8] = b"escrow";
+pub const EPOCH: &[u8] = b"epoch";
+pub const VOTE: &[u8] = b"vote";

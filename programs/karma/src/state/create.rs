@@ -1,0 +1,60 @@
+//! Creation of the program's accounts at derived addresses.
+use super::Account;
+use crate::error::{require, KarmaError};
+use pinocchio::{
+    cpi::{Seed, Signer},
+    error::ProgramError,
+    sysvars::{rent::Rent, Sysvar},
+    AccountView, Address,
+};
+use pinocchio_system::instructions::{Allocate, Assign, CreateAccount, Transfer};
+
+/// No address of this program has more seeds than this, the bump included.
+const MAX_SEEDS: usize = 4;
+
+pub struct Creation<'a> {
+    pub program: &'a Address,
+    pub payer: &'a AccountView,
+    pub account: &'a mut AccountView,
+    /// Lamports above the rent: a bond or a deposit.
+    pub lamports: u64,
+    pub seeds: &'a [&'a [u8]],
+}
+
+/// Lamports that an account of `size` bytes must keep.
+#[inline(always)]
+pub fn rent(size: usize) -> Result<u64, ProgramError> {
+    Rent::get()?.try_minimum_balance(size)
+}
+
+/// Creates an account of type `T`, writes its discriminator and returns its bump. `BadPda` if the address is another,
+/// `AlreadyInitialised` if the account exists. Lamports that a stranger sent to the address beforehand do not stop it.
+#[inline(never)]
+pub fn create<T: Account>(creation: &mut Creation) -> Result<u8, ProgramError> {
+    let Creation { program, payer, account, lamports, seeds } = creation;
+    let (address, bump) = Address::find_program_address(seeds, program);
+    require(*account.address() == address, KarmaError::BadPda)?;
+    require(account.is_data_empty() && !account.owned_by(program), KarmaError::AlreadyInitialised)?;
+    require(payer.is_signer(), KarmaError::WrongIdentity)?;
+
+    let bump_seed = [bump];
+    let mut signer_seeds: [Seed; MAX_SEEDS] = core::array::from_fn(|_| Seed::from(bump_seed.as_slice()));
+    for (to, from) in signer_seeds.iter_mut().zip(seeds.iter()) {
+        *to = Seed::from(*from);
+    }
+    let signers = [Signer::from(&signer_seeds[..seeds.len() + 1])];
+    let minimum = rent(T::SIZE)?;
+    let present = account.lamports();
+    if present == 0 {
+        let total = minimum.checked_add(*lamports).ok_or(KarmaError::Overflow)?;
+        CreateAccount { from: payer, to: account, lamports: total, space: T::SIZE as u64, owner: program }
+            .invoke_signed(&signers)?;
+    } else {
+        let total = minimum.saturating_sub(present).checked_add(*lamports).ok_or(KarmaError::Overflow)?;
+        Transfer { from: payer, to: account, lamports: total }.invoke()?;
+        Allocate { account, space: T::SIZE as u64 }.invoke_signed(&signers)?;
+        Assign { account, owner: program }.invoke_signed(&signers)?;
+    }
+    account.try_borrow_mut()?[..8].copy_from_slice(&T::DISCRIMINATOR);
+    Ok(bump)
+}

@@ -1,0 +1,135 @@
+//! Epoch: what one epoch closed, which beacon it drew, and which report reached the quorum.
+use super::{Account, Key};
+use crate::error::{require, KarmaError};
+use core::mem::{offset_of, size_of};
+use pinocchio::error::ProgramError;
+
+pub const CLOSED: u8 = 1;
+pub const ATTESTED: u8 = 2;
+pub const BEACON: u8 = 3;
+pub const VERDICTS: u8 = 4;
+pub const REPORTED: u8 = 5;
+pub const FINALISED: u8 = 6;
+
+pub const MAX_CANDIDATES: usize = 4;
+
+/// A report that somebody revealed, and the stake behind it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Candidate {
+    pub report_hash: Key,
+    pub stake: u64,
+}
+
+#[repr(C)]
+pub struct Epoch {
+    pub discriminator: [u8; 8],
+    pub epoch: u64,
+    pub state: u8,
+    pub bump: u8,
+    pub padding0: [u8; 6],
+    pub total_stake: u64,
+    pub validator_count: u32,
+    pub entry_count: u32,
+    pub manifest_hash: Key,
+    pub receipt_set_root: Key,
+    pub candidates_root: Key,
+    pub slot_hashes_root: Key,
+    pub escrows_root: Key,
+    pub close_slot: u64,
+    pub proposer: Key,
+    pub attested_stake: u64,
+    /// R: the slot in which attestation passed two thirds.
+    pub attested_slot: u64,
+    pub salt_accumulator: Key,
+    pub salt_count: u32,
+    /// One more than the attempt that posted the verdicts.
+    pub verdict_attempt: u32,
+    pub beacon_target_slot: u64,
+    pub beacon_slot: u64,
+    pub beacon: Key,
+    pub verdicts_root: Key,
+    pub verdict_count: u32,
+    pub candidate_count: u32,
+    pub verdicts_slot: u64,
+    pub verdicts_proposer: Key,
+    pub sealed_stake: u64,
+    pub candidates: [Candidate; MAX_CANDIDATES],
+    pub report_hash: Key,
+    pub root: Key,
+    pub totals: [u64; 6],
+    pub participant_count: u32,
+    pub escrow_count: u32,
+    pub settlements_root: Key,
+    pub settlements_total: u64,
+    pub carried_root: Key,
+    pub prior_root: Key,
+    pub quorum_slot: u64,
+    pub settled_lamports: u64,
+    pub settled_count: u32,
+    pub carried_count: u32,
+    pub finalised_slot: u64,
+    pub reserved: [u8; 176],
+}
+
+// SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
+unsafe impl Account for Epoch {
+    const DISCRIMINATOR: [u8; 8] = [93, 83, 120, 89, 151, 138, 152, 108];
+}
+
+const _: () = assert!(size_of::<Epoch>() == 1024);
+const _: () = assert!(offset_of!(Epoch, close_slot) == 200);
+const _: () = assert!(offset_of!(Epoch, beacon) == 312);
+const _: () = assert!(offset_of!(Epoch, candidates) == 432);
+const _: () = assert!(offset_of!(Epoch, totals) == 656);
+const _: () = assert!(offset_of!(Epoch, reserved) == 848);
+
+impl Epoch {
+    /// `WrongEpoch` unless this is the account of `epoch`.
+    #[inline(always)]
+    pub fn require_epoch(&self, epoch: u64) -> Result<(), ProgramError> {
+        require(self.epoch == epoch, KarmaError::WrongEpoch)
+    }
+
+    #[inline(always)]
+    pub fn require_state(&self, state: u8) -> Result<(), ProgramError> {
+        require(self.state == state, KarmaError::BadState)
+    }
+
+    /// True if `stake` is more than two thirds of the epoch's: `3 x stake > 2 x total`.
+    #[inline(always)]
+    pub fn is_quorum(&self, stake: u64) -> bool {
+        // Lamports in existence leave room for the factors: 6 x 10^17 x 3 < 2^64. Saturation can only refuse.
+        let thrice = stake.saturating_add(stake).saturating_add(stake);
+        let twice = self.total_stake.saturating_add(self.total_stake);
+        thrice > twice
+    }
+}
+
+/// Which validator may propose at `slot`, `from` being the first slot that anybody may.
+pub struct Turn {
+    pub epoch: u64,
+    pub slot: u64,
+    pub from: u64,
+    pub window: u64,
+    pub validators: u32,
+}
+
+impl Turn {
+    /// How many proposers let their window pass. `TooEarly` before the first one's.
+    #[inline(always)]
+    pub fn attempt(&self) -> Result<u64, ProgramError> {
+        require(self.slot >= self.from, KarmaError::TooEarly)?;
+        Ok((self.slot - self.from) / self.window)
+    }
+
+    /// `NotProposer` unless it is the turn of the validator with this position: `(epoch + attempt) mod validators`.
+    #[inline(always)]
+    pub fn require_proposer(&self, role_ordinal: u32) -> Result<u64, ProgramError> {
+        let attempt = self.attempt()?;
+        require(self.validators > 0, KarmaError::NotProposer)?;
+        let turn = self.epoch.wrapping_add(attempt) % self.validators as u64;
+        require(turn == role_ordinal as u64, KarmaError::NotProposer)?;
+        Ok(attempt)
+    }
+}

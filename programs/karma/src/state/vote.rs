@@ -1,0 +1,46 @@
+//! Vote: what one validator did in one epoch.
+use super::{Account, Key};
+use crate::error::{require, KarmaError};
+use pinocchio::error::ProgramError;
+
+pub const ATTESTED: u8 = 1;
+pub const SALT_REVEALED: u8 = 2;
+pub const SEALED: u8 = 4;
+pub const REVEALED: u8 = 8;
+
+#[repr(C)]
+pub struct Vote {
+    pub discriminator: [u8; 8],
+    pub validator: Key,
+    pub epoch: u64,
+    pub stake: u64,
+    pub flags: u8,
+    pub bump: u8,
+    pub padding0: [u8; 2],
+    pub seal_attempt: u32,
+    pub salt_hash: Key,
+    pub seal: Key,
+    pub report_hash: Key,
+    /// The identity that paid the rent and gets it back.
+    pub payer: Key,
+}
+
+// SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
+unsafe impl Account for Vote {
+    const DISCRIMINATOR: [u8; 8] = [96, 91, 104, 57, 145, 35, 172, 155];
+}
+
+const _: () = assert!(core::mem::size_of::<Vote>() == 192);
+
+impl Vote {
+    #[inline(always)]
+    pub fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// `BadPda` unless this is the vote of `validator` in `epoch`.
+    #[inline(always)]
+    pub fn require_of(&self, validator: &Key, epoch: u64) -> Result<(), ProgramError> {
+        require(self.validator == *validator && self.epoch == epoch, KarmaError::BadPda)
+    }
+}
