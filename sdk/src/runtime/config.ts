@@ -105,6 +105,9 @@ export function configHelp<S extends ConfigSchema>(
   return commandFor(options).helpInformation();
 }
 
+/** One width everywhere, since the reference page shows the same text. */
+const helpColumns = 110;
+
 type Kind = 'text' | 'number' | 'bigint' | 'boolean' | 'list';
 
 /** How a field's value is written in a flag or variable. */
@@ -141,7 +144,7 @@ function commandFor<S extends ConfigSchema>({
     .helpOption('-h, --help', 'Show this text.')
     .allowExcessArguments(false)
     .exitOverride()
-    .configureOutput({ writeOut: () => {}, writeErr: () => {} });
+    .configureOutput({ writeOut: () => {}, writeErr: () => {}, getOutHelpWidth: () => helpColumns });
   for (const { name, description, optional } of positionals) {
     command.argument(optional === true ? `[${name}]` : `<${name}>`, description);
   }

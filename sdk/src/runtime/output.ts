@@ -1,4 +1,5 @@
 import { KarmeshError } from '../errors.ts';
+import { toHex } from '../protocol/bytes.ts';
 
 /** What a command ends with. `failed`: expected, a person can act on it. `usage`: the command line or config is wrong. `bug`: ours. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, bug: 70 } as const;
@@ -70,10 +71,11 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** JSON in one line, with amounts (`bigint`) as decimal strings and bytes as lower-case hex. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) => {
+  // A Buffer has become an object of numbers before a replacer sees it, so the value is taken from its holder.
+  return JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, key: string) {
+    const each = this[key];
     if (typeof each === 'bigint') return each.toString();
-    if (each instanceof Uint8Array) return Buffer.from(each.buffer, each.byteOffset, each.byteLength).toString('hex');
-    return each;
+    return each instanceof Uint8Array ? toHex(each) : each;
   });
 }
 
