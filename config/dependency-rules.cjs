@@ -21,7 +21,7 @@ module.exports = {
       'sdk-is-the-base',
       'sdk imports no other workspace.',
       { path: '^sdk/src/' },
-      { path: ['^node/', '^validator/', '^web/', '^programs/'] },
+      { path: ['^node/', '^validator/', '^web/', '^programs/(?!karma/idl\\.json$)'] },
     ),
     forbid(
       'runtime-stays-in-node',
@@ -82,7 +82,7 @@ module.exports = {
       'localnet-is-a-cluster',
       'Everything else speaks to localnet by RPC only.',
       { path: '^(sdk|node|validator|web)/' },
-      { path: '^programs/' },
+      { path: '^programs/(?!karma/idl\\.json$)' },
     ),
     forbid(
       'cluster-knows-no-market',

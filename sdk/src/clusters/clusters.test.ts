@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import idl from '../../../programs/karma/idl.json' with { type: 'json' };
 import {
   inferenceKarma,
   latencyAdjusted,
@@ -48,6 +49,10 @@ test.each(CLUSTER_NAMES)('%s: K-07 honest work at list price is never capped, fr
 test('V-02: two clusters with other parameters have other hashes', () => {
   const hashes = CLUSTER_NAMES.map((name) => toHex(offchainParametersHash(clusterPreset(name).offchain)));
   expect(new Set(hashes).size).toBe(CLUSTER_NAMES.length);
+});
+
+test.each(CLUSTER_NAMES)('%s: the program is the one that idl.json names', (name) => {
+  expect(clusterPreset(name).programId).toBe(idl.address);
 });
 
 test('a preset with a fault says which', () => {
