@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { dialableAddress } from './addresses.ts';
+
+const peer = '12D3KooWGDES18njQL31wNLzzvrMnvS8mnJAAMaHXN59Zt2uK7d5';
+const other = '12D3KooWFAqeAuaTcLrFrmvjkw4fZPpfToyYf5Dfnz9cyajtj4Hk';
+
+test.each([
+  [`/ip4/127.0.0.1/tcp/4001/p2p/${peer}`, `/ip4/127.0.0.1/tcp/4001/p2p/${peer}`],
+  ['/ip6/::1/tcp/4001', `/ip6/::1/tcp/4001/p2p/${peer}`],
+  ['/dns4/node.example/tcp/4001', `/dns4/node.example/tcp/4001/p2p/${peer}`],
+])('%s is dialled as %s', (text, expected) => {
+  expect(dialableAddress(text, peer)?.toString()).toBe(expected);
+});
+
+test.each([
+  ['', 'nothing'],
+  ['127.0.0.1:4001', 'no multiaddr'],
+  [`/ip4/127.0.0.1/tcp/4001/p2p/${other}`, 'another peer'],
+  ['/ip4/127.0.0.1/udp/4001/quic-v1', 'another transport'],
+  ['/ip4/127.0.0.1/tcp/4001/ws', 'another layer'],
+  ['/unix/tmp%2fsocket', 'a path'],
+  [`/ip4/127.0.0.1/tcp/4001/p2p/${peer}/p2p-circuit/p2p/${other}`, 'a relay'],
+  ['/tcp/4001', 'no host'],
+  [`/p2p/${peer}`, 'no address'],
+])('%s (%s) is refused', (text) => {
+  expect(dialableAddress(text, peer)).toBeUndefined();
+});

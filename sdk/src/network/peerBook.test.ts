@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import type { Announcement } from './announcement.ts';
+import { peerBook } from './peerBook.ts';
+
+function announcement(who: number, sequence: bigint): Announcement {
+  return {
+    identity: new Uint8Array(32).fill(who),
+    sequence,
+    role: 'worker',
+    participant: new Uint8Array(32),
+    multiaddrs: [],
+    engineClass: new Uint8Array(32),
+    models: [],
+  };
+}
+const book = () => peerBook({ maxEntries: 2, expireMs: 1_000, minIntervalMs: 100 });
+
+test('keeps the newest announcement of an identity', () => {
+  const entries = book();
+  expect(entries.put(announcement(1, 5n), 0)).toBe('kept');
+  expect(entries.put(announcement(1, 5n), 500)).toBe('old');
+  expect(entries.put(announcement(1, 4n), 500)).toBe('old');
+  expect(entries.put(announcement(1, 6n), 99)).toBe('soon');
+  expect(entries.judge(announcement(1, 6n), 100)).toBe('kept');
+  expect(entries.get(new Uint8Array(32).fill(1), 100)?.sequence).toBe(5n);
+  expect(entries.put(announcement(1, 6n), 100)).toBe('kept');
+  expect(entries.list(100).map(({ sequence }) => sequence)).toEqual([6n]);
+});
+
+test('is full until an entry expires, and renewing one does not need room', () => {
+  const entries = book();
+  entries.put(announcement(1, 1n), 0);
+  entries.put(announcement(2, 1n), 200);
+  expect(entries.put(announcement(3, 1n), 300)).toBe('full');
+  expect(entries.put(announcement(1, 2n), 400)).toBe('kept');
+  expect(entries.put(announcement(3, 1n), 1_199)).toBe('full');
+  expect(entries.put(announcement(3, 1n), 1_200)).toBe('kept');
+  expect(entries.list(1_200).map(({ identity }) => identity[0])).toEqual([1, 3]);
+});
