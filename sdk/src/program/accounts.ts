@@ -1,0 +1,231 @@
+import type { KarmaVector } from '../protocol/karma.ts';
+import type { Address } from './address.ts';
+import { decodeAccountFields } from './coder.ts';
+
+/** 2^64 - 1: "none" in fields that hold a slot or an epoch. */
+export const NONE = 0xffff_ffff_ffff_ffffn;
+
+/** Five lifetimes in micro-karma and owed in lamports: the sums of the lifetime tree. */
+export type LifetimeTotals = readonly [bigint, bigint, bigint, bigint, bigint, bigint];
+
+/** docs/protocol.md, Config. */
+export interface ConfigAccount {
+  readonly version: number;
+  readonly bump: number;
+  readonly started: number;
+  readonly vaultBump: number;
+  readonly domain: Uint8Array;
+  readonly genesis: Uint8Array;
+  readonly initialiser: Address;
+  /** `NONE` before `start`. */
+  readonly epochZeroSlot: bigint;
+  readonly participantCount: number;
+  readonly workerCount: number;
+  readonly gatewayCount: number;
+  readonly activeValidators: readonly [number, number];
+  readonly activeStake: readonly [bigint, bigint];
+  readonly pendingValidators: number;
+  readonly pendingStake: bigint;
+  readonly stakeEpoch: bigint;
+  /** `NONE` before the first. */
+  readonly lastFinalisedEpoch: bigint;
+  readonly lastRoot: Uint8Array;
+  readonly lastTotals: LifetimeTotals;
+  readonly offchainParametersHash: Uint8Array;
+  /** The 22 parameters in the order of docs/protocol.md. */
+  readonly parameters: readonly bigint[];
+}
+
+/** docs/protocol.md, Vault. */
+export interface VaultAccount {
+  readonly bump: number;
+  readonly received: bigint;
+  readonly paid: bigint;
+}
+
+export const ROLE = { worker: 1, validator: 2, gateway: 3 } as const;
+
+/** docs/protocol.md, Participant. */
+export interface ParticipantAccount {
+  /** Where the account lies: what every record names. */
+  readonly address: Address;
+  readonly role: number;
+  readonly bump: number;
+  readonly version: number;
+  readonly index: number;
+  readonly owner: Address;
+  readonly identity: Address;
+  readonly previousIdentity: Address;
+  readonly identityFromEpoch: bigint;
+  readonly initialIdentity: Address;
+  readonly bondLamports: bigint;
+  readonly activeFromEpoch: bigint;
+  readonly roleOrdinal: number;
+  readonly modelCount: number;
+  readonly hasSecp256k1: number;
+  readonly karma: KarmaVector;
+  readonly karmaSlot: bigint;
+  readonly lifetime: KarmaVector;
+  readonly lifetimePaid: bigint;
+  readonly weightKarma: readonly [bigint, bigint];
+  readonly weightFromEpoch: bigint;
+  readonly engineClass: Uint8Array;
+  /** The `modelCount` models of a worker; the account's unused places are left out. */
+  readonly models: readonly Uint8Array[];
+  readonly secp256k1Address: Uint8Array;
+}
+
+/** docs/protocol.md, GatewayChain. */
+export interface GatewayChainAccount {
+  readonly address: Address;
+  readonly gateway: Address;
+  readonly epoch: bigint;
+  readonly commitment: Uint8Array;
+  readonly length: number;
+  readonly bump: number;
+  readonly committedSlot: bigint;
+}
+
+/** docs/protocol.md, Escrow. */
+export interface EscrowAccount {
+  readonly address: Address;
+  readonly gateway: Address;
+  readonly buyer: Address;
+  readonly cumulativeDebit: bigint;
+  readonly withdrawAmount: bigint;
+  /** `NONE`: no request. */
+  readonly withdrawAfterEpoch: bigint;
+  /** `NONE`: never settled. */
+  readonly lastSettledEpoch: bigint;
+  readonly bump: number;
+  /** Lamports above rent. */
+  readonly balance: bigint;
+}
+
+export const EPOCH_STATE = { closed: 1, attested: 2, beacon: 3, verdicts: 4, reported: 5, finalised: 6 } as const;
+
+/** docs/protocol.md, Epoch. */
+export interface EpochAccount {
+  readonly address: Address;
+  readonly epoch: bigint;
+  readonly state: number;
+  readonly bump: number;
+  readonly totalStake: bigint;
+  readonly validatorCount: number;
+  readonly entryCount: number;
+  readonly manifestHash: Uint8Array;
+  readonly receiptSetRoot: Uint8Array;
+  readonly candidatesRoot: Uint8Array;
+  readonly slotHashesRoot: Uint8Array;
+  readonly escrowsRoot: Uint8Array;
+  readonly closeSlot: bigint;
+  readonly proposer: Address;
+  readonly attestedStake: bigint;
+  readonly attestedSlot: bigint;
+  readonly saltAccumulator: Uint8Array;
+  readonly saltCount: number;
+  readonly verdictAttempt: number;
+  readonly beaconTargetSlot: bigint;
+  readonly beaconSlot: bigint;
+  readonly beacon: Uint8Array;
+  readonly verdictsRoot: Uint8Array;
+  readonly verdictCount: number;
+  readonly candidateCount: number;
+  readonly verdictsSlot: bigint;
+  readonly verdictsProposer: Address;
+  readonly sealedStake: bigint;
+  readonly candidates: readonly { readonly reportHash: Uint8Array; readonly stake: bigint }[];
+  readonly reportHash: Uint8Array;
+  readonly root: Uint8Array;
+  readonly totals: LifetimeTotals;
+  readonly participantCount: number;
+  readonly escrowCount: number;
+  readonly settlementsRoot: Uint8Array;
+  readonly settlementsTotal: bigint;
+  readonly carriedRoot: Uint8Array;
+  readonly priorRoot: Uint8Array;
+  readonly quorumSlot: bigint;
+  readonly settledLamports: bigint;
+  readonly settledCount: number;
+  readonly carriedCount: number;
+  readonly finalisedSlot: bigint;
+}
+
+export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8 } as const;
+
+/** docs/protocol.md, Vote. */
+export interface VoteAccount {
+  readonly address: Address;
+  readonly validator: Address;
+  readonly epoch: bigint;
+  readonly stake: bigint;
+  readonly flags: number;
+  readonly bump: number;
+  readonly sealAttempt: number;
+  readonly saltHash: Uint8Array;
+  readonly seal: Uint8Array;
+  readonly reportHash: Uint8Array;
+  readonly payer: Address;
+}
+
+/** Sizes of the accounts in bytes, by which an RPC node finds them. */
+export const ACCOUNT_SIZE = {
+  config: 640,
+  vault: 32,
+  participant: 576,
+  gatewayChain: 96,
+  escrow: 160,
+  epoch: 1024,
+  vote: 192,
+} as const;
+
+/** An account as an RPC node gives it. */
+export interface RawAccount {
+  readonly address: Address;
+  readonly lamports: bigint;
+  readonly data: Uint8Array;
+}
+
+/** The fields of docs/protocol.md alone: what pads and what is reserved carries nothing. */
+function fields(name: string, data: Uint8Array): Record<string, unknown> {
+  const decoded = Object.entries(decodeAccountFields(name, data));
+  return Object.fromEntries(decoded.filter(([key]) => key !== 'reserved' && !key.startsWith('padding')));
+}
+
+// The casts below are checked by test/program/idl.test.ts, which compares the interfaces' layouts with docs/protocol.md.
+
+/** Throws `CODEC` if the account is of another type, as all decoders here. */
+export function decodeConfig(account: Pick<RawAccount, 'data'>): ConfigAccount {
+  return fields('Config', account.data) as unknown as ConfigAccount;
+}
+
+export function decodeVault(account: Pick<RawAccount, 'data'>): VaultAccount {
+  return fields('Vault', account.data) as unknown as VaultAccount;
+}
+
+export function decodeParticipant(account: Pick<RawAccount, 'address' | 'data'>): ParticipantAccount {
+  const decoded = fields('Participant', account.data) as unknown as Omit<ParticipantAccount, 'address'>;
+  return { address: account.address, ...decoded, models: decoded.models.slice(0, decoded.modelCount) };
+}
+
+export function decodeGatewayChain(account: Pick<RawAccount, 'address' | 'data'>): GatewayChainAccount {
+  return {
+    address: account.address,
+    ...(fields('GatewayChain', account.data) as unknown as Omit<GatewayChainAccount, 'address'>),
+  };
+}
+
+/** `rentLamports` is the cluster's minimum for 160 bytes: what lies above it is the balance. */
+export function decodeEscrow(account: RawAccount, rentLamports: bigint): EscrowAccount {
+  const balance = account.lamports > rentLamports ? account.lamports - rentLamports : 0n;
+  const decoded = fields('Escrow', account.data) as unknown as Omit<EscrowAccount, 'address' | 'balance'>;
+  return { address: account.address, ...decoded, balance };
+}
+
+export function decodeEpoch(account: Pick<RawAccount, 'address' | 'data'>): EpochAccount {
+  return { address: account.address, ...(fields('Epoch', account.data) as unknown as Omit<EpochAccount, 'address'>) };
+}
+
+export function decodeVote(account: Pick<RawAccount, 'address' | 'data'>): VoteAccount {
+  return { address: account.address, ...(fields('Vote', account.data) as unknown as Omit<VoteAccount, 'address'>) };
+}

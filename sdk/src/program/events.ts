@@ -1,0 +1,57 @@
+import type { KarmaVector } from '../protocol/karma.ts';
+import { type Address, toBase58 } from './address.ts';
+import { decodeEvent } from './coder.ts';
+
+/** What the program says of a transaction that ran (docs/protocol.md, Events). */
+export type ProgramEvent =
+  | {
+      readonly name: 'Registered';
+      readonly data: { readonly participant: Address; readonly role: number; readonly index: number };
+    }
+  | { readonly name: 'EpochClosed'; readonly data: { readonly epoch: bigint; readonly manifestHash: Uint8Array } }
+  | {
+      readonly name: 'Attested';
+      readonly data: { readonly epoch: bigint; readonly validator: Address; readonly attestedStake: bigint };
+    }
+  | { readonly name: 'BeaconRecorded'; readonly data: { readonly epoch: bigint; readonly beacon: Uint8Array } }
+  | { readonly name: 'VerdictsPosted'; readonly data: { readonly epoch: bigint; readonly verdictsRoot: Uint8Array } }
+  | {
+      readonly name: 'ReportReached';
+      readonly data: { readonly epoch: bigint; readonly reportHash: Uint8Array; readonly root: Uint8Array };
+    }
+  | {
+      readonly name: 'EscrowSettled';
+      readonly data: { readonly epoch: bigint; readonly escrow: Address; readonly debit: bigint };
+    }
+  | { readonly name: 'Finalised'; readonly data: { readonly epoch: bigint; readonly root: Uint8Array } }
+  | {
+      readonly name: 'Claimed';
+      readonly data: {
+        readonly epoch: bigint;
+        readonly participant: Address;
+        readonly paid: bigint;
+        readonly karma: KarmaVector;
+      };
+    };
+
+const DATA = 'Program data: ';
+const INVOKE = /^Program (\w+) invoke \[\d+\]$/;
+const END = /^Program \w+ (?:success|failed)/;
+
+/** The program's events in a transaction's logs. Data lines of other programs are left out, so that nobody can forge one. */
+export function eventsInLogs(logs: readonly string[], programId: Address): readonly ProgramEvent[] {
+  const ours = toBase58(programId);
+  const running: string[] = [];
+  const events: ProgramEvent[] = [];
+  for (const line of logs) {
+    const invoked = INVOKE.exec(line)?.[1];
+    if (invoked !== undefined) running.push(invoked);
+    else if (END.test(line)) running.pop();
+    else if (line.startsWith(DATA) && running.at(-1) === ours) {
+      const event = decodeEvent(line.slice(DATA.length));
+      // The names and fields are idl.json's, which a test compares with the union above.
+      if (event !== undefined) events.push(event as unknown as ProgramEvent);
+    }
+  }
+  return events;
+}

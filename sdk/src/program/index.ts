@@ -1,0 +1,24 @@
+export * from './accounts.ts';
+export { type Address, addressFromBase58, toBase58, toPublicKey } from './address.ts';
+export { type ProgramAddresses, programAddresses } from './addresses.ts';
+export { type ChainView, type ChainViewOptions, createChainView, type Staleness } from './chainView.ts';
+export { eventsInLogs, type ProgramEvent } from './events.ts';
+export { explorerLink } from './explorer.ts';
+export { idl } from './idl.ts';
+export * from './instructions/chain.ts';
+export * from './instructions/claim.ts';
+export * from './instructions/epoch.ts';
+export * from './instructions/escrow.ts';
+export * from './instructions/registration.ts';
+export * from './instructions/setup.ts';
+export {
+  checkedConfig,
+  createProgramClient,
+  type ProgramClient,
+  type ProgramClientOptions,
+} from './programClient.ts';
+export { type NumberedError, numberedError, programErrorName } from './programError.ts';
+export { PROGRAM_ID } from './programId.ts';
+export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
+export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';
+export { type TransactionSigner, transactionSigner } from './transactionSigner.ts';

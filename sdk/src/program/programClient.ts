@@ -1,0 +1,169 @@
+import type { Connection, TransactionInstruction } from '@solana/web3.js';
+import { KarmeshError } from '../errors.ts';
+import { equalBytes } from '../protocol/bytes.ts';
+import { makeDomain } from '../protocol/header.ts';
+import { readAccounts, scanAccounts } from './accountReader.ts';
+import {
+  ACCOUNT_SIZE,
+  type ConfigAccount,
+  decodeConfig,
+  decodeEpoch,
+  decodeEscrow,
+  decodeGatewayChain,
+  decodeParticipant,
+  decodeVault,
+  decodeVote,
+  type EpochAccount,
+  type EscrowAccount,
+  type GatewayChainAccount,
+  type ParticipantAccount,
+  type RawAccount,
+  type VaultAccount,
+  type VoteAccount,
+} from './accounts.ts';
+import { type Address, addressFromBase58, toBase58, toPublicKey } from './address.ts';
+import { type ProgramAddresses, programAddresses } from './addresses.ts';
+import { PROGRAM_ID } from './programId.ts';
+import { rpcRequest } from './rpc.ts';
+import { type SentTransaction, sendTransaction } from './sendTransaction.ts';
+import type { TransactionSigner } from './transactionSigner.ts';
+
+interface WithSignal {
+  readonly signal: AbortSignal;
+}
+
+/** Reads the program's accounts and sends its instructions. Readers return undefined where there is no account. */
+export interface ProgramClient {
+  readonly connection: Connection;
+  readonly addresses: ProgramAddresses;
+  readonly payer: TransactionSigner;
+  /** Sends instructions in one transaction and waits for its confirmation. Errors as `sendTransaction`. */
+  send(
+    instructions: readonly TransactionInstruction[],
+    options: WithSignal & {
+      readonly signers?: readonly TransactionSigner[];
+      readonly computeUnits?: number;
+      readonly timeoutMs?: number;
+    },
+  ): Promise<SentTransaction>;
+  config(options: WithSignal): Promise<ConfigAccount | undefined>;
+  vault(options: WithSignal): Promise<VaultAccount | undefined>;
+  participant(address: Address, options: WithSignal): Promise<ParticipantAccount | undefined>;
+  participants(options: WithSignal): Promise<readonly ParticipantAccount[]>;
+  chain(gateway: Address, epoch: bigint, options: WithSignal): Promise<GatewayChainAccount | undefined>;
+  escrow(address: Address, options: WithSignal): Promise<EscrowAccount | undefined>;
+  escrows(options: WithSignal): Promise<readonly EscrowAccount[]>;
+  epoch(epoch: bigint, options: WithSignal): Promise<EpochAccount | undefined>;
+  vote(epoch: bigint, validator: Address, options: WithSignal): Promise<VoteAccount | undefined>;
+  /** Every vote account of an epoch. */
+  votes(epoch: bigint, options: WithSignal): Promise<readonly VoteAccount[]>;
+  /** Lamports of any account, zero where there is none. */
+  balance(address: Address, options: WithSignal): Promise<bigint>;
+  /** The 32 bytes of the cluster's genesis hash. */
+  genesisHash(options: WithSignal): Promise<Uint8Array>;
+  /**
+   * Reads Config and checks that it belongs to this cluster and this program.
+   *
+   * @throws KarmeshError `PROGRAM_MISMATCH` if the program was not initialised or is another, `GENESIS_MISMATCH` if Config names another cluster.
+   */
+  checkCluster(options: WithSignal): Promise<ConfigAccount>;
+}
+
+export interface ProgramClientOptions {
+  readonly connection: Connection;
+  /** `PROGRAM_ID` unless told. */
+  readonly programId?: Address;
+  readonly payer: TransactionSigner;
+}
+
+export function createProgramClient({
+  connection,
+  programId = PROGRAM_ID,
+  payer,
+}: ProgramClientOptions): ProgramClient {
+  const addresses = programAddresses(programId);
+  const one = async (address: Address, options: WithSignal): Promise<RawAccount | undefined> =>
+    (await readAccounts(connection, [address], options))[0];
+  const decoded = async <T>(address: Address, options: WithSignal, decode: (account: RawAccount) => T) => {
+    const account = await one(address, options);
+    return account === undefined ? undefined : decode(account);
+  };
+  const scan = (size: number, { signal }: WithSignal): Promise<readonly RawAccount[]> =>
+    scanAccounts(connection, { programId, size, signal });
+
+  const client: ProgramClient = {
+    connection,
+    addresses,
+    payer,
+    send: (instructions, options) => sendTransaction(connection, { ...options, instructions, payer }),
+    config: (options) => decoded(addresses.config, options, decodeConfig),
+    vault: (options) => decoded(addresses.vault, options, decodeVault),
+    participant: (address, options) => decoded(address, options, decodeParticipant),
+    participants: async (options) => sortedParticipants(await scan(ACCOUNT_SIZE.participant, options)),
+    chain: (gateway, epoch, options) => decoded(addresses.chain(gateway, epoch), options, decodeGatewayChain),
+    async escrow(address, options) {
+      const account = await one(address, options);
+      return account === undefined ? undefined : decodeEscrow(account, await escrowRent(connection, options));
+    },
+    async escrows(options) {
+      const [accounts, rent] = await Promise.all([scan(ACCOUNT_SIZE.escrow, options), escrowRent(connection, options)]);
+      return accounts.map((account) => decodeEscrow(account, rent));
+    },
+    epoch: (epoch, options) => decoded(addresses.epoch(epoch), options, decodeEpoch),
+    vote: (epoch, validator, options) => decoded(addresses.vote(epoch, validator), options, decodeVote),
+    async votes(epoch, options) {
+      const votes = (await scan(ACCOUNT_SIZE.vote, options)).map(decodeVote);
+      return votes.filter((vote) => vote.epoch === epoch);
+    },
+    balance: async (address, options) =>
+      BigInt(await rpcRequest('getBalance', options, () => connection.getBalance(toPublicKey(address), 'confirmed'))),
+    genesisHash: async (options) =>
+      addressFromBase58(await rpcRequest('getGenesisHash', options, () => connection.getGenesisHash())),
+    async checkCluster(options) {
+      const [config, genesis] = await Promise.all([client.config(options), client.genesisHash(options)]);
+      return checkedConfig({ config, genesis, programId });
+    },
+  };
+  return client;
+}
+
+/** Participants in the order of their registration index. */
+export function sortedParticipants(accounts: readonly RawAccount[]): readonly ParticipantAccount[] {
+  return accounts.map(decodeParticipant).sort((a, b) => a.index - b.index);
+}
+
+/** Lamports that an escrow account keeps and that are not its balance. */
+export async function escrowRent(connection: Connection, options: WithSignal): Promise<bigint> {
+  return BigInt(
+    await rpcRequest('getMinimumBalanceForRentExemption', options, () =>
+      connection.getMinimumBalanceForRentExemption(ACCOUNT_SIZE.escrow, 'confirmed'),
+    ),
+  );
+}
+
+/** F-01: throws `PROGRAM_MISMATCH` or `GENESIS_MISMATCH` unless Config is that of this program on this cluster. */
+export function checkedConfig(found: {
+  readonly config: ConfigAccount | undefined;
+  readonly genesis: Uint8Array;
+  readonly programId: Address;
+}): ConfigAccount {
+  const { config, genesis, programId } = found;
+  if (config === undefined) {
+    throw new KarmeshError('PROGRAM_MISMATCH', 'The karma program is not initialised on this cluster.', {
+      programId: toBase58(programId),
+    });
+  }
+  if (!equalBytes(config.genesis, genesis)) {
+    throw new KarmeshError('GENESIS_MISMATCH', 'The RPC node serves another cluster than the program was set up for.', {
+      expected: toBase58(config.genesis),
+      found: toBase58(genesis),
+    });
+  }
+  if (!equalBytes(config.domain, makeDomain({ genesisHash: genesis, programId }))) {
+    throw new KarmeshError('PROGRAM_MISMATCH', 'The program was set up for another version of the protocol.', {
+      version: config.version,
+      programId: toBase58(programId),
+    });
+  }
+  return config;
+}
