@@ -45,19 +45,17 @@ export async function findEntry(db: Db, requestId: RequestId): Promise<FoundEntr
   return { epoch: row.epoch, entry: decode(entryCodec, row.entry), batchSequence: row.batch_sequence ?? undefined };
 }
 
-/** Lamports that entries of `fromEpoch` and later took from an escrow, which the chain has not yet debited. */
-export async function unsettledLamports(
+/** Lamports that the entries of each epoch took from an escrow. */
+export async function pricesByEpoch(
   db: Db,
-  options: { readonly escrow: EscrowAddress; readonly fromEpoch: bigint },
-): Promise<bigint> {
+  escrow: EscrowAddress,
+): Promise<readonly { readonly epoch: bigint; readonly price: bigint }[]> {
   // PostgreSQL's sum of bigint is numeric; a cast back keeps one type, and overflow is an error rather than a wrong number.
-  const row = await db
+  return db
     .selectFrom('entries')
-    .select((column) =>
-      column.cast<bigint>(column.fn.coalesce(column.fn.sum('price'), column.val(0)), 'bigint').as('total'),
-    )
-    .where('escrow', '=', options.escrow)
-    .where('epoch', '>=', options.fromEpoch)
-    .executeTakeFirstOrThrow();
-  return row.total;
+    .select((column) => ['epoch', column.cast<bigint>(column.fn.sum('price'), 'bigint').as('price')])
+    .where('escrow', '=', escrow)
+    .groupBy('epoch')
+    .orderBy('epoch')
+    .execute();
 }

@@ -19,7 +19,7 @@ import { bindGateway } from './bindGateway.ts';
 import { findCandidateGroup, keepCandidateGroup } from './candidateGroups.ts';
 import { findChain, keepChain } from './chains.ts';
 import { findSlotHash, insertDispatch, lastDispatch, unfinishedDispatches } from './dispatches.ts';
-import { findEntry, finishEntry, unsettledLamports } from './entries.ts';
+import { findEntry, finishEntry, pricesByEpoch } from './entries.ts';
 import { type Database, openDatabase } from './openDatabase.ts';
 import { findRequest, forgetRequests, keepRequest } from './requests.ts';
 import { findTicket, insertTicket, lastTicket } from './tickets.ts';
@@ -206,8 +206,8 @@ describe.each([
     ]);
     await finishEntry(db, { epoch: 4n, entry: second });
     expect(await unfinishedDispatches(db)).toEqual([]);
-    expect(await unsettledLamports(db, { escrow: bytes(32, 5), fromEpoch: 4n })).toBe(42n);
-    expect(await unsettledLamports(db, { escrow: bytes(32, 5), fromEpoch: 5n })).toBe(0n);
+    expect(await pricesByEpoch(db, bytes(32, 5))).toEqual([{ epoch: 4n, price: 42n }]);
+    expect(await pricesByEpoch(db, bytes(32, 6))).toEqual([]);
 
     expect(await unbatchedEntries(db, 1)).toEqual({ epoch: 4n, entries: [first] });
     expect(await unbatchedEntries(db, 10)).toEqual({ epoch: 4n, entries });

@@ -1,0 +1,61 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { equalBytes, type FinishReason, QUORUM } from '@karmesh/sdk/protocol';
+import type { DispatchEnd } from './runDispatch.ts';
+
+export type AgreedAnswer = {
+  /** Undefined where the workers agree on the tokens, but no two of them on what these say. */
+  readonly text: string | undefined;
+  readonly tokens: readonly number[];
+  readonly promptTokens: number;
+  readonly finishReason: FinishReason;
+};
+
+/**
+ * The answer that a quorum agreed on. Receipts cover tokens, and a gateway has no tokenizer to check their text with, so the text is
+ * one that two of the agreeing workers gave.
+ */
+export function agreedAnswer(end: DispatchEnd): AgreedAnswer | undefined {
+  const { decision } = end;
+  if (decision.kind === 'none') return undefined;
+  const agreeing = end.places.flatMap(({ standing }) =>
+    standing.kind === 'revealed' && equalBytes(standing.revealed.receipt.value.outputHash, decision.outputHash)
+      ? [standing]
+      : [],
+  );
+  const [first] = agreeing;
+  if (first === undefined) return undefined;
+  const text = agreeing.find((one) => agreeing.filter((other) => other.text === one.text).length >= QUORUM)?.text;
+  const { revealed, tokens } = first;
+  return { text, tokens, promptTokens: revealed.receipt.value.promptTokens, finishReason: revealed.body.finishReason };
+}
+
+/** What a client is told when no answer came of a dispatch. */
+export function failureOf({ decision, places }: DispatchEnd): KarmeshError {
+  const standings = places.map(({ standing }) => standing);
+  const refusals = standings.flatMap((standing) =>
+    standing.kind === 'refused' ? [standing.refusal.value.reason] : [],
+  );
+  const revealed = standings.filter(({ kind }) => kind === 'revealed').length;
+  const facts = { asked: places.length, refused: refusals.length, revealed };
+  if (decision.kind === 'agreed') {
+    return new KarmeshError(
+      'NO_QUORUM',
+      'The workers agree on the tokens of the answer, but not on their text.',
+      facts,
+    );
+  }
+  if (revealed >= QUORUM) return new KarmeshError('NO_QUORUM', 'No two workers gave the same answer.', facts);
+  // One worker may lie about a prompt's length; two that were drawn are believed.
+  if (refusals.filter((reason) => reason === 'context-overflow').length >= QUORUM) {
+    return new KarmeshError(
+      'CONTEXT_OVERFLOW',
+      "The messages and the answer's limit do not fit the model's context.",
+      facts,
+    );
+  }
+  const unreached = standings.every(
+    (standing) => standing.kind === 'refused' || (standing.kind === 'fallen' && standing.cause === 'unreachable'),
+  );
+  if (unreached) return new KarmeshError('NO_WORKERS', 'No worker that was drawn could take the request.', facts);
+  return new KarmeshError('WORKER_TIMEOUT', 'The workers that were drawn did not answer in time.', facts);
+}

@@ -1,0 +1,15 @@
+/** Time as a part, so that tests own it. */
+export type Clock = {
+  /** Unix time in milliseconds. */
+  nowMs(): number;
+  /** Calls `ring` once after `ms` milliseconds; the result takes that back. */
+  alarm(ms: number, ring: () => void): () => void;
+};
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  alarm(ms, ring) {
+    const timer = setTimeout(ring, ms);
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,17 @@
+import type { EpochClock, EscrowAddress, Hash, WorkerAccount } from '@karmesh/sdk/protocol';
+
+/** What the scheduler reads of the chain, as far as this process has seen it. */
+export type MarketChain = {
+  /** The newest slot with a known hash. */
+  latestSlotHash(): { readonly slot: bigint; readonly hash: Hash } | undefined;
+  epochClock(): EpochClock;
+  /** Lamports per 1,000 output tokens and million active parameters (M-01). */
+  listPrice(): bigint;
+  /** All registered workers. */
+  workers(): readonly WorkerAccount[];
+  /** What this gateway has committed for an epoch. */
+  committedChain(epoch: bigint): { readonly commitment: Hash; readonly length: number } | undefined;
+  /** An escrow's lamports above rent and all that it was ever debited. */
+  escrow(address: EscrowAddress): { readonly balance: bigint; readonly cumulativeDebit: bigint } | undefined;
+  lastFinalisedEpoch(): bigint | undefined;
+};

@@ -1,0 +1,141 @@
+import type { Signer } from '@karmesh/sdk';
+import {
+  type Batch,
+  batchBodyCodec,
+  batchRecord,
+  type Domain,
+  type Entry,
+  encode,
+  entryHashOf,
+  hash,
+  MAX_BATCH_ENTRIES,
+  type Participant,
+  receiptSetTree,
+  type Signed,
+  signedCodec,
+  signRecord,
+} from '@karmesh/sdk/protocol';
+import type { Logger } from '@karmesh/sdk/runtime';
+import {
+  insertBatch,
+  lastBatchSequence,
+  markPublished,
+  unbatchedEntries,
+  unpublishedBatches,
+} from '../store/batches.ts';
+import type { Db } from '../store/openDatabase.ts';
+import type { Clock } from './clock.ts';
+
+export type PublisherOptions = {
+  /** Milliseconds between two headers at least; the protocol allows one a second. */
+  readonly intervalMs: number;
+};
+
+export type Publisher = AsyncDisposable & {
+  /** Says that there may be something to publish. */
+  notify(): void;
+};
+
+export type PublisherParts = {
+  readonly db: Db;
+  readonly domain: Domain;
+  readonly signer: Signer;
+  readonly producer: Participant;
+  readonly clock: Clock;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** Gossips a signed header; resolves with how many peers got it. */
+  readonly publish: (bytes: Uint8Array) => Promise<number>;
+  /** Called with each header that went out, for metrics. */
+  readonly onPublished?: (batch: Batch) => void;
+};
+
+const signedBatch = signedCodec(batchRecord);
+
+/**
+ * Publishes finished entries: at most one signed header an interval (F-30), whose body is served by its hash. Order: store the
+ * batch, gossip the header, mark it. What a crash leaves in between is gossiped by the next process; a header that reached
+ * nobody is tried again.
+ */
+export const publisher =
+  (options: PublisherOptions) =>
+  (parts: PublisherParts): Publisher => {
+    const { db, clock, log } = parts;
+    const stopped = new AbortController();
+    let wake = Promise.withResolvers<void>();
+    // The first look is for what the last process left behind.
+    wake.resolve();
+
+    const nextBatch = async (): Promise<Signed<Batch> | undefined> => {
+      const [left] = await unpublishedBatches(db);
+      if (left !== undefined) return left;
+      const found = await unbatchedEntries(db, MAX_BATCH_ENTRIES);
+      if (found === undefined) return undefined;
+      const signed = signRecord(batchRecord, parts, {
+        producer: parts.producer,
+        sequence: (await lastBatchSequence(db)) + 1n,
+        epoch: found.epoch,
+        merkleRoot: batchRoot(parts.domain, found),
+        bodyHash: hash(encode(batchBodyCodec, found.entries)),
+        count: found.entries.length,
+        issuedAtMs: BigInt(clock.nowMs()),
+      });
+      await insertBatch(db, { signed, entries: found.entries });
+      return signed;
+    };
+
+    /** Publishes one header if there is one; whether it should look again. */
+    const publishOne = async (): Promise<boolean> => {
+      const signed = await nextBatch();
+      if (signed === undefined) return false;
+      const { sequence, epoch, count } = signed.value;
+      const peers = await parts.publish(encode(signedBatch, signed));
+      if (peers === 0) return true;
+      await markPublished(db, { sequence, nowMs: BigInt(clock.nowMs()) });
+      parts.onPublished?.(signed.value);
+      log.info({ sequence: sequence.toString(), epoch: epoch.toString(), count, peers }, 'Published a batch.');
+      return true;
+    };
+
+    const pause = (): Promise<void> => {
+      if (stopped.signal.aborted) return Promise.resolve();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const silence = clock.alarm(options.intervalMs, resolve);
+      const onStop = (): void => resolve();
+      stopped.signal.addEventListener('abort', onStop, { once: true });
+      return promise.finally(() => {
+        silence();
+        stopped.signal.removeEventListener('abort', onStop);
+      });
+    };
+
+    const run = async (): Promise<void> => {
+      while (!stopped.signal.aborted) {
+        await wake.promise;
+        wake = Promise.withResolvers();
+        if (stopped.signal.aborted) return;
+        try {
+          if (await publishOne()) wake.resolve();
+        } catch (err) {
+          log.warn({ err }, 'A batch could not be published; it will be tried again.');
+          wake.resolve();
+        }
+        await pause();
+      }
+    };
+
+    const running = run();
+    return {
+      notify: () => wake.resolve(),
+      async [Symbol.asyncDispose]() {
+        stopped.abort();
+        wake.resolve();
+        await running;
+      },
+    };
+  };
+
+/** F-30: the root of a batch is that of a receipt set (E-32) with the entries in the order of the body. */
+function batchRoot(domain: Domain, batch: { readonly epoch: bigint; readonly entries: readonly Entry[] }): Uint8Array {
+  const entries = batch.entries.map((entry) => ({ entryHash: entryHashOf(entry), price: entry.outcome.value.price }));
+  return receiptSetTree(domain, { epoch: batch.epoch, entries }).root.hash;
+}

@@ -1,0 +1,250 @@
+import {
+  type ArrivedSeal,
+  type Candidate,
+  decideQuorum,
+  type Evidence,
+  QUORUM,
+  type QuorumDecision,
+  REPLICAS,
+  type Refusal,
+  type RevealedReceipt,
+  type Signed,
+  type TimeoutCause,
+} from '@karmesh/sdk/protocol';
+import type { Clock } from './clock.ts';
+import type { DispatchContext } from './dispatchContext.ts';
+import { mailbox } from './mailbox.ts';
+import {
+  type SessionEvent,
+  type SessionLimits,
+  type SessionParts,
+  type WorkerSession,
+  workerSession,
+} from './workerSession.ts';
+
+export type RunLimits = SessionLimits & {
+  /** After two workers have sealed, the others have as long again as the second of them took, and this many milliseconds more. */
+  readonly stragglerMs: number;
+};
+
+type Revealed = { readonly revealed: RevealedReceipt; readonly tokens: readonly number[]; readonly text: string };
+
+/** How far a drawn worker has come. `fallen` carries what its time-out record will say. */
+type Standing =
+  | { readonly kind: 'asked' }
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'sealed' }
+  | ({ readonly kind: 'revealed' } & Revealed)
+  | { readonly kind: 'refused'; readonly refusal: Signed<Refusal> }
+  | { readonly kind: 'fallen'; readonly cause: TimeoutCause };
+
+export type DispatchPlace = {
+  readonly worker: Candidate;
+  readonly standing: Standing;
+  readonly seal: ArrivedSeal | undefined;
+};
+
+export type DispatchEnd = {
+  readonly decision: QuorumDecision;
+  /** Every worker that was asked, in the order of the draw. */
+  readonly places: readonly DispatchPlace[];
+  /** The place whose stream the client saw, in `stream` mode. */
+  readonly shown: number | undefined;
+};
+
+export type DispatchProgress =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'end'; readonly end: DispatchEnd };
+
+type Letter =
+  | { readonly place: number; readonly event: SessionEvent }
+  | { readonly place: undefined; readonly event: 'stragglers' | 'aborted' };
+
+type Place = {
+  readonly worker: Candidate;
+  readonly session: WorkerSession;
+  standing: Standing;
+  seal: ArrivedSeal | undefined;
+  text: string;
+};
+
+/**
+ * Runs one dispatch with the workers of its draw, in their order (A-08, E-17): three at once; a refusal or an unreachable worker is
+ * made up for by the next; all who have sealed get everybody's seals and reveal; a split asks the next until two agree (Q-01) or
+ * nobody is left. In `stream` mode yields text as the first worker that can says it, else nothing until the end.
+ *
+ * Aborting `signal` cancels the workers and ends with what there is, unless one has sealed: work that is done is brought to its
+ * end and paid, so that hanging up dodges no cost.
+ */
+export async function* runDispatch(
+  options: {
+    readonly context: DispatchContext;
+    readonly drawn: readonly Candidate[];
+    readonly limits: RunLimits;
+    readonly signal: AbortSignal;
+  },
+  parts: { readonly network: SessionParts['network']; readonly clock: Clock },
+): AsyncGenerator<DispatchProgress, void, undefined> {
+  const { context, drawn, limits, signal } = options;
+  const { clock } = parts;
+  const letters = mailbox<Letter>();
+  const places: Place[] = [];
+  const began = clock.nowMs();
+  let silence: (() => void) | undefined;
+  let given = '';
+  let shown: number | undefined;
+  let wanted = true;
+
+  const askNext = (): boolean => {
+    const worker = drawn[places.length];
+    if (worker === undefined) return false;
+    const place = places.length;
+    const emit = (event: SessionEvent): void => letters.put({ place, event });
+    const session = workerSession({ context, worker, limits })({ ...parts, emit });
+    places.push({ worker, session, standing: { kind: 'asked' }, seal: undefined, text: '' });
+    return true;
+  };
+
+  const count = (...kinds: readonly Standing['kind'][]): number =>
+    places.filter(({ standing }) => kinds.includes(standing.kind)).length;
+
+  const drop = (place: Place, cause: TimeoutCause): void => {
+    place.session.cancel();
+    place.standing = { kind: 'fallen', cause };
+  };
+
+  const dropUnsealed = (): void => {
+    for (const place of places) {
+      if (place.standing.kind === 'accepted') drop(place, 'no-seal');
+      else if (place.standing.kind === 'asked') drop(place, 'no-acceptance');
+    }
+  };
+
+  /** Who is shown: the earliest drawn worker whose stream continues what the client has already seen. */
+  const newText = (): string => {
+    const follows = (place: Place | undefined): place is Place =>
+      place !== undefined &&
+      place.standing.kind !== 'fallen' &&
+      place.standing.kind !== 'refused' &&
+      place.text.startsWith(given);
+    const current = shown === undefined ? undefined : places[shown];
+    if (!follows(current)) {
+      const next = places.findIndex((place) => follows(place) && place.text.length > given.length);
+      if (next < 0) return '';
+      shown = next;
+    }
+    const text = (shown === undefined ? '' : (places[shown]?.text ?? '')).slice(given.length);
+    given += text;
+    return text;
+  };
+
+  const onEvent = (place: Place, event: SessionEvent): void => {
+    switch (event.kind) {
+      case 'accepted':
+        place.standing = { kind: 'accepted' };
+        break;
+      case 'refused':
+        place.standing = { kind: 'refused', refusal: event.refusal };
+        if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < REPLICAS) askNext();
+        break;
+      case 'chunk':
+        place.text += event.text;
+        break;
+      case 'sealed': {
+        place.standing = { kind: 'sealed' };
+        place.seal = event.seal;
+        if (count('sealed') === QUORUM && silence === undefined) {
+          silence = clock.alarm(clock.nowMs() - began + limits.stragglerMs, () =>
+            letters.put({ place: undefined, event: 'stragglers' }),
+          );
+        }
+        break;
+      }
+      case 'revealed':
+        place.standing = event;
+        break;
+      case 'fallen': {
+        const replicas = place.standing.kind === 'asked' ? REPLICAS : QUORUM;
+        place.standing = { kind: 'fallen', cause: event.cause };
+        if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < replicas) askNext();
+        break;
+      }
+    }
+  };
+
+  const onLetter = (letter: Letter): void => {
+    if (letter.place !== undefined) {
+      const place = places[letter.place];
+      // What a dropped session still says comes too late.
+      if (place !== undefined && place.standing.kind !== 'fallen') onEvent(place, letter.event);
+      return;
+    }
+    if (letter.event === 'aborted') {
+      wanted = false;
+      if (count('sealed', 'revealed') > 0) return;
+    }
+    dropUnsealed();
+  };
+
+  const onAbort = (): void => letters.put({ place: undefined, event: 'aborted' });
+  try {
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    for (let i = 0; i < REPLICAS; i++) askNext();
+    for (;;) {
+      while (count('asked', 'accepted') > 0) {
+        onLetter(await letters.take());
+        const text = newText();
+        if (text !== '') yield { kind: 'text', text };
+      }
+      silence?.();
+      silence = () => {};
+      // A seal is shown only to those who have sealed, and nobody reveals to nobody.
+      if (places.filter(({ seal }) => seal !== undefined).length >= QUORUM) {
+        const seals = places.flatMap(({ seal }) => (seal === undefined ? [] : [seal.seal]));
+        for (const place of places) if (place.standing.kind === 'sealed') place.session.exchange(seals);
+        while (count('sealed') > 0) onLetter(await letters.take());
+      }
+      const decision = decideQuorum(answers(places));
+      if (decision.kind === 'agreed' || count('asked', 'accepted') === 0) {
+        if (decision.kind === 'agreed' || !wanted || !askNext()) {
+          for (const place of places) if (place.standing.kind === 'sealed') drop(place, 'no-partner');
+          dropUnsealed();
+          yield {
+            kind: 'end',
+            end: { decision, places: places.map(({ worker, standing, seal }) => ({ worker, standing, seal })), shown },
+          };
+          return;
+        }
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    silence?.();
+    for (const place of places) place.session.cancel();
+    await Promise.all(places.map(({ session }) => session.ended));
+  }
+}
+
+function answers(places: readonly Place[]) {
+  return places.flatMap(({ standing }) =>
+    standing.kind === 'revealed'
+      ? [{ worker: standing.revealed.receipt.value.worker, outputHash: standing.revealed.receipt.value.outputHash }]
+      : [],
+  );
+}
+
+/** E-01: what an entry holds of a run; `signTimeout` signs the gateway's record of who fell out. */
+export function evidenceOf(
+  places: readonly DispatchPlace[],
+  signTimeout: (timeout: { readonly worker: Uint8Array; readonly cause: TimeoutCause }) => Evidence['timeouts'][number],
+): Evidence {
+  return {
+    seals: places.flatMap(({ seal }) => (seal === undefined ? [] : [seal])),
+    receipts: places.flatMap(({ standing }) => (standing.kind === 'revealed' ? [standing.revealed] : [])),
+    refusals: places.flatMap(({ standing }) => (standing.kind === 'refused' ? [standing.refusal] : [])),
+    timeouts: places.flatMap(({ worker, standing }) =>
+      standing.kind === 'fallen' ? [signTimeout({ worker: worker.participant, cause: standing.cause })] : [],
+    ),
+  };
+}

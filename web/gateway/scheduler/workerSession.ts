@@ -1,0 +1,230 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import type { FrameStream } from '@karmesh/sdk/network';
+import {
+  type ArrivedSeal,
+  type Candidate,
+  decodeInferFrame,
+  encodeInferFrame,
+  INFER_PROTOCOL,
+  type InferFrame,
+  MAX_INFER_FRAME_BYTES,
+  type Refusal,
+  type RevealedReceipt,
+  type Seal,
+  type Signed,
+  type TimeoutCause,
+} from '@karmesh/sdk/protocol';
+import { checkChunk, checkRefusal, checkReveal, checkSeal, streamStart } from './checkWorkerFrames.ts';
+import type { Clock } from './clock.ts';
+import type { DispatchContext } from './dispatchContext.ts';
+import { abortError } from './lane.ts';
+import type { MarketNetwork } from './marketNetwork.ts';
+
+/** How long a worker may take for each step, in milliseconds. */
+export type SessionLimits = {
+  readonly openMs: number;
+  readonly acceptMs: number;
+  /** From acceptance to the seal. */
+  readonly sealMs: number;
+  readonly revealMs: number;
+};
+
+/** What a session tells. `fallen` and `refused` and `revealed` are each the last that it says. */
+export type SessionEvent =
+  | { readonly kind: 'refused'; readonly refusal: Signed<Refusal> }
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'chunk'; readonly text: string }
+  | { readonly kind: 'sealed'; readonly seal: ArrivedSeal }
+  | {
+      readonly kind: 'revealed';
+      readonly revealed: RevealedReceipt;
+      readonly tokens: readonly number[];
+      readonly text: string;
+    }
+  | { readonly kind: 'fallen'; readonly cause: TimeoutCause };
+
+export type WorkerSession = {
+  /** Hands the worker everybody's seals, which lets it reveal. Counts once, after its own seal arrived. */
+  exchange(seals: readonly Signed<Seal>[]): void;
+  /** Ends the session; it says nothing more. An asked worker is told by a `cancel` frame. */
+  cancel(): void;
+  /** Resolves when the session has let go of its stream. */
+  readonly ended: Promise<void>;
+};
+
+export type SessionParts = {
+  readonly network: MarketNetwork;
+  readonly clock: Clock;
+  readonly emit: (event: SessionEvent) => void;
+};
+
+/**
+ * Speaks `/karmesh/infer/1` with one drawn worker (W-01 to W-04): dispatch, acceptance, chunks, seal, exchange, reveal. Whatever goes
+ * wrong on the way is a `fallen` event with its cause, never an exception: it is the worker's failure or the network's.
+ */
+export const workerSession =
+  (options: { readonly context: DispatchContext; readonly worker: Candidate; readonly limits: SessionLimits }) =>
+  (parts: SessionParts): WorkerSession => {
+    const { context, worker, limits } = options;
+    const { clock } = parts;
+    const cancelled = new AbortController();
+    const exchanged = Promise.withResolvers<readonly Signed<Seal>[]>();
+    // Nobody may be waiting when the session ends before the exchange.
+    exchanged.promise.catch(() => {});
+
+    const emit = (event: SessionEvent): void => {
+      if (!cancelled.signal.aborted) parts.emit(event);
+    };
+
+    const step = <T>(ms: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+      withLimit({ ms, clock, ended: cancelled.signal }, run);
+
+    const receive = async (stream: FrameStream, signal: AbortSignal): Promise<InferFrame> => {
+      const frame = await stream.receive({ signal });
+      if (frame === undefined) throw new KarmeshError('WORKER_FAILED', 'The worker closed its stream early.');
+      return decodeInferFrame(frame);
+    };
+
+    const unexpected = (frame: InferFrame): KarmeshError =>
+      new KarmeshError('PROTOCOL_VIOLATION', 'The worker sent a frame that does not belong here, or a false one.', {
+        type: frame.type,
+      });
+
+    /** Reads chunks until the seal. */
+    const readUntilSeal = async (stream: FrameStream, signal: AbortSignal) => {
+      let position = streamStart(context);
+      for (;;) {
+        const frame = await receive(stream, signal);
+        if (frame.type === 'chunk' && context.request.assurance === 'stream') {
+          const next = checkChunk(context, { frame, worker, position });
+          if (next === undefined) throw unexpected(frame);
+          position = next;
+          emit({ kind: 'chunk', text: frame.text });
+        } else if (frame.type === 'sealed' && checkSeal(context, { signed: frame.seal, worker })) {
+          return { seal: { seal: frame.seal, arrivedAtMs: BigInt(clock.nowMs()) }, position };
+        } else {
+          throw unexpected(frame);
+        }
+      }
+    };
+
+    const converse = async (stream: FrameStream, setCause: (cause: TimeoutCause) => void): Promise<void> => {
+      const { ticket, dispatch, request } = context;
+      setCause('no-acceptance');
+      const accepted = await step(limits.acceptMs, async (signal) => {
+        await stream.send(encodeInferFrame({ type: 'dispatch', ticket, dispatch, request }), { signal });
+        const frame = await receive(stream, signal);
+        if (frame.type === 'accepted') return true;
+        if (frame.type !== 'refused' || !checkRefusal(context, { signed: frame.refusal, worker }))
+          throw unexpected(frame);
+        emit({ kind: 'refused', refusal: frame.refusal });
+        return false;
+      });
+      if (!accepted) return;
+      setCause('no-seal');
+      emit({ kind: 'accepted' });
+      const { seal, position } = await step(limits.sealMs, (signal) => readUntilSeal(stream, signal));
+      emit({ kind: 'sealed', seal });
+      const seals = await untilAborted(exchanged.promise, cancelled.signal);
+      setCause('no-reveal');
+      const frame = await step(limits.revealMs, async (signal) => {
+        await stream.send(encodeInferFrame({ type: 'seals', seals }), { signal });
+        return receive(stream, signal);
+      });
+      setCause('bad-reveal');
+      const holds =
+        frame.type === 'reveal' &&
+        checkReveal(context, {
+          frame,
+          worker,
+          seal: seal.seal.value,
+          arrivedAtMs: seal.arrivedAtMs,
+          exchanged: seals.map(({ value }) => value),
+          streamed: position,
+        });
+      if (!holds) throw unexpected(frame);
+      emit({ kind: 'revealed', revealed: frame.revealed, tokens: frame.tokens, text: frame.text });
+    };
+
+    const run = async (): Promise<void> => {
+      let cause: TimeoutCause = 'unreachable';
+      try {
+        await using stream = await step(limits.openMs, (signal) =>
+          parts.network.openStream(
+            {
+              peer: worker.identity,
+              protocol: INFER_PROTOCOL,
+              maxFrameBytes: MAX_INFER_FRAME_BYTES,
+              // The steps' own limits come first; this one ends a stream whose step was forgotten.
+              idleMs: limits.sealMs + limits.revealMs,
+            },
+            { signal },
+          ),
+        );
+        try {
+          await converse(stream, (next) => {
+            cause = next;
+          });
+        } catch (failure) {
+          if (cancelled.signal.aborted) await sayCancel(stream);
+          throw failure;
+        }
+        await finish(stream);
+      } catch {
+        // The cause says which step failed, which is all that a time-out record holds.
+        emit({ kind: 'fallen', cause });
+      }
+    };
+
+    /** Both sides close, so that nothing that was said is lost to a reset. What was said stands even if the worker lingers. */
+    const finish = async (stream: FrameStream): Promise<void> => {
+      try {
+        await stream.close();
+        await step(limits.openMs, (signal) => untilAborted(stream.ended, signal));
+      } catch {
+        // Disposing resets what did not close in time.
+      }
+    };
+
+    const sayCancel = async (stream: FrameStream): Promise<void> => {
+      try {
+        await withLimit({ ms: limits.openMs, clock }, (signal) =>
+          stream.send(encodeInferFrame({ type: 'cancel' }), { signal }),
+        );
+        await stream.close();
+      } catch {
+        // The stream is already gone, and with it the worker's reason to go on.
+      }
+    };
+
+    const ended = run();
+    return {
+      exchange: (seals) => exchanged.resolve(seals),
+      cancel: () => cancelled.abort(new KarmeshError('ABORTED', 'The session is no longer wanted.')),
+      ended,
+    };
+  };
+
+/** Runs one step under its time limit and, where there is one, the end of what it belongs to. */
+async function withLimit<T>(
+  limit: { readonly ms: number; readonly clock: Clock; readonly ended?: AbortSignal },
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const silence = limit.clock.alarm(limit.ms, () => {
+    late.abort(new KarmeshError('WORKER_TIMEOUT', 'The worker did not answer in time.', { waitedMs: limit.ms }));
+  });
+  try {
+    return await run(limit.ended === undefined ? late.signal : AbortSignal.any([limit.ended, late.signal]));
+  } finally {
+    silence();
+  }
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(abortError(signal));
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(abortError(signal));
+  signal.addEventListener('abort', onAbort, { once: true });
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
+}
