@@ -1,0 +1,44 @@
+import type { FrameStream } from '@karmesh/sdk/network';
+import {
+  type AUDIT_REFUSALS,
+  checkAuditAsk,
+  decodeAuditFrame,
+  encodeAuditFrame,
+  equalBytes,
+} from '@karmesh/sdk/protocol';
+import type { AuditStore } from './stores.ts';
+import type { WorkerChain } from './workerChain.ts';
+
+export type AuditOutcome =
+  | { readonly kind: 'opened'; readonly epoch: bigint }
+  | { readonly kind: 'refused'; readonly reason: (typeof AUDIT_REFUSALS)[number] }
+  | { readonly kind: 'nothing-asked' };
+
+/** U-11, U-12: one ask over one stream of `/karmesh/audit/1`. A worker opens an answer to the auditor whom the beacon drew and to nobody else. */
+export async function auditSession(
+  parts: { readonly chain: WorkerChain; readonly audits: AuditStore },
+  stream: FrameStream,
+): Promise<AuditOutcome> {
+  const { chain, audits } = parts;
+  const { signal } = stream;
+  const refuse = async (reason: (typeof AUDIT_REFUSALS)[number]): Promise<AuditOutcome> => {
+    await stream.send(encodeAuditFrame({ type: 'refuse', reason }), { signal });
+    return { kind: 'refused', reason };
+  };
+  const bytes = await stream.receive({ signal });
+  if (bytes === undefined) return { kind: 'nothing-asked' };
+  const ask = decodeAuditFrame(bytes);
+  if (ask.type !== 'ask') return refuse('not-drawn');
+  // The beacon of the epoch may be younger than what this worker has polled.
+  if (chain.epoch(ask.epoch)?.beacon === undefined) await chain.refresh({ signal }).catch(() => undefined);
+  const judged = checkAuditAsk(chain, { ask, asker: stream.remote });
+  if (judged.verdict === 'reject') return refuse(judged.reason);
+  const { value } = judged.receipt.receipt;
+  if (!equalBytes(value.worker, chain.participant)) return refuse('unknown-receipt');
+  const { receiptHash } = judged;
+  const record = await audits.get({ epoch: value.epoch, receiptHash });
+  if (record === undefined) return refuse('unknown-receipt');
+  const { request, tokens, salt } = record;
+  await stream.send(encodeAuditFrame({ type: 'open', request, tokens, salt, receiptHash }), { signal });
+  return { kind: 'opened', epoch: ask.epoch };
+}

@@ -1,0 +1,391 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import type { FrameStream } from '@karmesh/sdk/network';
+import {
+  decodeInferFrame,
+  encodeInferFrame,
+  type GatewayFrame,
+  type Hash,
+  type InferFrame,
+  outputHashOf,
+  type Receipt,
+  type ReceiptBody,
+  type RefusalReason,
+  receiptBodyHash,
+  receiptRecord,
+  refusalRecord,
+  SEAL_SALT_BYTES,
+  type Seal,
+  type Signed,
+  sealRecord,
+  sealsHashOf,
+  sealValueOf,
+  signRecord,
+} from '@karmesh/sdk/protocol';
+import type { Signer } from '@karmesh/sdk/signer';
+import type { Engine, GenerateResult } from '../engines/engine.ts';
+import { type CheckedDispatch, checkDispatch, type DispatchFrame, type Offer } from './checkDispatch.ts';
+import { checkSeals } from './checkSeals.ts';
+import { chunkSender } from './chunkSender.ts';
+import { type Clock, deadline } from './clock.ts';
+import type { Lanes, Place } from './lanes.ts';
+import type { SeenNumbers } from './seenNumbers.ts';
+import type { AuditStore, ReceiptLog } from './stores.ts';
+import type { WorkerChain } from './workerChain.ts';
+
+/** How long a session waits, in milliseconds. */
+export interface SessionLimits {
+  /** For the dispatch, once the stream is open. */
+  readonly dispatchMs: number;
+  /** For the engine, its queue included. */
+  readonly runMs: number;
+  /** For the seals of the others, after its own. */
+  readonly sealsMs: number;
+}
+
+/** How a session ended, for logs and metrics. Nothing of a prompt or an answer. */
+export type SessionOutcome =
+  | { readonly kind: 'revealed'; readonly requestId: Hash; readonly result: GenerateResult }
+  | { readonly kind: 'refused'; readonly rule: string; readonly reason: RefusalReason }
+  | { readonly kind: 'violation'; readonly rule: string }
+  | { readonly kind: 'cancelled' }
+  | {
+      readonly kind: 'failed';
+      readonly cause: 'engine-failed' | 'shutting-down' | 'too-slow';
+      readonly error: unknown;
+    };
+
+export interface SessionParts {
+  readonly engine: Engine;
+  readonly offer: Offer;
+  readonly signer: Signer;
+  readonly chain: WorkerChain;
+  readonly receipts: ReceiptLog;
+  readonly audits: AuditStore;
+  readonly lanes: Lanes;
+  readonly seen: SeenNumbers;
+  readonly clock: Clock;
+  /** So many random bytes. */
+  readonly random: (length: number) => Uint8Array;
+  /** Aborted when the worker takes no more work. */
+  readonly draining: AbortSignal;
+  /** Aborted when the worker goes down now. */
+  readonly stopping: AbortSignal;
+}
+
+/** The gateway asked to stop, or is gone: nobody's fault and nothing is owed. */
+class Cancelled extends Error {}
+/** The peer broke the protocol by the named rule. */
+class Violation extends Error {
+  readonly rule: string;
+  constructor(rule: string) {
+    super(`The gateway broke ${rule}.`);
+    this.rule = rule;
+  }
+}
+
+/**
+ * W-03: one dispatch over one stream of `/karmesh/infer/1`: check, accept or refuse, run, seal, wait for the others' seals, log,
+ * reveal. Throws only what is our own fault; what the gateway does is an outcome.
+ */
+export const inferSession =
+  (limits: SessionLimits) =>
+  async (parts: SessionParts, stream: FrameStream): Promise<SessionOutcome> => {
+    const gone = new AbortController();
+    const over = AbortSignal.any([stream.signal, gone.signal]);
+    const send = (frame: InferFrame): Promise<void> => stream.send(encodeInferFrame(frame), { signal: over });
+    const inbox = readFrames(stream, { signal: over, onCancel: () => gone.abort(new Cancelled('cancel')) });
+    try {
+      const frame = await within(parts.clock, { ms: limits.dispatchMs, parent: over }, () => inbox.next('dispatch'));
+      const receivedAtMs = BigInt(parts.clock.nowMs());
+      const judged = await admit(parts, { frame, signal: over });
+      if (judged.verdict === 'violation') {
+        await send({ type: 'failed', cause: 'protocol-violation' });
+        return { kind: 'violation', rule: judged.rule };
+      }
+      if (judged.verdict === 'refuse') {
+        const { dispatchHash, reason, rule } = judged;
+        const refusal = signRecord(
+          refusalRecord,
+          { domain: parts.chain.domain, signer: parts.signer },
+          { dispatchHash, worker: parts.chain.participant, reason, refusedAtMs: receivedAtMs },
+        );
+        await send({ type: 'refused', refusal });
+        return { kind: 'refused', rule, reason };
+      }
+      using place = judged.place;
+      await send({ type: 'accepted' });
+      return await serve(parts, { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send });
+    } catch (error) {
+      if (error instanceof Violation || (error instanceof KarmeshError && error.code === 'CODEC')) {
+        const rule = error instanceof Violation ? error.rule : 'W-04';
+        await send({ type: 'failed', cause: 'protocol-violation' }).catch(() => undefined);
+        return { kind: 'violation', rule };
+      }
+      // The gateway cancelled, closed or was lost; the stream's own error says no more than that.
+      if (over.aborted || isPeerGone(error)) return { kind: 'cancelled' };
+      throw error;
+    } finally {
+      gone.abort(new Cancelled('over'));
+    }
+  };
+
+function isPeerGone(error: unknown): boolean {
+  return (
+    error instanceof Cancelled ||
+    (error instanceof KarmeshError && ['PEER_UNREACHABLE', 'ABORTED', 'WORKER_TIMEOUT'].includes(error.code))
+  );
+}
+
+type Admission =
+  | { readonly verdict: 'accept'; readonly checked: CheckedDispatch; readonly place: Place }
+  | Exclude<ReturnType<typeof checkDispatch>, { verdict: 'accept' }>;
+
+/** W-05 to W-13. */
+async function admit(
+  parts: SessionParts,
+  options: { readonly frame: DispatchFrame; readonly signal: AbortSignal },
+): Promise<Admission> {
+  const { chain, offer } = parts;
+  const { frame } = options;
+  // W-10: a gateway may be a slot ahead of what this worker has polled.
+  if (chain.slotHash(frame.dispatch.value.slot) === undefined)
+    await chain.refresh({ signal: options.signal }).catch(() => undefined);
+  const judged = checkDispatch(chain, { frame, offer });
+  if (judged.verdict !== 'accept') return judged;
+  const { checked } = judged;
+  const refuse = (rule: string, reason: RefusalReason): Admission => ({
+    verdict: 'refuse',
+    rule,
+    reason,
+    dispatchHash: checked.dispatchHash,
+  });
+  if (parts.draining.aborted) return refuse('W-13', 'shutting-down');
+  // W-08
+  if (parts.receipts.hasDispatch(checked.dispatchHash)) return refuse('W-08', 'bad-ticket');
+  // W-13
+  const place = parts.lanes.reserve();
+  if (place === undefined) return refuse('W-13', 'queue-full');
+  const { gateway, ticketNumber } = checked.ticket.value;
+  const { dispatchNumber } = checked.dispatch.value;
+  if (!parts.seen.take({ gateway, epoch: checked.epoch, ticketNumber, dispatchNumber })) {
+    place[Symbol.dispose]();
+    return refuse('W-08', 'bad-ticket');
+  }
+  return { verdict: 'accept', checked, place };
+}
+
+interface Serving {
+  readonly limits: SessionLimits;
+  readonly checked: CheckedDispatch;
+  readonly place: Place;
+  readonly receivedAtMs: bigint;
+  readonly inbox: Inbox;
+  readonly over: AbortSignal;
+  readonly stream: FrameStream;
+  readonly send: (frame: InferFrame) => Promise<void>;
+}
+
+async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutcome> {
+  const { checked, place, receivedAtMs, inbox, over, send, limits } = serving;
+  let ran: Ran;
+  try {
+    ran = await run(parts, serving);
+  } catch (error) {
+    if (over.aborted) throw error;
+    const cause = parts.stopping.aborted
+      ? 'shutting-down'
+      : error instanceof KarmeshError && error.code === 'WORKER_TIMEOUT'
+        ? 'too-slow'
+        : 'engine-failed';
+    await send({ type: 'failed', cause });
+    return { kind: 'failed', cause, error };
+  }
+  // The engine is free for the next request while this one waits for the other seals.
+  place[Symbol.dispose]();
+  const { domain, participant } = parts.chain;
+  const { result } = ran;
+  const requestId = checked.ticket.value.requestId;
+  const salt = parts.random(SEAL_SALT_BYTES);
+  const outputHash = outputHashOf(domain, { ...result, tokens: result.outputTokens });
+  const sealed = { requestId, worker: participant, outputHash, traceRoot: result.traceRoot, salt };
+  const seal = signRecord(
+    sealRecord,
+    { domain, signer: parts.signer },
+    {
+      dispatchHash: checked.dispatchHash,
+      worker: participant,
+      seal: sealValueOf(domain, sealed),
+      sealedAtMs: BigInt(parts.clock.nowMs()),
+    },
+  );
+  await send({ type: 'sealed', seal });
+  const { seals } = await within(parts.clock, { ms: limits.sealsMs, parent: over }, () => inbox.next('seals'));
+  // W-15
+  if (!checkSeals(parts.chain, { dispatch: checked, own: sealRecord.hash(domain, seal.value), seals }))
+    throw new Violation('W-15');
+  const receipt = await commitReceipt(parts, { checked, ran, salt, outputHash, seals, receivedAtMs });
+  const { outputTokens: tokens, text } = result;
+  await send({ type: 'reveal', revealed: receipt, tokens, text });
+  return { kind: 'revealed', requestId, result };
+}
+
+interface Ran {
+  readonly result: GenerateResult;
+  readonly firstTokenAtMs: bigint;
+  readonly finishedAtMs: bigint;
+}
+
+/** Waits for its turn and runs the engine; in `stream` sends chunks as they come. */
+async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
+  const { checked, place, limits, over, stream } = serving;
+  const { request, dispatchHash, promptTokens } = checked;
+  const requestId = checked.ticket.value.requestId;
+  const { domain, participant: worker } = parts.chain;
+  using limit = deadline(parts.clock, {
+    ms: limits.runMs,
+    parent: AbortSignal.any([over, parts.stopping]),
+    error: () => new KarmeshError('WORKER_TIMEOUT', 'The engine took too long.', { limitMs: limits.runMs }),
+  });
+  const { signal } = limit;
+  const chunks =
+    request.assurance === 'stream'
+      ? chunkSender({ domain, requestId, dispatchHash, worker, promptTokens, signal })({ signer: parts.signer, stream })
+      : undefined;
+  let firstTokenAtMs: bigint | undefined;
+  try {
+    await place.start(signal);
+    const result = await parts.engine.generate(
+      { ...request, requestId },
+      {
+        signal,
+        onTokens: (piece) => {
+          firstTokenAtMs ??= BigInt(parts.clock.nowMs());
+          chunks?.push(piece);
+        },
+      },
+    );
+    const finishedAtMs = BigInt(parts.clock.nowMs());
+    await chunks?.flush();
+    return { result, firstTokenAtMs: firstTokenAtMs ?? finishedAtMs, finishedAtMs };
+  } catch (error) {
+    // An engine that was stopped says only that; why it was stopped is what counts.
+    if (signal.aborted) throw signal.reason;
+    throw error;
+  }
+}
+
+/** W-16: the counter, then audit record and receipt on disk, then the signature: what is signed was recorded first. */
+async function commitReceipt(
+  parts: SessionParts,
+  facts: {
+    readonly checked: CheckedDispatch;
+    readonly ran: Ran;
+    readonly salt: Uint8Array;
+    readonly outputHash: Hash;
+    readonly seals: readonly Signed<Seal>[];
+    readonly receivedAtMs: bigint;
+  },
+): Promise<{ readonly receipt: Signed<Receipt>; readonly body: ReceiptBody }> {
+  const { checked, ran, salt, outputHash } = facts;
+  const { result, firstTokenAtMs, finishedAtMs } = ran;
+  const { domain, participant } = parts.chain;
+  const { epoch, dispatchHash, request } = checked;
+  const { modelId, engineClass } = checked.dispatch.value;
+  const body: ReceiptBody = {
+    requestId: checked.ticket.value.requestId,
+    modelId,
+    engineClass,
+    traceRoot: result.traceRoot,
+    salt,
+    sealsHash: sealsHashOf(facts.seals.map(({ value }) => value)),
+    finishReason: result.finishReason,
+    receivedAtMs: facts.receivedAtMs,
+    firstTokenAtMs,
+    finishedAtMs,
+  };
+  const receipt: Receipt = {
+    dispatchHash,
+    worker: participant,
+    epoch,
+    counter: parts.receipts.takeCounter(epoch),
+    promptTokens: result.promptTokens,
+    outputTokens: result.outputTokens.length,
+    outputHash,
+    bodyHash: receiptBodyHash(body),
+  };
+  const receiptHash = receiptRecord.hash(domain, receipt);
+  await Promise.all([
+    parts.audits.put({ receiptHash, epoch, request, tokens: result.outputTokens, salt }),
+    parts.receipts.record(receipt),
+  ]);
+  return { receipt: signRecord(receiptRecord, { domain, signer: parts.signer }, receipt), body };
+}
+
+async function readOne(stream: FrameStream, signal: AbortSignal): Promise<GatewayFrame | undefined> {
+  const bytes = await stream.receive({ signal });
+  if (bytes === undefined) return undefined;
+  const frame = decodeInferFrame(bytes);
+  if (frame.type !== 'dispatch' && frame.type !== 'seals' && frame.type !== 'cancel') throw new Violation('W-03');
+  return frame;
+}
+
+/** Runs one wait under its limit. Throws `WORKER_TIMEOUT` or the parent's reason. */
+async function within<T>(
+  clock: Clock,
+  options: { readonly ms: number; readonly parent: AbortSignal },
+  wait: () => Promise<T>,
+): Promise<T> {
+  const error = (): Error =>
+    new KarmeshError('WORKER_TIMEOUT', 'The gateway was silent for too long.', { limitMs: options.ms });
+  using limit = deadline(clock, { ...options, error });
+  const { signal } = limit;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([wait(), promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+type FrameOf<K extends GatewayFrame['type']> = Extract<GatewayFrame, { type: K }>;
+
+interface Inbox {
+  /** The next frame, which must be of this type. One call at a time. */
+  next<K extends 'dispatch' | 'seals'>(type: K): Promise<FrameOf<K>>;
+}
+
+/** Reads the stream all the time, so that a cancel or a lost gateway stops a running engine. A frame out of turn ends the session. */
+function readFrames(
+  stream: FrameStream,
+  options: { readonly signal: AbortSignal; readonly onCancel: () => void },
+): Inbox {
+  const expected = ['dispatch', 'seals'] as const;
+  const slots = expected.map(() => Promise.withResolvers<GatewayFrame>());
+  for (const { promise } of slots) promise.catch(() => undefined);
+  const read = async (): Promise<void> => {
+    for (const slot of slots) {
+      const frame = await readOne(stream, options.signal);
+      if (frame === undefined || frame.type === 'cancel') {
+        options.onCancel();
+        return;
+      }
+      slot.resolve(frame);
+    }
+    // A gateway that has said all may close its side and still read the reveal.
+    if ((await readOne(stream, options.signal)) !== undefined) options.onCancel();
+  };
+  read().catch((error: unknown) => {
+    for (const slot of slots) slot.reject(error);
+  });
+  return {
+    async next(type) {
+      const slot = slots[expected.indexOf(type)];
+      const frame = await slot?.promise;
+      if (frame?.type !== type) throw new Violation('W-03');
+      return frame as FrameOf<typeof type>;
+    },
+  };
+}

@@ -1,0 +1,397 @@
+import { randomBytes } from 'node:crypto';
+import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FrameStream } from '@karmesh/sdk/network';
+import {
+  checkRecord,
+  decideQuorum,
+  equalBytes,
+  extendUsageChain,
+  outputHashOf,
+  receiptBodyHash,
+  receiptRecord,
+  refusalRecord,
+  type Seal,
+  type Signed,
+  sealRecord,
+  sealsHashOf,
+  sealValueOf,
+  usageRecord,
+  type WorkerFrame,
+} from '@karmesh/sdk/protocol';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Engine } from '../engines/engine.ts';
+import { llamaEngine } from '../engines/llama/llamaEngine.ts';
+import { framePair } from '../fixtures/framePair.ts';
+import {
+  type FixtureDispatch,
+  nextFrame,
+  sendFrame,
+  type WorkerMarket,
+  workerMarket,
+} from '../fixtures/workerMarket.ts';
+import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
+import { openAuditFiles } from '../store/auditFiles.ts';
+import { openReceiptLog } from '../store/receiptLog.ts';
+import { systemClock } from './clock.ts';
+import type { SessionOutcome } from './inferSession.ts';
+import { type Worker, type WorkerOptions, worker } from './worker.ts';
+import type { WorkerChain } from './workerChain.ts';
+
+let engine: Engine;
+let market: WorkerMarket;
+let folder: string;
+let open: AsyncDisposableStack;
+
+beforeAll(async () => {
+  engine = await llamaEngine({ modelPath: BUNDLED_MODEL_PATH });
+  const { modelId, engineClassId } = engine.describe();
+  market = workerMarket({ modelId, engineClass: engineClassId, workers: 5 });
+});
+afterAll(() => engine[Symbol.asyncDispose]());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'karmesh-worker-'));
+  open = new AsyncDisposableStack();
+});
+afterEach(async () => {
+  await open.disposeAsync();
+  await rm(folder, { recursive: true });
+});
+
+interface Running {
+  readonly worker: Worker;
+  readonly outcomes: SessionOutcome[];
+  readonly folder: string;
+}
+
+const options: WorkerOptions = {
+  maxConcurrent: 2,
+  maxQueue: 4,
+  limits: { dispatchMs: 5_000, runMs: 60_000, sealsMs: 5_000 },
+};
+
+async function start(
+  place: number,
+  overrides: { readonly chain?: Partial<WorkerChain>; readonly options?: Partial<WorkerOptions> } = {},
+): Promise<Running> {
+  const own = await mkdtemp(join(folder, 'data-'));
+  const keypair = market.workers[place]?.keypair;
+  if (keypair === undefined) throw new RangeError('no such worker');
+  const outcomes: SessionOutcome[] = [];
+  const made = worker({ ...options, ...overrides.options })({
+    engine,
+    signer: keypair,
+    chain: market.chain(place, overrides.chain),
+    receipts: open.use(await openReceiptLog(own)),
+    audits: await openAuditFiles(own),
+    clock: systemClock,
+    random: (length) => new Uint8Array(randomBytes(length)),
+    onInfer: (outcome) => outcomes.push(outcome),
+  });
+  return { worker: made, outcomes, folder: own };
+}
+
+/** Opens a stream to a worker as the gateway. The worker's session ends with the test. */
+function connect(running: Running): { readonly stream: FrameStream; readonly served: Promise<void> } {
+  const [near, far] = framePair({
+    first: market.gateway.keypair.publicKey,
+    second: market.gateway.keypair.publicKey,
+  });
+  const served = running.worker.serveInfer(far).then(() => far.close());
+  served.catch(() => undefined);
+  return { stream: near, served };
+}
+
+function frameOf(dispatch: FixtureDispatch) {
+  const { ticket, request } = dispatch;
+  return { type: 'dispatch', ticket, dispatch: dispatch.dispatch, request } as const;
+}
+
+function expectType<K extends WorkerFrame['type']>(frame: WorkerFrame, type: K): Extract<WorkerFrame, { type: K }> {
+  if (frame.type !== type) throw new RangeError(`expected ${type}, got ${JSON.stringify(frame.type)}`);
+  return frame as Extract<WorkerFrame, { type: K }>;
+}
+
+async function untilSealed(stream: FrameStream): Promise<Signed<Seal>> {
+  expectType(await nextFrame(stream), 'accepted');
+  return expectType(await nextFrame(stream), 'sealed').seal;
+}
+
+/** Runs a dispatch on its first `count` drawn workers as a gateway does. */
+async function runAll(dispatch: FixtureDispatch, count = 3) {
+  const places = dispatch.drawn.slice(0, count);
+  const runs = await Promise.all(
+    places.map(async (place) => {
+      const running = await start(place);
+      const { stream, served } = connect(running);
+      await sendFrame(stream, frameOf(dispatch));
+      return { place, running, stream, served, seal: await untilSealed(stream) };
+    }),
+  );
+  const seals = runs.map(({ seal }) => seal);
+  return Promise.all(
+    runs.map(async (run) => {
+      await sendFrame(run.stream, { type: 'seals', seals });
+      const reveal = expectType(await nextFrame(run.stream), 'reveal');
+      await run.stream.close();
+      await run.served;
+      return { ...run, reveal, seals };
+    }),
+  );
+}
+
+describe('a dispatch', () => {
+  test('W-03: three drawn workers seal, then reveal one answer with receipts that hold', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 1, slot: 99n });
+    const runs = await runAll(dispatch);
+    for (const { place, reveal, seal, seals } of runs) {
+      const { receipt, body } = reveal.revealed;
+      const own = market.workers[place];
+      if (own === undefined) throw new RangeError('no such worker');
+      const identity = own.keypair.publicKey;
+      expect(reveal.text).toBe('The capital of Spain is Madrid.');
+      expect(checkRecord(sealRecord, { domain: market.domain, identity }, seal)).toBe(true);
+      expect(checkRecord(receiptRecord, { domain: market.domain, identity }, receipt)).toBe(true);
+      expect(receipt.value).toEqual({
+        dispatchHash: dispatch.dispatchHash,
+        worker: own.address,
+        epoch: 0n,
+        counter: 0n,
+        promptTokens: 16,
+        outputTokens: reveal.tokens.length,
+        outputHash: outputHashOf(market.domain, { promptTokens: 16, finishReason: 'stop', tokens: reveal.tokens }),
+        bodyHash: receiptBodyHash(body),
+      });
+      expect(equalBytes(body.sealsHash, sealsHashOf(seals.map(({ value }) => value)))).toBe(true);
+      const { requestId, traceRoot, salt } = body;
+      const { outputHash } = receipt.value;
+      expect(seal.value.seal).toEqual(
+        sealValueOf(market.domain, { requestId, worker: own.address, outputHash, traceRoot, salt }),
+      );
+    }
+    const answers = runs.map(({ reveal }) => reveal.revealed.receipt.value);
+    expect(decideQuorum(answers).kind).toBe('agreed');
+    for (const { running } of runs) expect(running.outcomes.map(({ kind }) => kind)).toEqual(['revealed']);
+  });
+
+  test('W-14: in `stream`, chunks carry the answer and a signed running usage', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 2, slot: 99n, request: { assurance: 'stream' } });
+    const [place] = dispatch.drawn;
+    const running = await start(place ?? 0);
+    const { stream } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    expectType(await nextFrame(stream), 'accepted');
+    let text = '';
+    const tokens: number[] = [];
+    let outputChain = dispatch.ticket.value.requestId;
+    for (let sequence = 0; ; sequence++) {
+      const frame = await nextFrame(stream);
+      if (frame.type === 'sealed') break;
+      const chunk = expectType(frame, 'chunk');
+      tokens.push(...chunk.tokens);
+      text += chunk.text;
+      outputChain = extendUsageChain(market.domain, outputChain, chunk.tokens);
+      expect(chunk.usage.value).toEqual({
+        dispatchHash: dispatch.dispatchHash,
+        worker: market.workers[place ?? 0]?.address,
+        sequence,
+        promptTokens: 16,
+        outputTokens: tokens.length,
+        outputChain,
+      });
+      const identity = market.workers[place ?? 0]?.keypair.publicKey ?? new Uint8Array();
+      expect(checkRecord(usageRecord, { domain: market.domain, identity }, chunk.usage)).toBe(true);
+    }
+    expect(text).toBe('The capital of Spain is Madrid.');
+    stream.abort(new Error('seen enough'));
+  });
+
+  test('W-16: counters of an epoch go up by one, and the log and the audit record are on disk before the reveal', async () => {
+    const first = market.dispatch({ dispatchNumber: 3, slot: 99n });
+    const place = first.drawn[0] ?? 0;
+    const running = await start(place);
+    const partner = await start(first.drawn[1] ?? 0);
+    const { stream } = connect(running);
+    const { stream: other } = connect(partner);
+    for (const each of [stream, other]) await sendFrame(each, frameOf(first));
+    const seals = [await untilSealed(stream), await untilSealed(other)];
+    await sendFrame(stream, { type: 'seals', seals });
+    const reveal = expectType(await nextFrame(stream), 'reveal');
+    const hashed = Buffer.from(receiptRecord.hash(market.domain, reveal.revealed.receipt.value)).toString('hex');
+    const audits = join(running.folder, 'audits', '0');
+    expect(await readdir(audits)).toEqual([hashed]);
+    expect((await stat(join(audits, hashed))).mode & 0o777).toBe(0o600);
+    await using again = await openReceiptLog(await copyOf(running.folder));
+    expect(again.takeCounter(0n)).toBe(1n);
+    expect(again.hasDispatch(first.dispatchHash)).toBe(true);
+  });
+});
+
+async function copyOf(path: string): Promise<string> {
+  const to = join(folder, 'copy');
+  await cp(path, to, { recursive: true });
+  return to;
+}
+
+describe('a refusal', () => {
+  const refusal = async (dispatch: FixtureDispatch, running: Running): Promise<string> => {
+    const { stream, served } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    const frame = await nextFrame(stream);
+    await stream.close();
+    await served;
+    if (frame.type === 'failed') return frame.cause;
+    const { refusal: signed } = expectType(frame, 'refused');
+    expect(signed.value.dispatchHash).toEqual(dispatch.dispatchHash);
+    const own = market.workers.find(({ address }) => equalBytes(address, signed.value.worker));
+    const identity = own?.keypair.publicKey ?? new Uint8Array();
+    expect(checkRecord(refusalRecord, { domain: market.domain, identity }, signed)).toBe(true);
+    return signed.value.reason;
+  };
+
+  test.each([
+    [
+      'W-07: of another model',
+      { dispatch: { modelId: new Uint8Array(32) }, request: { modelId: new Uint8Array(32) } },
+      'model-not-loaded',
+    ],
+    ['W-07: of another class', { dispatch: { engineClass: new Uint8Array(32) } }, 'model-not-loaded'],
+    ['W-09: of an escrow of somebody else', { ticket: { escrow: new Uint8Array(32) } }, 'bad-ticket'],
+    ['W-10: nine slots old', { slot: 91n }, 'dispatch-too-old'],
+    ['W-10: of a slot that nobody has seen', { slot: 101n }, 'dispatch-too-old'],
+    ['W-11: with a false preimage', { dispatch: { preimage: new Uint8Array(32) } }, 'bad-ticket'],
+    ['W-12: for no token', { request: { maxTokens: 0 } }, 'bad-request'],
+    ['W-12: without a message', { request: { messages: [] } }, 'bad-request'],
+    [
+      'W-12: over the context',
+      { request: { messages: [{ role: 'user' as const, content: 'word '.repeat(600) }] } },
+      'context-overflow',
+    ],
+  ])('%s', async (_, wish, reason) => {
+    const dispatch = market.dispatch({ dispatchNumber: 10, slot: 99n, ...wish });
+    expect(await refusal(dispatch, await start(market.dispatch({ dispatchNumber: 10, slot: 99n }).drawn[0] ?? 0))).toBe(
+      reason,
+    );
+  });
+
+  test('W-09: of an escrow that cannot pay', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 10, slot: 99n });
+    const running = await start(dispatch.drawn[0] ?? 0, { chain: { escrowAvailable: () => 10n } });
+    expect(await refusal(dispatch, running)).toBe('bad-ticket');
+  });
+
+  test('W-11: from a worker that was not drawn', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 11, slot: 99n });
+    const running = await start(0, { chain: { participant: new Uint8Array(32).fill(9) } });
+    const { stream } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    expect(expectType(await nextFrame(stream), 'refused').refusal.value.reason).toBe('not-drawn');
+  });
+
+  test('W-08: of a dispatch that was answered before', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 12, slot: 99n });
+    const running = await start(dispatch.drawn[0] ?? 0);
+    const { stream } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    await untilSealed(stream);
+    expect(await refusal(dispatch, running)).toBe('bad-ticket');
+    const sameNumber = market.dispatch({ dispatchNumber: 12, slot: 99n, request: { maxTokens: 7 } });
+    expect(await refusal(sameNumber, running)).toBe('bad-ticket');
+    stream.abort(new Error('seen enough'));
+  });
+
+  test('W-13: with a full queue, and when going down', async () => {
+    const long = { maxTokens: 480, temperatureMicro: 2_000_000 };
+    const dispatches = [20, 21].map((dispatchNumber) => market.dispatch({ dispatchNumber, slot: 99n, request: long }));
+    const drawnByAll = dispatches[0]?.drawn.find((place) => dispatches[1]?.drawn.includes(place)) ?? 0;
+    const running = await start(drawnByAll, { options: { maxConcurrent: 1, maxQueue: 0 } });
+    const { stream, served } = connect(running);
+    const [first, second] = dispatches;
+    if (first === undefined || second === undefined) throw new RangeError('two dispatches');
+    await sendFrame(stream, frameOf(first));
+    expectType(await nextFrame(stream), 'accepted');
+    expect(await refusal(second, running)).toBe('queue-full');
+    const stopped = running.worker.stop({ signal: AbortSignal.abort() });
+    expect(await refusal(second, running)).toBe('shutting-down');
+    expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'shutting-down' });
+    await stopped;
+    await served;
+    expect(running.worker.load()).toEqual({ active: 0, waiting: 0 });
+  });
+
+  test('W-05, W-06: what the dispatch does not cover gets no signed refusal', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 13, slot: 99n });
+    const running = await start(dispatch.drawn[0] ?? 0);
+    const signature = new Uint8Array(64);
+    const cases: FixtureDispatch[] = [
+      { ...dispatch, ticket: { ...dispatch.ticket, signature } },
+      { ...dispatch, dispatch: { ...dispatch.dispatch, signature } },
+      { ...dispatch, ticket: market.dispatch({ dispatchNumber: 14, slot: 99n }).ticket },
+      { ...dispatch, request: { ...dispatch.request, maxTokens: 1 } },
+    ];
+    for (const each of cases) expect(await refusal(each, running)).toBe('protocol-violation');
+    expect(running.outcomes.map((outcome) => outcome.kind === 'violation' && outcome.rule)).toEqual([
+      'W-05',
+      'W-05',
+      'W-05',
+      'W-06',
+    ]);
+  });
+});
+
+describe('the exchange of seals', () => {
+  test('W-15: a worker does not reveal to seals that are too few, false or not in order', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 30, slot: 99n });
+    const [a, b] = dispatch.drawn;
+    const sealed = await Promise.all(
+      [a ?? 0, b ?? 0].map(async (place) => {
+        const { stream } = connect(await start(place));
+        await sendFrame(stream, frameOf(dispatch));
+        return untilSealed(stream);
+      }),
+    );
+    const [seal, otherSeal] = sealed;
+    if (seal === undefined || otherSeal === undefined) throw new RangeError('two seals');
+    const forged = { ...otherSeal, signature: new Uint8Array(64) };
+    for (const seals of [[], [otherSeal], [seal, seal], [seal, forged], [otherSeal, seal]]) {
+      const running = await start(a ?? 0);
+      const { stream, served } = connect(running);
+      await sendFrame(stream, frameOf(dispatch));
+      const own = await untilSealed(stream);
+      // The salt is new in every run, so this run's own seal takes the place of the first one's.
+      await sendFrame(stream, { type: 'seals', seals: seals.map((each) => (each === seal ? own : each)) });
+      expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'protocol-violation' });
+      await served;
+      expect(running.outcomes).toEqual([{ kind: 'violation', rule: 'W-15' }]);
+    }
+  });
+
+  test('a gateway that cancels or goes away stops the run', async () => {
+    const long = { maxTokens: 480, temperatureMicro: 2_000_000 };
+    for (const leave of [
+      (stream: FrameStream) => sendFrame(stream, { type: 'cancel' }),
+      (stream: FrameStream) => stream.close(),
+      (stream: FrameStream) => stream.abort(new Error('lost')),
+    ]) {
+      const dispatch = market.dispatch({ dispatchNumber: 31, slot: 99n, request: long });
+      const running = await start(dispatch.drawn[0] ?? 0);
+      const { stream, served } = connect(running);
+      await sendFrame(stream, frameOf(dispatch));
+      expectType(await nextFrame(stream), 'accepted');
+      await leave(stream);
+      await served.catch(() => undefined);
+      expect(running.outcomes).toEqual([{ kind: 'cancelled' }]);
+      expect(running.worker.load()).toEqual({ active: 0, waiting: 0 });
+    }
+  });
+
+  test('W-04: a frame that cannot be read ends the session', async () => {
+    const running = await start(0);
+    const { stream, served } = connect(running);
+    await stream.send(new Uint8Array([99]));
+    expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'protocol-violation' });
+    await served;
+    expect(running.outcomes).toEqual([{ kind: 'violation', rule: 'W-04' }]);
+  });
+});

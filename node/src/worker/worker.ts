@@ -1,0 +1,104 @@
+import type { FrameStream } from '@karmesh/sdk/network';
+import type { Signer } from '@karmesh/sdk/signer';
+import type { Engine } from '../engines/engine.ts';
+import { type AuditOutcome, auditSession } from './auditSession.ts';
+import type { Offer } from './checkDispatch.ts';
+import type { Clock } from './clock.ts';
+import { inferSession, type SessionLimits, type SessionOutcome } from './inferSession.ts';
+import { lanes } from './lanes.ts';
+import { seenNumbers } from './seenNumbers.ts';
+import type { AuditStore, ReceiptLog } from './stores.ts';
+import type { WorkerChain } from './workerChain.ts';
+
+export interface WorkerOptions {
+  /** Requests that the engine runs at once. */
+  readonly maxConcurrent: number;
+  /** Requests that may wait for the engine; more are refused. */
+  readonly maxQueue: number;
+  readonly limits: SessionLimits;
+}
+
+export interface WorkerParts {
+  readonly engine: Engine;
+  readonly signer: Signer;
+  readonly chain: WorkerChain;
+  readonly receipts: ReceiptLog;
+  readonly audits: AuditStore;
+  readonly clock: Clock;
+  readonly random: (length: number) => Uint8Array;
+  readonly onInfer?: (outcome: SessionOutcome) => void;
+  readonly onAudit?: (outcome: AuditOutcome) => void;
+}
+
+/** A worker of the market: what it answers on its two protocols. It opens no connection by itself. */
+export interface Worker {
+  /** Serves one stream of `/karmesh/infer/1`. */
+  serveInfer(stream: FrameStream): Promise<void>;
+  /** Serves one stream of `/karmesh/audit/1`. */
+  serveAudit(stream: FrameStream): Promise<void>;
+  load(): { readonly active: number; readonly waiting: number };
+  /** W-17: deletes the audit records that no audit can draw any more. */
+  prune(): Promise<void>;
+  /** Takes no more work, lets what runs finish until the signal comes, then stops it. */
+  stop(options: { readonly signal: AbortSignal }): Promise<void>;
+}
+
+/** W-17: an entry stands in the set of its epoch or of the next, and a carried one is judged an epoch later. */
+const AUDITABLE_EPOCHS = 2n;
+
+export const worker =
+  (options: WorkerOptions) =>
+  (parts: WorkerParts): Worker => {
+    const description = parts.engine.describe();
+    const offer: Offer = {
+      modelId: description.modelId,
+      engineClass: description.engineClassId,
+      activeParameters: description.manifest.activeParameters,
+      contextSize: description.contextSize,
+      countPrompt: ({ messages }) => parts.engine.applyTemplate(messages).length,
+    };
+    const draining = new AbortController();
+    const stopping = new AbortController();
+    const queue = lanes(options);
+    const infer = inferSession(options.limits);
+    const session = {
+      ...parts,
+      offer,
+      lanes: queue,
+      seen: seenNumbers(),
+      draining: draining.signal,
+      stopping: stopping.signal,
+    };
+    const running = new Set<Promise<void>>();
+
+    const track = (run: () => Promise<void>): Promise<void> => {
+      const promise = run();
+      running.add(promise);
+      const forget = (): void => {
+        running.delete(promise);
+      };
+      promise.then(forget, forget);
+      return promise;
+    };
+
+    return {
+      serveInfer: (stream) => track(async () => parts.onInfer?.(await infer(session, stream))),
+      serveAudit: (stream) => track(async () => parts.onAudit?.(await auditSession(parts, stream))),
+      load: () => ({ active: queue.active, waiting: queue.waiting }),
+      async prune() {
+        const final = parts.chain.lastFinalisedEpoch();
+        if (final !== undefined && final >= AUDITABLE_EPOCHS) await parts.audits.dropUpTo(final - AUDITABLE_EPOCHS);
+      },
+      async stop({ signal }) {
+        draining.abort();
+        const { promise: late, resolve } = Promise.withResolvers<void>();
+        const onAbort = (): void => resolve();
+        if (signal.aborted) onAbort();
+        signal.addEventListener('abort', onAbort, { once: true });
+        await Promise.race([Promise.allSettled(running), late]);
+        signal.removeEventListener('abort', onAbort);
+        stopping.abort();
+        await Promise.allSettled(running);
+      },
+    };
+  };
