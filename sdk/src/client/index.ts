@@ -1,3 +1,4 @@
 export * from './ask.ts';
 export * from './fetchBundle.ts';
 export type { Gateway } from './gateway.ts';
+export * from './readBundleChain.ts';

@@ -1,0 +1,76 @@
+import { writeFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { ask } from '../client/ask.ts';
+import { fetchBundle } from '../client/fetchBundle.ts';
+import { KarmeshError } from '../errors.ts';
+import { output, readConfig } from '../runtime/index.ts';
+import { configFiles } from './clientConfig.ts';
+import type { Command } from './command.ts';
+
+const schema = z.object({
+  gateway: z
+    .url()
+    .default('http://127.0.0.1:8787')
+    .meta({ description: 'the gateway to buy from', placeholder: 'url' }),
+  apiKey: z.string().min(1).meta({ description: 'the key that the gateway knows you by', placeholder: 'key' }),
+  model: z
+    .string()
+    .optional()
+    .meta({ description: 'the model’s name; the first on offer unless told', placeholder: 'name' }),
+  maxTokens: z.int().positive().optional().meta({ description: 'tokens of the answer at most', placeholder: 'count' }),
+  temperature: z
+    .number()
+    .min(0)
+    .max(2)
+    .default(0)
+    .meta({ description: 'randomness; 0 always takes the likeliest token' }),
+  bundle: z.string().optional().meta({ description: 'also save the receipt bundle to this file', placeholder: 'file' }),
+  json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout' }),
+});
+
+/** `karmesh ask "…"`: one question with assurance `quorum`. */
+export const askCommand: Command = {
+  summary: 'ask one question and show who agreed',
+  async run({ argv, env, signal }) {
+    const read = await readConfig({
+      program: 'karmesh ask',
+      summary: 'Asks one question; two of three workers must agree on the answer.',
+      section: 'ask',
+      schema,
+      positionals: [{ name: 'question', description: 'what to ask' }],
+      argv,
+      env,
+      files: configFiles(),
+    });
+    if (read.kind === 'help') {
+      process.stdout.write(read.text);
+      return 0;
+    }
+    const { config, positionals } = read;
+    const [prompt] = positionals;
+    if (prompt === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no question.', {});
+    const gateway = { url: config.gateway.replace(/\/$/, ''), apiKey: config.apiKey };
+    const answer = await ask(gateway, {
+      prompt,
+      temperature: config.temperature,
+      signal,
+      ...(config.model === undefined ? {} : { model: config.model }),
+      ...(config.maxTokens === undefined ? {} : { maxTokens: config.maxTokens }),
+    });
+    if (config.bundle !== undefined) {
+      const file = await fetchBundle(gateway, { requestId: answer.evidence.requestId, signal });
+      await writeFile(config.bundle, `${JSON.stringify(file)}\n`, { mode: 0o600 });
+    }
+    const { evidence } = answer;
+    output({ json: config.json })().data({ ...answer, bundle: config.bundle }, () =>
+      [
+        answer.text,
+        '',
+        `${evidence.quorum.agreeing} of ${evidence.quorum.asked} workers agreed · ${answer.promptTokens} + ${answer.outputTokens} tokens · ${evidence.priceLamports} lamports · epoch ${evidence.epoch}`,
+        `request ${evidence.requestId}`,
+        ...(config.bundle === undefined ? [] : [`bundle  ${config.bundle}`]),
+      ].join('\n'),
+    );
+    return 0;
+  },
+};

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+import { KarmeshError } from '../errors.ts';
+import { output } from '../runtime/index.ts';
+import { askCommand } from './askCommand.ts';
+import type { Command } from './command.ts';
+import { findProgram, runProgram } from './externalProgram.ts';
+import { karmaShowCommand } from './karmaShowCommand.ts';
+import { receiptVerifyCommand } from './receiptVerifyCommand.ts';
+
+/** What this program does itself; everything else is a program of its own beside it, as git has it. */
+const commands: Readonly<Record<string, Command>> = {
+  ask: askCommand,
+  'receipt verify': receiptVerifyCommand,
+  'karma show': karmaShowCommand,
+};
+
+const external: Readonly<Record<string, string>> = {
+  up: 'run a whole market on this machine',
+  worker: 'run a worker (karmesh worker start)',
+  validator: 'run a validator (karmesh validator start, status)',
+  gateway: 'run a gateway',
+  localnet: 'run a local Solana cluster',
+};
+
+function help(): string {
+  const rows = [
+    ...Object.entries(commands).map(([name, { summary }]) => [name, summary] as const),
+    ...Object.entries(external),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const lines = rows.map(([name, summary]) => `  karmesh ${name.padEnd(width)}  ${summary}`);
+  return ['Usage: karmesh COMMAND [--json] [--help]', '', ...lines, '', 'Each command has its own --help.'].join('\n');
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const talk = output({ json: argv.includes('--json'), color: process.env.NO_COLOR === undefined })();
+  const [first, second] = argv;
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    process.stdout.write(`${help()}\n`);
+    return first === undefined ? 2 : 0;
+  }
+  const abort = new AbortController();
+  try {
+    for (const [name, command] of Object.entries(commands)) {
+      const words = name.split(' ');
+      if (!words.every((word, i) => argv[i] === word)) continue;
+      process.once('SIGINT', () => abort.abort(new KarmeshError('ABORTED', 'Cancelled.')));
+      return await command.run({ argv: argv.slice(words.length), env: process.env, signal: abort.signal });
+    }
+    if (Object.hasOwn(external, first)) return await runProgram(findProgram(first), argv.slice(1));
+    const group = Object.keys(commands).filter((name) => name.startsWith(`${first} `));
+    throw new KarmeshError('CONFIG_INVALID', `There is no command "${[first, second].filter(Boolean).join(' ')}".`, {
+      known: (group.length > 0 ? group : [...Object.keys(commands), ...Object.keys(external)]).join(', '),
+    });
+  } catch (error) {
+    return talk.fail(error);
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,73 @@
+import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { readBundleChain } from '../client/readBundleChain.ts';
+import { KarmeshError } from '../errors.ts';
+import { type BundleVerdict, decodeBundle, toHex, verifyBundle } from '../protocol/index.ts';
+import { output, readConfig } from '../runtime/index.ts';
+import { chainSettings, readingClient } from './chainSettings.ts';
+import { configFiles } from './clientConfig.ts';
+import type { Command } from './command.ts';
+
+/** A bundle holds a prompt of at most some MiB in hexadecimal; more than this is not a bundle. */
+const MAX_BUNDLE_BYTES = 32 << 20;
+
+const schema = z.object(chainSettings);
+
+/** `karmesh receipt verify BUNDLE`: exit code 0 only if everything holds and the epoch is final. */
+export const receiptVerifyCommand: Command = {
+  summary: 'recheck an answer from its bundle and the chain',
+  async run({ argv, env, signal }) {
+    const read = await readConfig({
+      program: 'karmesh receipt verify',
+      summary: 'Rechecks signatures, assignment, seals, quorum, price, paths and the roots on chain.',
+      section: 'receipt',
+      schema,
+      positionals: [{ name: 'bundle', description: 'the bundle’s file' }],
+      argv,
+      env,
+      files: configFiles(),
+    });
+    if (read.kind === 'help') {
+      process.stdout.write(read.text);
+      return 0;
+    }
+    const [path] = read.positionals;
+    if (path === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no bundle to verify.');
+    const bundle = decodeBundle(await readJsonFile(path));
+    const { cluster, client } = readingClient(read.config);
+    const chain = await readBundleChain(client, { bundle, offchain: cluster.offchain, signal });
+    const verdict = verifyBundle(bundle, chain);
+    output({ json: read.config.json })().data({ ...verdict, requestId: toHex(verdict.requestId) }, () =>
+      renderVerdict(verdict),
+    );
+    return verdict.holds ? 0 : 1;
+  },
+};
+
+async function readJsonFile(path: string): Promise<unknown> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_BUNDLE_BYTES)
+      throw new KarmeshError('BUNDLE_INVALID', 'The file is too large for a bundle.', { path, bytes: size });
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    if (cause instanceof KarmeshError) throw cause;
+    throw new KarmeshError('BUNDLE_INVALID', 'The bundle’s file cannot be read as JSON.', { path }, cause);
+  }
+}
+
+/** One line per check, then what is pending and the verdict. */
+export function renderVerdict(verdict: BundleVerdict): string {
+  const width = Math.max(...verdict.checks.map(({ rule }) => rule.length));
+  const lines = verdict.checks.map(({ rule, what, holds, facts }) => {
+    const detail = Object.entries(facts).map(([name, value]) => `${name}=${value}`);
+    return `${holds ? '✔' : '✖'} ${rule.padEnd(width)}  ${what}${detail.length > 0 ? ` (${detail.join(', ')})` : ''}`;
+  });
+  const failed = verdict.checks.filter(({ holds }) => !holds).length;
+  const close = verdict.holds
+    ? `The answer to request ${toHex(verdict.requestId)} holds.`
+    : failed > 0
+      ? `The bundle does not hold: ${failed} of ${verdict.checks.length} checks fail.`
+      : 'Everything that can be checked now holds; the rest is pending.';
+  return [...lines, ...verdict.pending.map((sentence) => `… ${sentence}`), '', close].join('\n');
+}

@@ -1,0 +1,60 @@
+import { KarmeshError } from '../errors.ts';
+import { EPOCH_STATE, NONE, type ProgramClient } from '../program/index.ts';
+import type { OffchainParameters } from '../protocol/index.ts';
+import {
+  type Bundle,
+  type BundleChain,
+  equalBytes,
+  identityInEpoch,
+  namedParameters,
+  offchainParametersHash,
+} from '../protocol/index.ts';
+
+/**
+ * Reads from the chain all that `verifyBundle` wants to know for one bundle. Throws what the client's readers throw, and
+ * `PROGRAM_MISMATCH` if the cluster computes with other parameters than the preset's, or has not started.
+ */
+export async function readBundleChain(
+  client: ProgramClient,
+  options: { readonly bundle: Bundle; readonly offchain: OffchainParameters; readonly signal: AbortSignal },
+): Promise<BundleChain> {
+  const { bundle, offchain, signal } = options;
+  const config = await client.checkCluster({ signal });
+  if (!equalBytes(config.offchainParametersHash, offchainParametersHash(offchain))) {
+    throw new KarmeshError('PROGRAM_MISMATCH', 'The cluster was set up with other parameters than this preset’s.');
+  }
+  if (config.epochZeroSlot === NONE)
+    throw new KarmeshError('PROGRAM_MISMATCH', 'The cluster has not started its first epoch.');
+  const parameters = namedParameters(config.parameters);
+  const { gateway, escrow } = bundle.entry.ticket.value;
+  const dispatchEpoch = (bundle.entry.dispatch.value.slot - config.epochZeroSlot) / parameters.slotsPerEpoch;
+  const epochs = [
+    ...new Set([bundle.set?.manifest.epoch, bundle.report?.epoch].filter((epoch) => epoch !== undefined)),
+  ];
+  const [participant, chain, escrowAccount, accounts] = await Promise.all([
+    client.participant(gateway, { signal }),
+    client.chain(gateway, dispatchEpoch, { signal }),
+    client.escrow(escrow, { signal }),
+    Promise.all(epochs.map((epoch) => client.epoch(epoch, { signal }))),
+  ]);
+  return {
+    genesisHash: config.genesis,
+    programId: client.addresses.programId,
+    epochZeroSlot: config.epochZeroSlot,
+    parameters,
+    offchain,
+    gatewayIdentity: (address, epoch) =>
+      participant !== undefined && equalBytes(address, gateway) ? identityInEpoch(participant, epoch) : undefined,
+    chain: (address, epoch) => (equalBytes(address, gateway) && epoch === dispatchEpoch ? chain : undefined),
+    escrowGateway: (address) => (equalBytes(address, escrow) ? escrowAccount?.gateway : undefined),
+    epoch: (epoch) => {
+      const account = accounts.find((found) => found?.epoch === epoch);
+      if (account === undefined) return undefined;
+      return {
+        manifestHash: account.manifestHash,
+        reportHash: account.reportHash,
+        isFinalised: account.state === EPOCH_STATE.finalised,
+      };
+    },
+  };
+}
