@@ -87,6 +87,7 @@ export const aliveGuard =
     const beatOut = async (connection: GuardedConnection, state: Watched): Promise<void> => {
       const stream = await connection.openBeats(state.over.signal);
       state.stream = stream;
+      sendBeat(state);
       await readBeats(stream, () => {
         state.lease.heard();
         state.roundTripMs = now() - state.sentMs;

@@ -3,7 +3,7 @@ import { yamux } from '@chainsafe/libp2p-yamux';
 import { privateKeyFromRaw } from '@libp2p/crypto/keys';
 import { gossipsub } from '@libp2p/gossipsub';
 import { identify } from '@libp2p/identify';
-import type { Connection, PeerId, Stream } from '@libp2p/interface';
+import { type Connection, type PeerId, type Stream, setMaxListeners } from '@libp2p/interface';
 import { ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
@@ -62,7 +62,7 @@ export type CreateHostOptions = {
 };
 
 const defaultFrameBytes = 65_536;
-const defaultIdleMs = 60_000;
+const defaultIdleMs = 300_000;
 const aliveIdleMs = 30_000;
 const openTimeoutMs = 5_000;
 const fetchTimeoutMs = 60_000;
@@ -140,7 +140,9 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
 
   const self = node.peerId.toString();
   const stopping = new AbortController();
+  setMaxListeners(Number.POSITIVE_INFINITY, stopping.signal);
   const listeners = new Set<(event: PeerEvent) => void>();
+  const announcementListeners = new Set<(announcement: Announcement) => void>();
   const connections = new Map<string, Connection>();
   const lostBecause = new Map<string, string>();
   const gone = new Map<string, { readonly peer: PeerId; readonly atMs: number }>();
@@ -356,7 +358,9 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     if (book.judge(announcement, at) !== 'kept') return 'ignore';
     if (!checkAnnouncement({ domain, verify }, signed)) return 'reject';
     if (!admit(announcement)) return 'ignore';
-    return book.put(announcement, at) === 'kept' ? 'accept' : 'ignore';
+    if (book.put(announcement, at) !== 'kept') return 'ignore';
+    for (const listener of announcementListeners) listener(announcement);
+    return 'accept';
   };
   topicService.subscribe(ownTopics.announce, ({ data }) => judgeAnnouncement(data));
   const onSubscription = (): void => {
@@ -450,6 +454,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     connect,
     openStream,
     handle,
+    subscribers: (topic) => node.services.pubsub.getSubscribers(topic).flatMap((peer) => identityOf(peer) ?? []),
     publish: topicService.publish,
     subscribe: topicService.subscribe,
     serveByHash: (lookup) =>
@@ -466,6 +471,12 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       nextAnnounceMs = 0;
     },
     announcements: () => book.list(now()),
+    onAnnouncement: (listener) => {
+      announcementListeners.add(listener);
+      return () => {
+        announcementListeners.delete(listener);
+      };
+    },
     peers: () => connectedPeers(),
     onPeer: (listener) => {
       listeners.add(listener);

@@ -1,4 +1,4 @@
-import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
+import { type Stream, type StreamCloseEvent, type StreamMessageEvent, setMaxListeners } from '@libp2p/interface';
 import { KarmeshError } from '../errors.ts';
 import type { Identity } from '../protocol/signature.ts';
 import { frameReader } from './frameReader.ts';
@@ -6,7 +6,7 @@ import { frameReader } from './frameReader.ts';
 export type FrameStreamOptions = {
   /** The largest frame in bytes, in both directions. */
   readonly maxFrameBytes: number;
-  /** Milliseconds that one `send` or `receive` may wait for the peer before the stream is given up. */
+  /** Milliseconds in which nothing moves in either direction after which a `send` or `receive` that waits gives the stream up. */
   readonly idleMs: number;
 };
 
@@ -49,13 +49,17 @@ export const frameStream = (
 ): FrameStream => {
   const reader = frameReader({ maxFrameBytes });
   const gone = new AbortController();
+  setMaxListeners(Number.POSITIVE_INFINITY, gone.signal);
   const ended = Promise.withResolvers<void>();
   let failure: KarmeshError | undefined;
+  let finSeen = false;
   let remoteEnded = false;
+  let closing = false;
   let paused = false;
   let receiving = false;
   let wakeReceiver: (() => void) | undefined;
   let sending: Promise<void> = Promise.resolve();
+  let movedMs = performance.now();
 
   const fail = (error: KarmeshError): void => {
     if (failure !== undefined) return;
@@ -77,6 +81,7 @@ export const frameStream = (
 
   const onMessage = (event: StreamMessageEvent): void => {
     if (failure !== undefined) return;
+    movedMs = performance.now();
     try {
       const { data } = event;
       reader.push(data instanceof Uint8Array ? data : data.subarray());
@@ -86,24 +91,45 @@ export const frameStream = (
     }
     wakeReceiver?.();
   };
+  // A connection that is lost ends its streams as if the peer had closed them, so only a FIN that was seen is a clean end.
+  const onFin = (): void => {
+    finSeen = true;
+  };
+  const lost = (cause?: Error): void => {
+    fail(
+      new KarmeshError(
+        'PEER_UNREACHABLE',
+        'The connection to the peer was lost.',
+        { protocol: stream.protocol },
+        cause,
+      ),
+    );
+  };
   const onEnd = (): void => {
+    if (!finSeen) {
+      lost();
+      return;
+    }
     remoteEnded = true;
     ended.resolve();
     wakeReceiver?.();
   };
   const onClose = (event: StreamCloseEvent): void => {
-    if (event.error !== undefined) {
-      const sentence = event.local === true ? 'The connection to the peer was lost.' : 'The peer reset the stream.';
-      fail(new KarmeshError('PEER_UNREACHABLE', sentence, { protocol: stream.protocol }, event.error));
-    } else if (stream.readableEnded || stream.readBufferLength === 0) onEnd();
+    if (event.error === undefined) {
+      if (!finSeen || !closing) lost();
+    } else if (event.local === true) lost(event.error);
+    else
+      fail(
+        new KarmeshError('PEER_UNREACHABLE', 'The peer reset the stream.', { protocol: stream.protocol }, event.error),
+      );
   };
+  stream.addEventListener('remoteCloseWrite', onFin);
   stream.addEventListener('end', onEnd);
   stream.addEventListener('close', onClose);
+  if (stream.remoteWriteStatus === 'closed' && stream.status === 'open') finSeen = true;
   stream.addEventListener('message', onMessage);
-  if (stream.readableEnded) onEnd();
-  if (stream.status === 'aborted' || stream.status === 'reset') {
-    fail(new KarmeshError('PEER_UNREACHABLE', 'The peer reset the stream.', { protocol: stream.protocol }));
-  }
+  if (stream.status === 'aborted' || stream.status === 'reset' || stream.status === 'closed') lost();
+  else if (stream.readableEnded) onEnd();
 
   /** Resolves when `wake` is called, rejects on the signal, the stream's loss or the idle limit. */
   const waitFor = (
@@ -114,15 +140,19 @@ export const frameStream = (
     if (signal?.aborted === true) return Promise.reject(aborted(signal));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onAbort = (): void => reject(aborted(signal));
-    const timer = setTimeout(() => {
-      const error = new KarmeshError('PEER_UNREACHABLE', 'The peer was silent for too long.', {
-        protocol: stream.protocol,
-        waitedMs: idleMs,
-        doing,
-      });
-      abort(error);
-      reject(error);
-    }, idleMs);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const watch = (): void => {
+      const leftMs = movedMs + idleMs - performance.now();
+      if (leftMs > 0) {
+        timer = setTimeout(watch, Math.ceil(leftMs));
+        return;
+      }
+      const facts = { protocol: stream.protocol, waitedMs: idleMs, doing };
+      abort(new KarmeshError('PEER_UNREACHABLE', 'The peer was silent for too long.', facts));
+      reject(failure);
+    };
+    movedMs = performance.now();
+    watch();
     const disarm = arm(resolve);
     signal?.addEventListener('abort', onAbort, { once: true });
     return promise.finally(() => {
@@ -212,6 +242,7 @@ export const frameStream = (
       try {
         stream.send(bytes);
         await flush(signal);
+        movedMs = performance.now();
       } catch (cause) {
         if (failure !== undefined) throw failure;
         const error =
@@ -234,6 +265,7 @@ export const frameStream = (
   const close = async (): Promise<void> => {
     await sending;
     if (failure !== undefined) return;
+    closing = true;
     try {
       await stream.close({ signal: AbortSignal.timeout(idleMs) });
     } catch (cause) {

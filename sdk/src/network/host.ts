@@ -15,7 +15,7 @@ export type OpenStreamOptions = {
   readonly protocol: string;
   /** The largest frame in bytes; 65,536 unless told. */
   readonly maxFrameBytes?: number;
-  /** Milliseconds that one `send` or `receive` may wait; 60,000 unless told. */
+  /** Milliseconds in which nothing moves either way after which the stream is given up; 300,000 unless told. */
   readonly idleMs?: number;
 };
 
@@ -25,6 +25,7 @@ export type HandleOptions = {
   readonly maxStreams: number;
   readonly maxStreamsPerPeer?: number;
   readonly maxFrameBytes?: number;
+  /** As for `openStream`. */
   readonly idleMs?: number;
   /** Serves one stream. When it returns the stream is closed after what was sent; when it throws the stream is reset. */
   readonly handler: (stream: FrameStream) => Promise<void>;
@@ -59,6 +60,8 @@ export type Host = AsyncDisposable & {
   openStream(options: OpenStreamOptions, signalled: Signalled): Promise<FrameStream>;
   /** Serves a protocol. The result stops serving new streams. */
   handle(options: HandleOptions): Promise<() => Promise<void>>;
+  /** The connected peers that take part in a topic. */
+  subscribers(topic: string): readonly Identity[];
   readonly publish: Gossip['publish'];
   readonly subscribe: Gossip['subscribe'];
   /** Serves `/karmesh/fetch/1` from what `lookup` finds. */
@@ -78,6 +81,8 @@ export type Host = AsyncDisposable & {
   ): void;
   /** The newest announcement of every participant heard lately. */
   announcements(): readonly Announcement[];
+  /** Tells of each announcement as it is accepted; the result stops it. */
+  onAnnouncement(listener: (announcement: Announcement) => void): () => void;
   peers(): readonly ConnectedPeer[];
   /** Tells of peers that come and go; the result stops it. */
   onPeer(listener: (event: PeerEvent) => void): () => void;

@@ -10,12 +10,16 @@ export const protocolIds = {
   alive: '/karmesh/alive/1',
 } as const;
 
-/** The gossip topics. A host takes part in no other unless `createHost` names it. */
+/** The gossip topics. A host knows no other unless `createHost` names it. */
 export const topics = {
   /** Signed addresses of participants. */
   announce: 'karmesh/announce/1',
-  /** Signed batch headers: root, count and hash of a body that is fetched by that hash. */
-  batch: 'karmesh/batch/1',
-  /** Signed hashes of epoch manifests, verdicts and reports, whose bodies are fetched. */
-  epoch: 'karmesh/epoch/1',
+  /** Signed batch headers of gateways; their bodies are fetched by hash, as all bodies below are. */
+  batches: 'karmesh/batches/1',
+  /** Signed verdicts of drawn auditors. */
+  verdicts: 'karmesh/verdicts/1',
+  /** Where the manifest of an epoch is. */
+  manifests: 'karmesh/manifests/1',
+  /** Where the report of an epoch is. */
+  reports: 'karmesh/reports/1',
 } as const;
