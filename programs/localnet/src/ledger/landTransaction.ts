@@ -1,10 +1,11 @@
 import type { Address } from '@solana/kit';
 import { type Account, type AccountChange, sameAccount } from './account.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Execution } from './engine.ts';
 import type { TransactionRecord } from './event.ts';
+import { feeOf } from './fees.ts';
 import { loadedAddresses } from './lookupTables.ts';
 import type { TransactionError } from './transactionError.ts';
-import { isWritable, type WireTransaction } from './wireTransaction.ts';
+import { isWritable, type WireMessage, type WireTransaction } from './wireTransaction.ts';
 
 export type Landing =
   | { readonly kind: 'dropped'; readonly err: TransactionError }
@@ -29,7 +30,8 @@ export function landTransaction(
   ]);
   const before = new Map([...writable].map((address) => [address, engine.account(address)]));
   const preBalances = keys.map(engine.balance);
-  const execution = engine.execute(bytes);
+  const execution = nameMissingProgram(engine, message, engine.execute(bytes));
+  if (typeof execution.err === 'string' && feesOnly.has(execution.err)) chargeFee(engine, message);
   const postBalances = keys.map(engine.balance);
   // Lamports are conserved but for the fee, which is burned.
   const fee = sum(preBalances) - sum(postBalances);
@@ -52,6 +54,32 @@ export function landTransaction(
     loadedReadonly: loaded.readonly,
   };
   return { kind: 'landed', record, changes, before };
+}
+
+/** Errors of loading what a transaction needs: its fee is taken all the same (SIMD-0082), which LiteSVM leaves out. */
+const feesOnly: ReadonlySet<string> = new Set([
+  'ProgramAccountNotFound',
+  'InvalidProgramForExecution',
+  'MaxLoadedAccountsDataSizeExceeded',
+]);
+
+function chargeFee(engine: Engine, message: WireMessage): void {
+  const [payer] = message.accountKeys;
+  const account = payer === undefined ? undefined : engine.account(payer);
+  if (payer === undefined || account === undefined) return;
+  const left = account.lamports - feeOf(message);
+  if (left < engine.rentExemptMinimum(account.data.length)) return;
+  engine.setAccount({ address: payer, account: { ...account, lamports: left } });
+}
+
+/** LiteSVM calls a program that does not exist an invalid one; Agave tells them apart. */
+export function nameMissingProgram(engine: Engine, message: WireMessage, execution: Execution): Execution {
+  if (execution.err !== 'InvalidProgramForExecution') return execution;
+  const missing = message.instructions.some(({ programIdIndex }) => {
+    const program = message.accountKeys[programIdIndex];
+    return program !== undefined && engine.account(program) === undefined;
+  });
+  return missing ? { ...execution, err: 'ProgramAccountNotFound' } : execution;
 }
 
 function sum(values: readonly bigint[]): bigint {

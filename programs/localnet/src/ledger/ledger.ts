@@ -12,7 +12,8 @@ import { type Engine, type Execution, slotsPerSolanaEpoch } from './engine.ts';
 import type { Checkpoint, LedgerEvent, TransactionRecord } from './event.ts';
 import { createFaucet, type Faucet, faucetLamports } from './faucet.ts';
 import { createHistory, type History } from './history.ts';
-import { landTransaction } from './landTransaction.ts';
+import { landTransaction, nameMissingProgram } from './landTransaction.ts';
+import { loadedAddresses } from './lookupTables.ts';
 import type { TransactionError } from './transactionError.ts';
 import { verifySignatures } from './verifySignatures.ts';
 import { clockSysvar, loaderV3, slotHashesSysvar, systemProgram } from './wellKnown.ts';
@@ -64,7 +65,7 @@ export type Ledger = AsyncDisposable & {
   rentExemptMinimum(dataBytes: number): bigint;
   /** Why a transaction would not even be executed, or undefined. */
   refusal(transaction: WireTransaction, checks: { readonly signatures: boolean }): TransactionError | undefined;
-  simulate(bytes: Uint8Array): { readonly execution: Execution; readonly changes: readonly AccountChange[] };
+  simulate(transaction: WireTransaction): { readonly execution: Execution; readonly changes: readonly AccountChange[] };
   /**
    * Executes a transaction and resolves once its outcome is on disk.
    *
@@ -188,6 +189,7 @@ export const openLedger =
 
     const refusal: Ledger['refusal'] = (transaction, { signatures }) => {
       if (signatures && !verifySignatures(transaction)) return 'SignatureFailure';
+      if (namesTwice(transaction, engine.account)) return 'AccountLoadedTwice';
       if (history.has(transaction.signature)) return 'AlreadyProcessed';
       if (!blocks.isValid(transaction.message.recentBlockhash)) return 'BlockhashNotFound';
       return undefined;
@@ -340,7 +342,10 @@ export const openLedger =
       },
       rentExemptMinimum: engine.rentExemptMinimum,
       refusal,
-      simulate: engine.simulate,
+      simulate: ({ bytes, message }) => {
+        const { execution, changes } = engine.simulate(bytes);
+        return { execution: nameMissingProgram(engine, message, execution), changes };
+      },
       submit: (transaction) =>
         new Promise((resolve, reject) => enqueue({ kind: 'transaction', transaction, resolve, reject })),
       advance,
@@ -357,3 +362,10 @@ export const openLedger =
       },
     };
   };
+
+/** Whether a transaction names an account twice, itself or by a lookup table: nobody could then say what its balance was. */
+function namesTwice({ message }: WireTransaction, account: Engine['account']): boolean {
+  const loaded = loadedAddresses(message, account) ?? { writable: [], readonly: [] };
+  const keys = [...message.accountKeys, ...loaded.writable, ...loaded.readonly];
+  return new Set(keys).size !== keys.length;
+}

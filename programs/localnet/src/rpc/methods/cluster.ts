@@ -25,7 +25,13 @@ export const clusterMethods: Readonly<Record<string, Method>> = {
   getIdentity: method(noParams, 0, ({ identity }) => ({ identity })),
   getFirstAvailableBlock: method(noParams, 0, () => 0),
   minimumLedgerSlot: method(noParams, 0, () => 0),
-  getSlot: ofContext(({ ledger }) => ledger.slot()),
+
+  // A finalized slot is finished, so that programs find it in SlotHashes; what is being filled is `confirmed` already.
+  getSlot: method(onlyConfig, 0, ({ ledger }, settings) => {
+    checkMinContextSlot(ledger, settings);
+    return (settings?.commitment ?? 'finalized') === 'finalized' ? ledger.slot() - 1 : ledger.slot();
+  }),
+
   // No slot is skipped, so that a block's height is its slot.
   getBlockHeight: ofContext(({ ledger }) => ledger.slot()),
   getSlotLeader: ofContext(({ identity }) => identity),

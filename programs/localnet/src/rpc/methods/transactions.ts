@@ -16,7 +16,7 @@ const wireEncoding = z.enum(['base58', 'base64']).nullish();
 function preflight(ledger: Ledger, transaction: WireTransaction): void {
   const refused = ledger.refusal(transaction, { signatures: true });
   if (refused !== undefined) throw notExecuted(refused);
-  const { execution } = ledger.simulate(transaction.bytes);
+  const { execution } = ledger.simulate(transaction);
   if (execution.err === null) return;
   throw preflightError({
     err: execution.err,
@@ -76,7 +76,7 @@ export const transactionMethods: Readonly<Record<string, Method>> = {
       if (replace && signatures) throw invalidParams('sigVerify may not be used with replaceRecentBlockhash');
       const refused = ledger.refusal(transaction, { signatures });
       const stop = replace && refused === 'BlockhashNotFound' ? undefined : refused;
-      const simulated = stop === undefined ? ledger.simulate(transaction.bytes) : undefined;
+      const simulated = stop === undefined ? ledger.simulate(transaction) : undefined;
       const execution = simulated?.execution;
       const err = stop ?? execution?.err ?? null;
       const accountsAfter = (): unknown =>
