@@ -10,8 +10,8 @@ import { serially } from './serially.ts';
 export type ChainCommitterOptions = {
   /** Dispatches of an epoch at most, 1 to 65,536 (A-01). */
   readonly length: number;
-  /** How many epochs after the current one have their chain committed: 2 lets the gateway be away for an epoch. */
-  readonly epochsAhead: number;
+  /** How many epochs after the current one have their chain committed, 1 or 2: 2 lets the gateway be away for an epoch. */
+  readonly epochsAhead: 1 | 2;
 };
 
 export type ChainCommitterParts = {
@@ -33,14 +33,16 @@ export const chainCommitter = (options: ChainCommitterOptions) => (parts: ChainC
   const { db, chain, log } = parts;
   const inOrder = serially();
 
+  // The view of the chain shows a commitment some time after it was confirmed.
+  const committed = new Set<bigint>();
+
   const due = (): readonly bigint[] => {
     const slot = chain.latestSlotHash()?.slot;
     const current = slot === undefined ? undefined : epochOfSlot(chain.epochClock(), slot);
     // Before `start` epoch 0 can still be committed; afterwards only epochs that have not begun.
     const first = current === undefined ? 0n : current + 1n;
-    const ahead = BigInt(current === undefined ? options.epochsAhead + 1 : options.epochsAhead);
-    return Array.from({ length: Number(ahead) }, (_, i) => first + BigInt(i)).filter(
-      (epoch) => chain.committedChain(epoch) === undefined,
+    return Array.from({ length: options.epochsAhead }, (_, i) => first + BigInt(i)).filter(
+      (epoch) => !committed.has(epoch) && chain.committedChain(epoch) === undefined,
     );
   };
 
@@ -48,6 +50,7 @@ export const chainCommitter = (options: ChainCommitterOptions) => (parts: ChainC
     const secret = await keepChain(db, { epoch, secret: new Uint8Array(randomBytes(32)), length: options.length });
     const { commitment, length } = hashChain(secret);
     await parts.commit({ epoch, commitment, length }, { signal });
+    committed.add(epoch);
     log.info({ epoch: epoch.toString(), length }, 'Committed a hash chain.');
   };
 

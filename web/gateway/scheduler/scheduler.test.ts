@@ -1,0 +1,359 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { candidateGroup, drawSeed, drawWorkers, hash, priceLamports, requestIdOf, u64le } from '@karmesh/sdk/protocol';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { MarketEvent } from '../market.ts';
+import { lastDispatch, unfinishedDispatches } from '../store/dispatches.ts';
+import { findEntry } from '../store/entries.ts';
+import { findRequest } from '../store/requests.ts';
+import { findTicket, lastTicket } from '../store/tickets.ts';
+import { domain, keyHash, manifest, question, type TestMarket, testMarket } from './fixtures/testMarket.ts';
+import { ANSWER, type Behaviour, type TestWorker } from './fixtures/testWorker.ts';
+import { hashChain } from './hashChain.ts';
+import type { Scheduler } from './scheduler.ts';
+
+let market: TestMarket;
+let scheduler: Scheduler;
+
+beforeAll(async () => {
+  market = await testMarket({ workers: 8 });
+  scheduler = await market.open();
+});
+afterAll(async () => {
+  await scheduler[Symbol.asyncDispose]();
+  await market[Symbol.asyncDispose]();
+});
+afterEach(() => {
+  for (const worker of market.workers) worker.behaviour = { kind: 'honest' };
+});
+
+/** The workers that the next dispatch will draw, in order: the fixture's slot, secret and accounts are known to the test. */
+async function nextDraw(): Promise<TestWorker[]> {
+  const epoch = 0n;
+  const dispatchNumber = ((await lastDispatch(market.database.db, epoch))?.value.dispatchNumber ?? 0n) + 1n;
+  const preimage = hashChain({ secret: hash(u64le(epoch)), length: 300 }).preimage(dispatchNumber);
+  const group = candidateGroup(
+    market.chain.workers(),
+    { epoch, engineClass: new Uint8Array(32).fill(0xec), modelId: question('quorum').model.modelId },
+    { weightFloor: 1_000_000n, weightCap: 9_000_000n },
+  );
+  const seed = drawSeed({ slotHash: hash(u64le(market.state.slot)), preimage, dispatchNumber });
+  return drawWorkers({ seed, candidates: group.candidates }).map(({ participant }) => market.workerOf(participant));
+}
+
+/** Makes the next dispatch's workers behave in the order of their draw. */
+async function cast(...behaviours: Behaviour[]): Promise<TestWorker[]> {
+  const drawn = await nextDraw();
+  for (const [place, behaviour] of behaviours.entries()) {
+    const worker = drawn[place];
+    if (worker !== undefined) worker.behaviour = behaviour;
+  }
+  return drawn;
+}
+
+function doneOf(events: readonly MarketEvent[]): Extract<MarketEvent, { kind: 'done' }> {
+  const last = events.at(-1);
+  if (last?.kind !== 'done') throw new Error('The events do not end with done.');
+  return last;
+}
+
+const textOf = (events: readonly MarketEvent[]): string =>
+  events.map((event) => (event.kind === 'text' ? event.text : '')).join('');
+const outcomesOf = (events: readonly MarketEvent[]) => doneOf(events).summary.workers.map(({ outcome }) => outcome);
+const lastEntry = () => {
+  const entry = market.entries.at(-1);
+  if (entry === undefined) throw new Error('no entry');
+  return entry;
+};
+
+test('quorum: three workers agree; the entry is accepted by a validator’s check and is on disk', async () => {
+  const drawn = await nextDraw();
+  const events = await market.collect(scheduler, question('quorum'));
+  const done = doneOf(events);
+  const entry = lastEntry();
+  const price = priceLamports({
+    listPrice: 20_000n,
+    activeParameters: manifest.activeParameters,
+    promptTokens: 20,
+    outputTokens: 3,
+  });
+  expect(textOf(events)).toBe(ANSWER.text);
+  expect({
+    ...done,
+    summary: {
+      ...done.summary,
+      workers: done.summary.workers.map(({ worker, outcome, shown }) => ({ worker, outcome, shown })),
+    },
+  }).toEqual({
+    kind: 'done',
+    finishReason: 'stop',
+    promptTokens: 20,
+    outputTokens: 3,
+    summary: {
+      requestId: entry.ticket.value.requestId,
+      assurance: 'quorum',
+      epoch: 0n,
+      dispatchNumber: 1n,
+      priceLamports: price,
+      verdict: 'agreed',
+      workers: drawn.slice(0, 3).map(({ participant }) => ({ worker: participant, outcome: 'agreed', shown: true })),
+    },
+  });
+  expect(market.judge(entry)).toMatchObject({ verdict: 'accept', epoch: 0n });
+  const { db } = market.database;
+  expect(await findEntry(db, entry.ticket.value.requestId)).toEqual({ epoch: 0n, entry, batchSequence: undefined });
+  const kept = await findRequest(db, entry.ticket.value.requestId);
+  expect(kept?.tokens).toEqual(ANSWER.tokens);
+  expect(kept && requestIdOf(domain, kept.request)).toEqual(entry.ticket.value.requestId);
+  expect((await findTicket(db, entry.ticket.value.requestId))?.keyHash).toEqual(keyHash);
+});
+
+test('stream: chunks come as the first drawn says them, and agreement is told at the end', async () => {
+  const events = await market.collect(scheduler, question('stream'));
+  expect(events.map((event) => (event.kind === 'text' ? event.text : event.kind))).toEqual(['Par', 'is', 'done']);
+  expect(outcomesOf(events)).toEqual(['agreed', 'agreed', 'agreed']);
+  expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+});
+
+const liar: Behaviour = { kind: 'lies', tokens: [66], text: 'London' };
+const quorumCases: [name: string, cast: Behaviour[], outcomes: string[]][] = [
+  [
+    'a refusal is recorded and the next worker is asked',
+    [{ kind: 'refuses', reason: 'queue-full' }],
+    ['refused', 'agreed', 'agreed', 'agreed'],
+  ],
+  [
+    'an unreachable worker is recorded and the next is asked',
+    [{ kind: 'honest' }, { kind: 'gone' }],
+    ['agreed', 'timed-out', 'agreed', 'agreed'],
+  ],
+  [
+    'a worker that never accepts does not hold the others up',
+    [{ kind: 'silent', after: 'dispatch' }],
+    ['timed-out', 'agreed', 'agreed'],
+  ],
+  [
+    'a worker that never seals does not hold the others up',
+    [{ kind: 'silent', after: 'accepted' }],
+    ['timed-out', 'agreed', 'agreed'],
+  ],
+  [
+    'a worker that never reveals does not undo the others',
+    [{ kind: 'silent', after: 'sealed' }],
+    ['timed-out', 'agreed', 'agreed'],
+  ],
+  [
+    'a worker that reveals another answer than it sealed is no receipt',
+    [{ kind: 'changes-its-mind' }],
+    ['timed-out', 'agreed', 'agreed'],
+  ],
+  [
+    'a forged refusal is a time-out',
+    [{ kind: 'forges', what: 'refusal' }],
+    ['timed-out', 'agreed', 'agreed', 'agreed'],
+  ],
+  ['a forged seal is a time-out', [{ kind: 'forges', what: 'seal' }], ['timed-out', 'agreed', 'agreed']],
+  ['a forged receipt is a time-out', [{ kind: 'forges', what: 'receipt' }], ['timed-out', 'agreed', 'agreed']],
+  ['garbage is a time-out', [{ kind: 'garbage' }], ['timed-out', 'agreed', 'agreed', 'agreed']],
+  ['a liar dissents and earns nothing', [liar], ['dissented', 'agreed', 'agreed']],
+  [
+    'Q-01: a split asks the next worker',
+    [liar, { kind: 'lies', tokens: [77], text: 'Rome' }],
+    ['dissented', 'dissented', 'agreed', 'agreed'],
+  ],
+  [
+    'two that fall leave one, so the next is asked',
+    [
+      { kind: 'silent', after: 'sealed' },
+      { kind: 'silent', after: 'sealed' },
+    ],
+    ['timed-out', 'timed-out', 'agreed', 'agreed'],
+  ],
+];
+
+test.each(quorumCases)('quorum: %s', async (_, behaviours, outcomes) => {
+  await cast(...behaviours);
+  const events = await market.collect(scheduler, question('quorum'));
+  expect(textOf(events)).toBe(ANSWER.text);
+  expect(outcomesOf(events)).toEqual(outcomes);
+  expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+});
+
+test('the text is one that two of the agreeing workers gave', async () => {
+  await cast({ kind: 'misspells', text: 'Pariz' });
+  expect(textOf(await market.collect(scheduler, question('quorum')))).toBe(ANSWER.text);
+});
+
+test('stream: when the shown worker falls silent another goes on where it stopped', async () => {
+  await cast({ kind: 'silent', after: 'chunk' });
+  const events = await market.collect(scheduler, question('stream'));
+  expect(textOf(events)).toBe(ANSWER.text);
+  expect(outcomesOf(events)).toEqual(['timed-out', 'agreed', 'agreed']);
+  expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+});
+
+test('stream: a chunk whose usage is not signed is not shown', async () => {
+  await cast({ kind: 'forges', what: 'usage' });
+  const events = await market.collect(scheduler, question('stream'));
+  expect(textOf(events)).toBe(ANSWER.text);
+  expect(outcomesOf(events)).toEqual(['timed-out', 'agreed', 'agreed']);
+});
+
+const failing: [name: string, all: Behaviour, code: string][] = [
+  ['nobody can be reached', { kind: 'gone' }, 'NO_WORKERS'],
+  ['everybody is full', { kind: 'refuses', reason: 'queue-full' }, 'NO_WORKERS'],
+  ['the prompt is too long for all', { kind: 'refuses', reason: 'context-overflow' }, 'CONTEXT_OVERFLOW'],
+  ['nobody accepts', { kind: 'silent', after: 'dispatch' }, 'WORKER_TIMEOUT'],
+];
+
+test.each(failing)('%s: a clear error, an entry that says so, and no price', async (_, behaviour, code) => {
+  for (const worker of market.workers) worker.behaviour = behaviour;
+  await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code });
+  const entry = lastEntry();
+  expect([entry.outcome.value.verdict, entry.outcome.value.price]).toEqual(['none', 0n]);
+  expect(market.judge(entry)).toMatchObject({ verdict: 'accept' });
+});
+
+test('no two workers agree: NO_QUORUM after all eight were asked', async () => {
+  for (const [index, worker] of market.workers.entries())
+    worker.behaviour = { kind: 'lies', tokens: [100 + index], text: `${index}` };
+  await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code: 'NO_QUORUM' });
+  expect(lastEntry().evidence.receipts).toHaveLength(8);
+  expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+});
+
+test('one worker that seals alone reveals to nobody', async () => {
+  const drawn = await nextDraw();
+  for (const worker of market.workers) worker.behaviour = { kind: 'gone' };
+  const first = drawn[0];
+  if (first !== undefined) first.behaviour = { kind: 'honest' };
+  await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code: 'WORKER_TIMEOUT' });
+  const entry = lastEntry();
+  expect(entry.evidence.timeouts.map(({ value }) => value.cause)).toEqual([
+    'no-partner',
+    ...Array.from({ length: 7 }, () => 'unreachable'),
+  ]);
+  expect(market.judge(entry)).toMatchObject({ verdict: 'accept' });
+});
+
+test('a client that leaves before anybody sealed cancels the workers, and the entry owes nothing', async () => {
+  const drawn = await cast(
+    { kind: 'silent', after: 'accepted' },
+    { kind: 'silent', after: 'accepted' },
+    { kind: 'silent', after: 'accepted' },
+  );
+  const controller = new AbortController();
+  const asked = market.collect(scheduler, question('quorum'), controller.signal);
+  const failed = expect(asked).rejects.toMatchObject({ code: 'ABORTED' });
+  controller.abort(new KarmeshError('ABORTED', 'The client closed the connection.'));
+  await failed;
+  expect(lastEntry().outcome.value.verdict).toBe('none');
+  expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+  expect(drawn).toHaveLength(8);
+});
+
+test('a client that leaves a stream after work was sealed still pays for it', async () => {
+  const controller = new AbortController();
+  await cast({ kind: 'honest' }, { kind: 'honest' }, { kind: 'silent', after: 'chunk' });
+  const before = market.entries.length;
+  const events: string[] = [];
+  await expect(
+    (async () => {
+      for await (const event of scheduler.ask(question('stream'), { signal: controller.signal })) {
+        events.push(event.kind);
+        // The two honest workers have sealed in the same turn as their last chunk; the third keeps the request open.
+        if (textOf([event]) === 'is') setImmediate(() => controller.abort());
+      }
+    })(),
+  ).rejects.toMatchObject({ code: 'ABORTED' });
+  expect(events).not.toContain('done');
+  expect(market.entries).toHaveLength(before + 1);
+  expect(lastEntry().outcome.value.verdict).toBe('agreed');
+});
+
+test('numbers are consecutive for tickets and dispatches, whatever became of the requests', async () => {
+  const dispatched = market.entries.map((entry) => entry.dispatch.value.dispatchNumber);
+  expect(dispatched).toEqual(dispatched.map((_, index) => BigInt(index + 1)));
+  expect((await lastTicket(market.database.db))?.value.ticketNumber).toBe(BigInt(dispatched.length));
+});
+
+test('requests at once take different numbers, and one too many is refused', async () => {
+  const before = market.entries.length;
+  const asked = await Promise.allSettled(
+    Array.from({ length: 5 }, () => market.collect(scheduler, question('quorum'))),
+  );
+  expect(asked.map(({ status }) => status).sort()).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+  ]);
+  expect(asked.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'QUEUE_FULL' } });
+  const numbers = market.entries.slice(before).map((entry) => entry.dispatch.value.dispatchNumber);
+  expect(new Set(numbers).size).toBe(4);
+  expect([scheduler.running, scheduler.waiting]).toEqual([0, 0]);
+});
+
+test('an escrow that cannot pay for the worst case refuses before anything is numbered', async () => {
+  const last = await lastTicket(market.database.db);
+  const { balance } = market.state;
+  market.state.balance = 10n;
+  await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code: 'ESCROW_SHORT' });
+  market.state.balance = balance;
+  expect(await lastTicket(market.database.db)).toEqual(last);
+});
+
+test('an epoch without a committed chain takes no request', async () => {
+  const { slot } = market.state;
+  market.state.slot = 100n + 2n * 150n;
+  await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({
+    code: 'NO_WORKERS',
+    facts: { epoch: 2n },
+  });
+  market.state.slot = slot - 1n;
+  await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({
+    code: 'NO_WORKERS',
+    facts: { slot: 104n, lastSlot: 105n },
+  });
+  market.state.slot = slot;
+});
+
+test('the next epoch counts from 1 again', async () => {
+  const { slot } = market.state;
+  market.state.slot = 100n + 150n;
+  const events = await market.collect(scheduler, question('quorum'));
+  expect(doneOf(events).summary).toMatchObject({ epoch: 1n, dispatchNumber: 1n });
+  expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept', epoch: 1n });
+  market.state.slot = slot;
+});
+
+test('a process that ends in mid-request leaves a dispatch to the next, which closes it and goes on with the next number', async () => {
+  const { db } = market.database;
+  // The first process: its dispatch is on disk, its end never comes, because the database is closed to it from there on.
+  const drawn = await cast(
+    { kind: 'silent', after: 'accepted' },
+    { kind: 'silent', after: 'accepted' },
+    { kind: 'silent', after: 'accepted' },
+  );
+  const next = ((await lastDispatch(db, 0n))?.value.dispatchNumber ?? 0n) + 1n;
+  const dispatched = drawn[0]?.nextDispatch();
+  const controller = new AbortController();
+  const first = market.collect(scheduler, question('quorum'), controller.signal).catch(() => undefined);
+  await dispatched;
+  expect(await unfinishedDispatches(db)).toHaveLength(1);
+
+  await using second = await market.open();
+  const recovered = lastEntry();
+  expect(recovered.dispatch.value.dispatchNumber).toBe(next);
+  expect(recovered.evidence.timeouts.map(({ value }) => value.worker)).toEqual(
+    drawn.slice(0, 3).map(({ participant }) => participant),
+  );
+  expect(market.judge(recovered)).toMatchObject({ verdict: 'accept' });
+  expect(await unfinishedDispatches(db)).toEqual([]);
+
+  for (const worker of market.workers) worker.behaviour = { kind: 'honest' };
+  const events = await market.collect(second, question('quorum'));
+  expect(doneOf(events).summary.dispatchNumber).toBe(next + 1n);
+  controller.abort();
+  await first;
+});
