@@ -20,9 +20,6 @@ import { judgeBatchBody, MAX_BATCH_BODY_BYTES } from './batchBody.ts';
 import { type Fault, judgeBatchHeader } from './batchHeader.ts';
 import { producerHistories } from './producerHistories.ts';
 
-/** The topic of signed batch headers (F-30). */
-export const BATCHES_TOPIC = 'karmesh/batches/1';
-
 export interface IngestOptions {
   /** Headers whose bodies wait to be fetched, 256 unless told; more are ignored until there is room. */
   readonly maxQueued?: number;

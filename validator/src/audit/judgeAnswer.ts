@@ -1,0 +1,102 @@
+import {
+  AUDIT_RULES,
+  type AuditOpen,
+  type AuditThresholds,
+  type Domain,
+  equalBytes,
+  type FinishReason,
+  type Hash,
+  hashOf,
+  type InferenceRequest,
+  judgeMeasurements,
+  type Measurements,
+  type ModelId,
+  measurementsCodec,
+  type OffchainParameters,
+  outputHashOf,
+  type RequestId,
+  requestIdOf,
+  type Verdict,
+  ZERO_HASH,
+} from '@karmesh/sdk/protocol';
+import type { DrawnAudit } from '../epoch/drawnAudits.ts';
+
+/** Runs claimed answers through the model that was paid for. */
+export interface Replayer {
+  /** Undefined for a model that this validator does not have. */
+  model(modelId: ModelId): { readonly activeParameters: bigint } | undefined;
+  /** Throws `MODEL_UNKNOWN`, `CONTEXT_OVERFLOW`, `ENGINE_FAILED`, `ABORTED`. */
+  replay(
+    answer: {
+      readonly requestId: RequestId;
+      readonly request: InferenceRequest;
+      readonly tokens: readonly number[];
+      readonly finishReason: FinishReason;
+    },
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly promptTokens: number; readonly measurements: Measurements; readonly end: 'right' | 'wrong' }>;
+}
+
+/** What an audit found: a verdict with its rule (U-03), and the hash of what was measured, zero if nothing was. */
+export type Judgement = Pick<Verdict, 'verdict' | 'rule' | 'measurementsHash'> & {
+  readonly measurements: Measurements | undefined;
+};
+
+function failed(rule: number, measurements?: Measurements): Judgement {
+  const measurementsHash: Hash = measurements === undefined ? ZERO_HASH : hashOf(measurementsCodec, measurements);
+  return { verdict: 'fail', rule, measurementsHash, measurements };
+}
+
+/** U-03: a worker that did not open its answer in time. */
+export const NO_ANSWER: Judgement = failed(AUDIT_RULES.noAnswer);
+
+/** U-05: the thresholds that every auditor judges by. */
+export function auditThresholds(offchain: OffchainParameters): AuditThresholds {
+  return {
+    largestGapMicro: offchain.largestGapMicro,
+    gapSumMicroPer1000: offchain.gapSumMicroPer1000,
+    differingPer1000: Number(offchain.differingPer1000),
+  };
+}
+
+/** U-03 to U-05: checks what a worker opened against what it had signed, replays it and judges the measurements. */
+export async function judgeAnswer(
+  answer: {
+    readonly domain: Domain;
+    readonly audit: DrawnAudit;
+    readonly opened: AuditOpen;
+    readonly thresholds: AuditThresholds;
+  },
+  parts: { readonly replayer: Replayer; readonly signal: AbortSignal },
+): Promise<Judgement> {
+  const { domain, audit, opened } = answer;
+  const { entry } = audit.checked;
+  const { receipt, body } = audit.receipt;
+  const { requestId } = entry.ticket.value;
+  if (
+    !equalBytes(requestIdOf(domain, opened.request), requestId) ||
+    !equalBytes(opened.request.modelId, entry.dispatch.value.modelId)
+  ) {
+    return failed(AUDIT_RULES.requestMismatch);
+  }
+  const { promptTokens, outputTokens, outputHash } = receipt.value;
+  const { finishReason } = body;
+  const { tokens } = opened;
+  if (
+    !equalBytes(outputHashOf(domain, { promptTokens, finishReason, tokens }), outputHash) ||
+    tokens.length !== outputTokens
+  ) {
+    return failed(AUDIT_RULES.outputMismatch);
+  }
+  const replayed = await parts.replayer.replay(
+    { requestId, request: opened.request, tokens, finishReason },
+    { signal: parts.signal },
+  );
+  const { measurements } = replayed;
+  // A prompt that is longer on the receipt than in the model was billed and never run.
+  if (replayed.promptTokens !== promptTokens) return failed(AUDIT_RULES.outputMismatch, measurements);
+  if (replayed.end === 'wrong') return failed(AUDIT_RULES.wrongEnd, measurements);
+  const rule = judgeMeasurements(measurements, answer.thresholds);
+  if (rule !== undefined) return failed(rule, measurements);
+  return { verdict: 'pass', rule: 0, measurementsHash: hashOf(measurementsCodec, measurements), measurements };
+}

@@ -1,0 +1,80 @@
+import type { ChainParameters, EscrowAddress, Hash, Participant, WorkerAccount } from '@karmesh/sdk/protocol';
+import type { EscrowFacts } from '../epoch/escrowRow.ts';
+
+/** Config, as far as duties need it. Undefined stands for the chain's 2^64-1. */
+export interface ConfigFacts {
+  readonly epochZeroSlot: bigint | undefined;
+  readonly lastFinalisedEpoch: bigint | undefined;
+  readonly lastRoot: Hash;
+  readonly offchainParametersHash: Hash;
+  readonly parameters: ChainParameters;
+}
+
+export type Role = 'worker' | 'validator' | 'gateway';
+
+/** A participant's account (docs/protocol.md, Participant). Karma in micro-karma, bond and paid in lamports. */
+export interface ParticipantFacts extends WorkerAccount {
+  readonly role: Role;
+  readonly owner: Uint8Array;
+  readonly roleOrdinal: number;
+  readonly bondLamports: bigint;
+  readonly karma: readonly bigint[];
+  readonly lifetime: readonly bigint[];
+  readonly lifetimePaid: bigint;
+}
+
+/** An epoch's states on chain, in order. */
+export const EPOCH_STATES = ['closed', 'attested', 'beacon', 'verdicts', 'reported', 'finalised'] as const;
+export type EpochState = (typeof EPOCH_STATES)[number];
+
+/** An epoch's account (docs/protocol.md, Epoch). Fields that are not yet set are zero, as on chain. */
+export interface EpochFacts {
+  readonly epoch: bigint;
+  readonly state: EpochState;
+  readonly totalStake: bigint;
+  readonly validatorCount: number;
+  readonly manifestHash: Hash;
+  readonly receiptSetRoot: Hash;
+  readonly closeSlot: bigint;
+  readonly proposer: Participant;
+  readonly attestedStake: bigint;
+  readonly attestedSlot: bigint;
+  readonly beaconTargetSlot: bigint;
+  readonly beacon: Hash;
+  readonly verdictsRoot: Hash;
+  readonly verdictCount: number;
+  readonly verdictAttempt: number;
+  readonly verdictsSlot: bigint;
+  readonly verdictsProposer: Participant;
+  readonly sealedStake: bigint;
+  readonly reportHash: Hash;
+  readonly root: Hash;
+  readonly priorRoot: Hash;
+  readonly escrowCount: number;
+  readonly settledCount: number;
+  readonly quorumSlot: bigint;
+}
+
+/** This validator's vote account in an epoch. */
+export interface VoteFacts {
+  readonly attested: boolean;
+  readonly saltRevealed: boolean;
+  readonly sealed: boolean;
+  readonly revealed: boolean;
+  readonly sealAttempt: number;
+}
+
+/** What the last refresh saw. Lookups answer undefined for what is not there or was not asked for. */
+export interface ChainReader {
+  /** Throws `RPC_UNREACHABLE` or `RPC_FAILED`; what was seen before stays. */
+  refresh(options: { readonly signal: AbortSignal }): Promise<void>;
+  slot(): bigint;
+  config(): ConfigFacts;
+  participants(): readonly ParticipantFacts[];
+  slotHash(slot: bigint): Hash | undefined;
+  gatewayChain(gateway: Participant, epoch: bigint): { readonly commitment: Hash; readonly length: number } | undefined;
+  escrow(address: EscrowAddress): EscrowFacts | undefined;
+  /** The accounts of the epochs that are not final, and of the last ones that are, ascending. */
+  epochs(): readonly EpochFacts[];
+  vote(epoch: bigint): VoteFacts | undefined;
+}

@@ -1,0 +1,194 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import {
+  attest,
+  type ChainView,
+  claim,
+  closeEpoch,
+  closeVote,
+  type EpochAccount,
+  finalise,
+  NONE,
+  type ParticipantAccount,
+  type ProgramClient,
+  postRoot,
+  postVerdicts,
+  type ReportArguments,
+  ROLE,
+  recordBeacon,
+  revealRoot,
+  revealSalt,
+  settleEscrow,
+  VOTE_FLAG,
+} from '@karmesh/sdk/program';
+import { namedParameters, type Participant } from '@karmesh/sdk/protocol';
+import type { TransactionInstruction } from '@solana/web3.js';
+import type { EscrowFacts } from '../epoch/escrowRow.ts';
+import {
+  type ChainReader,
+  EPOCH_STATES,
+  type EpochFacts,
+  type ParticipantFacts,
+  type Role,
+  type VoteFacts,
+} from './chainReader.ts';
+import type { ChainWriter } from './chainWriter.ts';
+
+/** Epochs that are read behind the current one. */
+const EPOCHS_READ = 16n;
+
+const ROLES: Readonly<Record<number, Role>> = {
+  [ROLE.worker]: 'worker',
+  [ROLE.validator]: 'validator',
+  [ROLE.gateway]: 'gateway',
+};
+
+function unlessNone(value: bigint): bigint | undefined {
+  return value === NONE ? undefined : value;
+}
+
+/** The chain as duties read it: the view that polls by itself, and this validator's votes, which `refresh` reads. */
+export function followChain(parts: {
+  readonly view: ChainView;
+  readonly client: Pick<ProgramClient, 'vote'>;
+  /** Undefined for whoever only looks. */
+  readonly me: Participant | undefined;
+}): ChainReader {
+  const { view, client, me } = parts;
+  const votes = new Map<bigint, VoteFacts | undefined>();
+  let participantsSeen: readonly ParticipantAccount[] | undefined;
+  let participants: readonly ParticipantFacts[] = [];
+
+  function epochs(): readonly EpochFacts[] {
+    const current = view.epoch();
+    if (current === undefined) return [];
+    const out: EpochFacts[] = [];
+    for (let epoch = current > EPOCHS_READ ? current - EPOCHS_READ : 0n; epoch < current; epoch++) {
+      const account = view.epochAccount(epoch);
+      if (account !== undefined) out.push(epochFacts(account));
+    }
+    const last = unlessNone(view.config().lastFinalisedEpoch);
+    if (last !== undefined && out.every(({ epoch }) => epoch !== last)) {
+      const account = view.epochAccount(last);
+      if (account !== undefined) out.unshift(epochFacts(account));
+    }
+    return out;
+  }
+
+  return {
+    async refresh({ signal }) {
+      const { error } = view.staleness();
+      if (error !== undefined) throw error;
+      if (me === undefined) return;
+      for (const { epoch, state } of epochs()) {
+        // The vote of a final epoch only goes away.
+        if (state === 'finalised' && votes.has(epoch) && votes.get(epoch) === undefined) continue;
+        const vote = await client.vote(epoch, me, { signal });
+        votes.set(epoch, vote === undefined ? undefined : voteFacts(vote));
+      }
+      for (const epoch of votes.keys()) if (votes.size > 64) votes.delete(epoch);
+    },
+    slot: () => view.slot(),
+    config() {
+      const config = view.config();
+      return {
+        epochZeroSlot: config.started === 0 ? undefined : unlessNone(config.epochZeroSlot),
+        lastFinalisedEpoch: unlessNone(config.lastFinalisedEpoch),
+        lastRoot: config.lastRoot,
+        offchainParametersHash: config.offchainParametersHash,
+        parameters: namedParameters(config.parameters),
+      };
+    },
+    participants() {
+      const seen = view.participants();
+      if (seen !== participantsSeen) {
+        participantsSeen = seen;
+        participants = seen.flatMap((account) => participantFacts(account) ?? []);
+      }
+      return participants;
+    },
+    slotHash: (slot) => view.slotHash(slot),
+    gatewayChain: (gateway, epoch) => view.chain(gateway, epoch),
+    escrow(address): EscrowFacts | undefined {
+      const escrow = view.escrow(address);
+      if (escrow === undefined) return undefined;
+      const { withdrawAfterEpoch, lastSettledEpoch } = escrow;
+      return {
+        ...escrow,
+        withdrawAfterEpoch: unlessNone(withdrawAfterEpoch),
+        lastSettledEpoch: unlessNone(lastSettledEpoch),
+      };
+    },
+    epochs,
+    vote: (epoch) => votes.get(epoch),
+  };
+}
+
+function epochFacts(account: EpochAccount): EpochFacts {
+  const state = EPOCH_STATES[account.state - 1];
+  if (state === undefined) {
+    throw new KarmeshError('PROGRAM_MISMATCH', 'An epoch on chain is in a state that this version does not know.', {
+      epoch: account.epoch,
+      state: account.state,
+    });
+  }
+  return { ...account, state };
+}
+
+function participantFacts(account: ParticipantAccount): ParticipantFacts | undefined {
+  const role = ROLES[account.role];
+  return role === undefined ? undefined : { ...account, role };
+}
+
+function voteFacts(vote: { readonly flags: number; readonly sealAttempt: number }): VoteFacts {
+  const has = (flag: number): boolean => (vote.flags & flag) !== 0;
+  return {
+    attested: has(VOTE_FLAG.attested),
+    saltRevealed: has(VOTE_FLAG.saltRevealed),
+    sealed: has(VOTE_FLAG.sealed),
+    revealed: has(VOTE_FLAG.revealed),
+    sealAttempt: vote.sealAttempt,
+  };
+}
+
+/** Compute units of one claim or settlement: a path of at most 32 nodes. The others keep to Solana's default. */
+const PATH_COMPUTE_UNITS = 400_000;
+
+/** Sends a validator's transactions, each alone, signed and paid by its identity. */
+export function chainWriter(parts: {
+  readonly client: ProgramClient;
+  readonly me: Participant;
+  readonly identity: Uint8Array;
+}): ChainWriter {
+  const { client, me, identity } = parts;
+  const { addresses } = client;
+  const keys = (
+    epoch: bigint,
+  ): { readonly identity: Uint8Array; readonly validator: Participant; readonly epoch: bigint } => ({
+    identity,
+    validator: me,
+    epoch,
+  });
+  const send = async (
+    instruction: TransactionInstruction,
+    { signal, computeUnits }: { readonly signal: AbortSignal; readonly computeUnits?: number },
+  ): Promise<string> => {
+    const limit = computeUnits === undefined ? {} : { computeUnits };
+    return (await client.send([instruction], { signal, timeoutMs: 20_000, ...limit })).signature;
+  };
+  return {
+    closeEpoch: (roots, options) => send(closeEpoch(addresses, { ...keys(roots.epoch), ...roots }), options),
+    attest: (vote, options) => send(attest(addresses, { ...keys(vote.epoch), ...vote }), options),
+    revealSalt: (vote, options) => send(revealSalt(addresses, { ...keys(vote.epoch), ...vote }), options),
+    recordBeacon: (epoch, options) => send(recordBeacon(addresses, { epoch }), options),
+    postVerdicts: (posted, options) => send(postVerdicts(addresses, { ...keys(posted.epoch), ...posted }), options),
+    postRoot: (vote, options) => send(postRoot(addresses, { ...keys(vote.epoch), ...vote }), options),
+    revealRoot: ({ epoch, report, salt }, options) =>
+      send(revealRoot(addresses, { ...keys(epoch), salt, report: report as ReportArguments }), options),
+    settleEscrow: (settled, options) =>
+      send(settleEscrow(addresses, settled), { ...options, computeUnits: PATH_COMPUTE_UNITS }),
+    finalise: (epoch, options) => send(finalise(addresses, { epoch }), options),
+    claim: (claimed, options) =>
+      send(claim(addresses, { payer: identity, ...claimed }), { ...options, computeUnits: PATH_COMPUTE_UNITS }),
+    closeVote: (epoch, options) => send(closeVote(addresses, { epoch, validator: me, payer: identity }), options),
+  };
+}

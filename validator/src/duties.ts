@@ -1,0 +1,194 @@
+import { firstSlotOfEpoch } from '@karmesh/sdk/protocol';
+import type { ConfigFacts, EpochFacts, VoteFacts } from './chain/chainReader.ts';
+
+export const DUTY_KINDS = [
+  'catchUp',
+  'close',
+  'attest',
+  'revealSalt',
+  'recordBeacon',
+  'audit',
+  'postVerdicts',
+  'seal',
+  'revealRoot',
+  'settle',
+  'finalise',
+  'claim',
+  'closeVote',
+] as const;
+export type DutyKind = (typeof DUTY_KINDS)[number];
+
+/** Something that this validator ought to do now. */
+export interface Duty {
+  readonly kind: DutyKind;
+  readonly epoch: bigint;
+}
+
+/** What duties follow from: the chain, and this validator's own records. */
+export interface DutyState {
+  readonly slot: bigint;
+  readonly config: ConfigFacts;
+  /** Undefined for a validator that is not registered. */
+  readonly me: { readonly roleOrdinal: number; readonly activeFromEpoch: bigint } | undefined;
+  /** The epochs from which each validator is active. */
+  readonly validatorsActiveFrom: readonly bigint[];
+  /** Ascending. */
+  readonly epochs: readonly EpochFacts[];
+  readonly vote: (epoch: bigint) => VoteFacts | undefined;
+  /** Whether an entry that was dispatched in the epoch waits for a set. */
+  readonly hasEntries: (epoch: bigint) => boolean;
+  /** The epoch whose ledger is held; undefined before the first report. */
+  readonly ledgerEpoch: bigint | undefined;
+  /** Whether the manifest of the epoch is the one that this validator is bound to, or may still bind itself to. */
+  readonly mayAttest: (epoch: EpochFacts) => boolean;
+  /** Whether a root vote for the epoch and attempt is on record, so that it can be revealed. */
+  readonly hasRootVote: (epoch: bigint, attempt: number) => boolean;
+  /** Whether a participant's lifetime grew beyond what its account has synced, among those that are this validator's turn. */
+  readonly hasClaims: boolean;
+}
+
+/** Epochs that are looked at behind the current one. An older one that has no account is given up. */
+export const WINDOW_EPOCHS = 8n;
+
+/** V-24: how many epochs after its end an attested epoch that never became final is passed over. */
+const GIVE_UP_EPOCHS = 4n;
+
+/** How many slots each validator in turn leaves the one before it, where anyone may act. */
+const TURN_SLOTS = 4n;
+
+/** What this validator ought to do now, oldest epoch first. A pure function, so that every case stands in a table of tests. */
+export function nextDuties(state: DutyState): readonly Duty[] {
+  const { config, slot } = state;
+  const { epochZeroSlot } = config;
+  if (epochZeroSlot === undefined || slot < epochZeroSlot) return [];
+  const current = (slot - epochZeroSlot) / config.parameters.slotsPerEpoch;
+  const duties: Duty[] = [];
+  if (config.lastFinalisedEpoch !== state.ledgerEpoch && config.lastFinalisedEpoch !== undefined) {
+    duties.push({ kind: 'catchUp', epoch: config.lastFinalisedEpoch });
+  }
+  const { me } = state;
+  if (me === undefined) return duties;
+  const closing = epochToClose(state, current);
+  if (closing !== undefined && me.activeFromEpoch <= closing) duties.push({ kind: 'close', epoch: closing });
+  for (const account of state.epochs) {
+    if (account.epoch < current && me.activeFromEpoch <= account.epoch)
+      duties.push(...epochDuties(state, account, me.roleOrdinal));
+  }
+  if (state.hasClaims && state.ledgerEpoch !== undefined && state.ledgerEpoch === config.lastFinalisedEpoch) {
+    duties.push({ kind: 'claim', epoch: state.ledgerEpoch });
+  }
+  return duties;
+}
+
+/** P-12: the epoch that this validator should close now: the oldest one behind the newest closed that has entries, or the last that ended. */
+function epochToClose(state: DutyState, current: bigint): bigint | undefined {
+  const { config, slot, me } = state;
+  if (current === 0n || me === undefined) return undefined;
+  const { closeDelaySlots, proposerWindowSlots } = config.parameters;
+  const newest = state.epochs.at(-1);
+  const settled = newest?.epoch ?? config.lastFinalisedEpoch ?? -1n;
+  // A manifest that nobody attests is replaced in a later turn.
+  const isReplaceable = newest?.state === 'closed' && newest.attestedStake === 0n;
+  const oldest = isReplaceable ? settled : settled + 1n;
+  const last = current - 1n;
+  let epoch = oldest > last - WINDOW_EPOCHS ? oldest : last - WINDOW_EPOCHS;
+  if (epoch < 0n) epoch = 0n;
+  while (epoch < last && !isReplaceable && !state.hasEntries(epoch) && !(epoch > 0n && state.hasEntries(epoch - 1n)))
+    epoch++;
+  if (epoch > last) return undefined;
+  const begin = firstSlotOfEpoch(clockOf(config), epoch + 1n) + closeDelaySlots;
+  if (slot < begin) return undefined;
+  // The chain counts the validators of the epoch before the current one, whichever ended epoch is closed.
+  const count = BigInt(state.validatorsActiveFrom.filter((from) => from <= last).length);
+  const attempt = (slot - begin) / proposerWindowSlots;
+  if (count === 0n || BigInt(me.roleOrdinal) !== (epoch + attempt) % count) return undefined;
+  if (newest !== undefined && newest.epoch === epoch) {
+    const usedAttempt = (newest.closeSlot - begin) / proposerWindowSlots;
+    if (attempt <= usedAttempt) return undefined;
+  }
+  return epoch;
+}
+
+function clockOf(config: ConfigFacts): { readonly epochZeroSlot: bigint | undefined; readonly slotsPerEpoch: bigint } {
+  return { epochZeroSlot: config.epochZeroSlot, slotsPerEpoch: config.parameters.slotsPerEpoch };
+}
+
+function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number): readonly Duty[] {
+  const { slot, config } = state;
+  const { parameters } = config;
+  const { epoch } = account;
+  const vote = state.vote(epoch);
+  const duty = (kind: DutyKind): Duty => ({ kind, epoch });
+  const duties: Duty[] = [];
+  const saltsCount = account.state === 'closed' || slot <= account.attestedSlot + parameters.saltRevealSlots;
+  const hasQuorum = 3n * account.sealedStake > 2n * account.totalStake;
+  const isSealed = vote?.sealed === true && vote.sealAttempt === account.verdictAttempt;
+  switch (account.state) {
+    case 'closed':
+    case 'attested':
+      if (vote?.attested !== true && saltsCount && state.mayAttest(account)) duties.push(duty('attest'));
+      if (account.state === 'attested' && saltsCount && vote?.attested === true && !vote.saltRevealed) {
+        duties.push(duty('revealSalt'));
+      }
+      if (account.state === 'attested' && isMyTurn(state, account, account.beaconTargetSlot + 1n, roleOrdinal)) {
+        duties.push(duty('recordBeacon'));
+      }
+      break;
+    case 'beacon':
+      duties.push(duty('audit'));
+      if (isVerdictProposer(state, account, roleOrdinal)) duties.push(duty('postVerdicts'));
+      break;
+    case 'verdicts':
+      if (!hasQuorum && isVerdictProposer(state, account, roleOrdinal)) duties.push(duty('postVerdicts'));
+      if (!isSealed && isNext(state, account)) duties.push(duty('seal'));
+      if (hasQuorum && canReveal(state, account, isSealed)) duties.push(duty('revealRoot'));
+      break;
+    case 'reported':
+      if (canReveal(state, account, isSealed)) duties.push(duty('revealRoot'));
+      if (account.settledCount < account.escrowCount) {
+        if (isMyTurn(state, account, account.quorumSlot, roleOrdinal)) duties.push(duty('settle'));
+      } else if (isMyTurn(state, account, account.quorumSlot + parameters.challengeSlots, roleOrdinal)) {
+        duties.push(duty('finalise'));
+      }
+      break;
+    case 'finalised':
+      if (vote !== undefined) duties.push(duty('closeVote'));
+      break;
+  }
+  return duties;
+}
+
+function canReveal(state: DutyState, account: EpochFacts, isSealed: boolean): boolean {
+  const vote = state.vote(account.epoch);
+  return isSealed && vote?.revealed !== true && state.hasRootVote(account.epoch, account.verdictAttempt);
+}
+
+/** Where anyone may act, validators take turns from `from` on, so that they do not all pay for the same transaction. */
+function isMyTurn(state: DutyState, account: EpochFacts, from: bigint, roleOrdinal: number): boolean {
+  const count = BigInt(account.validatorCount);
+  if (count === 0n) return false;
+  const rank = (((BigInt(roleOrdinal) - account.epoch) % count) + count) % count;
+  return state.slot >= from + rank * TURN_SLOTS;
+}
+
+/** P-16: whose turn it is to post the verdicts, or to replace a list that found no quorum in a whole window. */
+function isVerdictProposer(state: DutyState, account: EpochFacts, roleOrdinal: number): boolean {
+  const { auditSlots, proposerWindowSlots } = state.config.parameters;
+  const begin = account.beaconTargetSlot + auditSlots;
+  if (state.slot < begin || account.validatorCount === 0) return false;
+  if (account.state === 'verdicts' && state.slot < account.verdictsSlot + proposerWindowSlots) return false;
+  const attempt = (state.slot - begin) / proposerWindowSlots;
+  // The chain keeps the last attempt plus one, 0 before the first.
+  if (account.state === 'verdicts' && attempt < BigInt(account.verdictAttempt)) return false;
+  return BigInt(roleOrdinal) === (account.epoch + attempt) % BigInt(account.validatorCount);
+}
+
+/** V-24: a report follows on the last final one, so an attested epoch before this one must become final, or be given up, first. */
+function isNext(state: DutyState, account: EpochFacts): boolean {
+  if (state.ledgerEpoch !== state.config.lastFinalisedEpoch) return false;
+  return state.epochs.every((other) => {
+    if (other.epoch >= account.epoch || other.state === 'closed' || other.state === 'finalised') return true;
+    const givenUpAt = firstSlotOfEpoch(clockOf(state.config), other.epoch + 1n + GIVE_UP_EPOCHS);
+    return other.state !== 'reported' && state.slot >= givenUpAt;
+  });
+}

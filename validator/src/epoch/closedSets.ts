@@ -1,0 +1,146 @@
+import {
+  checkEntry,
+  type Entry,
+  type EntryContext,
+  entryCodec,
+  entryHashOf,
+  equalBytes,
+  exclusionKeys,
+  type Identity,
+  MAX_ENTRY_BYTES,
+  type ManifestBody,
+  manifestBodyCodec,
+  toHex,
+} from '@karmesh/sdk/protocol';
+import type { EpochFacts } from '../chain/chainReader.ts';
+import type { ValidatorPeers } from '../peers/validatorPeers.ts';
+import type { StoredEntry } from '../store/epochRecords.ts';
+import type { Store } from '../store/openStore.ts';
+import type { EpochBodies } from './epochBodies.ts';
+import { checkManifestBody } from './manifest.ts';
+import { parseBody } from './parseBody.ts';
+
+type Signalled = { readonly signal: AbortSignal };
+
+/** The sets that were closed on chain, with their entries. Undefined where something could not be found. */
+export interface ClosedSets {
+  manifest(account: EpochFacts, options: Signalled): Promise<ManifestBody | undefined>;
+  /** Fetches what is lacking and hands it to `take`, which judges it by this validator's own knowledge. */
+  supplement(
+    set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
+    options: Signalled & { readonly take: (entry: Entry) => Promise<unknown> },
+  ): Promise<void>;
+  /** The entries of an attested set. One that was not judged before is judged by the groups and slot hashes that two thirds attested. */
+  entries(
+    set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
+    options: Signalled,
+  ): Promise<readonly StoredEntry[] | undefined>;
+  /** The exclusion keys of a closed set, for the one after it (E-35). */
+  exclusionKeys(account: EpochFacts, options: Signalled): Promise<ReadonlySet<string> | undefined>;
+}
+
+/** Entries fetched at once. */
+const LANES = 8;
+
+export function closedSets(parts: {
+  readonly store: Pick<Store, 'addEntry' | 'entry'>;
+  readonly bodies: EpochBodies;
+  readonly peers: ValidatorPeers;
+  readonly context: () => EntryContext;
+  readonly identityOf: (participant: Uint8Array) => Identity | undefined;
+}): ClosedSets {
+  const { store, bodies, peers } = parts;
+  const manifests = new Map<string, ManifestBody>();
+
+  async function fetchMissing(
+    set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
+    options: Signalled & { readonly take: (entry: Entry) => Promise<unknown> },
+  ): Promise<void> {
+    const from = parts.identityOf(set.account.proposer);
+    const missing = set.manifest.entries.filter(({ entryHash }) => store.entry(entryHash) === undefined);
+    const lane = async (): Promise<void> => {
+      for (let next = missing.pop(); next !== undefined; next = missing.pop()) {
+        const wanted = { hash: next.entryHash, from, maxBytes: MAX_ENTRY_BYTES };
+        const bytes = await peers.fetchBytes(wanted, { signal: options.signal });
+        // The hash was checked, so these are the bytes that stand in the set.
+        const entry = bytes === undefined ? undefined : parseBody(entryCodec, bytes);
+        if (entry !== undefined) await options.take(entry);
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+  }
+
+  async function manifest(account: EpochFacts, { signal }: Signalled): Promise<ManifestBody | undefined> {
+    const { epoch, manifestHash, proposer } = account;
+    const known = manifests.get(toHex(manifestHash));
+    if (known !== undefined) return known;
+    const { domain } = parts.context();
+    const parse = (bytes: Uint8Array): ManifestBody | undefined => {
+      const body = parseBody(manifestBodyCodec, bytes);
+      return body === undefined || checkManifestBody(domain, { body, epoch, manifestHash }) !== undefined
+        ? undefined
+        : body;
+    };
+    const found = await bodies.find(
+      { epoch, kind: 'manifest', key: manifestHash, from: parts.identityOf(proposer), parse },
+      { signal },
+    );
+    if (found === undefined) return undefined;
+    // Only the newest sets are asked for again and again.
+    if (manifests.size >= 8) manifests.clear();
+    manifests.set(toHex(manifestHash), found);
+    return found;
+  }
+
+  /** What an attested manifest says of the draws, in the place of what this validator saw itself. */
+  function attestedContext(body: ManifestBody): EntryContext {
+    return {
+      ...parts.context(),
+      slotHash: (slot) => body.slotHashes.find((row) => row.slot === slot)?.slotHash,
+      candidates: (key) =>
+        body.groups.find(
+          (group) =>
+            group.epoch === key.epoch &&
+            equalBytes(group.engineClass, key.engineClass) &&
+            equalBytes(group.modelId, key.modelId),
+        )?.candidates,
+    };
+  }
+
+  async function takeAttested(body: ManifestBody, entry: Entry): Promise<void> {
+    const context = attestedContext(body);
+    const verdict = checkEntry(context, entry);
+    const slotHash = context.slotHash(entry.dispatch.value.slot);
+    if (verdict.verdict !== 'accept' || slotHash === undefined) return;
+    await store.addEntry({ entryHash: entryHashOf(entry), slotHash, checked: verdict.entry });
+  }
+
+  async function entries(
+    set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
+    { signal }: Signalled,
+  ): Promise<readonly StoredEntry[] | undefined> {
+    await fetchMissing(set, { signal, take: (entry) => takeAttested(set.manifest, entry) });
+    const found = set.manifest.entries.flatMap(({ entryHash }) => store.entry(entryHash) ?? []);
+    return found.length === set.manifest.entries.length ? found : undefined;
+  }
+
+  const keys = new Map<string, ReadonlySet<string>>();
+  return {
+    manifest,
+    supplement: fetchMissing,
+    entries,
+    async exclusionKeys(account, options) {
+      const name = toHex(account.manifestHash);
+      const known = keys.get(name);
+      if (known !== undefined) return known;
+      const body = await manifest(account, options);
+      const found = body === undefined ? undefined : await entries({ account, manifest: body }, options);
+      if (found === undefined) return undefined;
+      const set = new Set(found.flatMap(({ checked }) => exclusionKeys(checked).map(({ key }) => key)));
+      // Only the newest sets are asked for.
+      if (keys.size >= 4) keys.clear();
+      keys.set(name, set);
+      return set;
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import {
+  type ChainParameters,
+  type Domain,
+  type Entry,
+  type EntryContext,
+  equalBytes,
+  type Hash,
+  type Identity,
+  identityInEpoch,
+  type OffchainParameters,
+  type Participant,
+  type Signed,
+  type StakedValidator,
+  type Verdict,
+} from '@karmesh/sdk/protocol';
+import type { Logger } from '@karmesh/sdk/runtime';
+import type { Auditor } from '../audit/auditor.ts';
+import type { ChainReader, EpochFacts, ParticipantFacts } from '../chain/chainReader.ts';
+import type { ChainWriter } from '../chain/chainWriter.ts';
+import type { Protection } from '../slashingProtection/openProtection.ts';
+import type { Store } from '../store/openStore.ts';
+import type { ClosedSets } from './closedSets.ts';
+import type { EpochBodies } from './epochBodies.ts';
+import type { EscrowRow } from './escrowRow.ts';
+import type { Ledger } from './ledger.ts';
+
+/** What the duties of an epoch work with. */
+export interface DutyParts {
+  readonly domain: Domain;
+  readonly me: Participant;
+  readonly offchain: OffchainParameters;
+  readonly chain: ChainReader;
+  readonly writer: ChainWriter;
+  readonly store: Store;
+  readonly protection: Protection;
+  readonly bodies: EpochBodies;
+  readonly sets: ClosedSets;
+  readonly auditor: Auditor;
+  readonly ledger: { current(): Ledger; replace(ledger: Ledger): void };
+  readonly context: () => EntryContext;
+  /** Judges an entry by this validator's own knowledge, and keeps it if it holds. */
+  readonly takeEntry: (entry: Entry) => Promise<unknown>;
+  /** What an escrow could pay when the epoch ended, if this validator saw it then. */
+  readonly escrowAtEnd: (epoch: bigint, escrow: Uint8Array) => EscrowRow | undefined;
+  readonly announce: {
+    verdict(signed: Signed<Verdict>): Promise<void>;
+    manifest(manifest: { readonly epoch: bigint; readonly manifestHash: Hash; readonly bodyHash: Hash }): Promise<void>;
+    report(report: { readonly epoch: bigint; readonly bodyHash: Hash }): Promise<void>;
+  };
+  readonly randomHash: () => Hash;
+  readonly log: Logger;
+}
+
+/** `done`: the chain or the disk has it. `waiting`: something is lacking and may come; asked again soon. `refused`: a rule forbids it, for good. */
+export type DutyResult = 'done' | 'waiting' | 'refused';
+
+export type RunDuty = (
+  parts: DutyParts,
+  account: EpochFacts,
+  options: { readonly signal: AbortSignal },
+) => Promise<DutyResult>;
+
+/** U-02: the validators of an epoch with their stake and the key that signs for them. */
+export function validatorsOf(
+  participants: readonly ParticipantFacts[],
+  epoch: bigint,
+): readonly (StakedValidator & { readonly identity: Identity })[] {
+  return participants
+    .filter(({ role, activeFromEpoch }) => role === 'validator' && activeFromEpoch <= epoch)
+    .map((account) => ({
+      participant: account.address,
+      index: account.index,
+      stake: account.bondLamports,
+      identity: identityInEpoch(account, epoch),
+    }));
+}
+
+/** The key that a participant speaks with now. */
+export function identityOf(participants: readonly ParticipantFacts[], address: Uint8Array): Identity | undefined {
+  return participants.find((one) => equalBytes(one.address, address))?.identity;
+}
+
+export function parametersOf(parts: DutyParts): ChainParameters {
+  return parts.chain.config().parameters;
+}

@@ -1,0 +1,51 @@
+import { type CheckedEntry, equalBytes, type ManifestBody } from '@karmesh/sdk/protocol';
+import type { EpochFacts } from '../chain/chainReader.ts';
+import { type DrawnAudit, drawnAudits } from './drawnAudits.ts';
+import { type DutyParts, validatorsOf } from './dutyParts.ts';
+import type { Ledger } from './ledger.ts';
+import type { VerdictContext } from './verdictList.ts';
+
+/** All that an epoch's second vote follows from, once its beacon is recorded. */
+export interface EpochContext {
+  readonly manifest: ManifestBody;
+  readonly ledger: Ledger;
+  readonly entries: readonly CheckedEntry[];
+  readonly carried: readonly CheckedEntry[];
+  readonly audits: readonly DrawnAudit[];
+  readonly verdicts: VerdictContext;
+}
+
+/** Undefined while something of it is not held here. */
+export async function epochContext(
+  parts: DutyParts,
+  account: EpochFacts,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<EpochContext | undefined> {
+  const { domain, chain, sets, store } = parts;
+  const { epoch, beacon } = account;
+  const manifest = await sets.manifest(account, { signal });
+  if (manifest === undefined) return undefined;
+  const stored = await sets.entries({ account, manifest }, { signal });
+  if (stored === undefined) return undefined;
+  const ledger = parts.ledger.current();
+  const carried = ledger.state.carried.flatMap((entryHash) => store.entry(entryHash)?.checked ?? []);
+  if (carried.length < ledger.state.carried.length) return undefined;
+  const entries = stored.map(({ checked }) => checked);
+  const validators = validatorsOf(chain.participants(), epoch);
+  const audits = drawnAudits({ domain, beacon, offchain: parts.offchain, validators, entries, carried });
+  const { verify } = parts.context();
+  return {
+    manifest,
+    ledger,
+    entries,
+    carried,
+    audits,
+    verdicts: {
+      domain,
+      ...(verify === undefined ? {} : { verify }),
+      epoch,
+      audits,
+      identityOf: (validator) => validators.find(({ participant }) => equalBytes(participant, validator))?.identity,
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import type { EscrowAddress, ManifestBody, Participant } from '@karmesh/sdk/protocol';
+
+/** An escrow's account as the manifest's table needs it. Lamports; `balance` is what lies above rent. */
+export interface EscrowFacts {
+  readonly address: EscrowAddress;
+  readonly gateway: Participant;
+  readonly balance: bigint;
+  readonly cumulativeDebit: bigint;
+  readonly withdrawAmount: bigint;
+  /** Undefined: no request. */
+  readonly withdrawAfterEpoch: bigint | undefined;
+  /** Undefined: never settled. */
+  readonly lastSettledEpoch: bigint | undefined;
+}
+
+export type EscrowRow = ManifestBody['escrows'][number];
+
+/**
+ * M-02: what an escrow can pay for an epoch's set: its balance without a requested withdrawal that may be paid before the epoch
+ * settles. A request that waits for this epoch or a later one cannot be (P-11), and a new one waits for a later one (P-10).
+ */
+export function escrowRow(escrow: EscrowFacts, epoch: bigint): EscrowRow {
+  const { withdrawAfterEpoch, withdrawAmount, balance } = escrow;
+  const reserved = withdrawAfterEpoch !== undefined && withdrawAfterEpoch < epoch ? withdrawAmount : 0n;
+  return {
+    escrow: escrow.address,
+    gateway: escrow.gateway,
+    available: balance > reserved ? balance - reserved : 0n,
+    cumulativeDebit: escrow.cumulativeDebit,
+  };
+}
+
+/**
+ * M-02, as an attester sees it later: the listed row may not promise more than is there, counting back what has been settled since,
+ * nor less than was there when the epoch ended (`atEnd`, where this validator saw it): deposits only add.
+ */
+export function escrowRowHolds(check: {
+  readonly listed: EscrowRow;
+  readonly now: EscrowRow;
+  readonly atEnd: EscrowRow | undefined;
+}): boolean {
+  const { listed, now, atEnd } = check;
+  const settledSince = now.cumulativeDebit - listed.cumulativeDebit;
+  if (settledSince < 0n || listed.available > now.available + settledSince) return false;
+  if (atEnd === undefined) return true;
+  const settledBefore = listed.cumulativeDebit - atEnd.cumulativeDebit;
+  return settledBefore >= 0n && listed.available + settledBefore >= atEnd.available;
+}

@@ -1,0 +1,79 @@
+import {
+  equalBytes,
+  rootSealOf,
+  type Signed,
+  type Verdict,
+  verdictRecord,
+  verdictsRootOf,
+} from '@karmesh/sdk/protocol';
+import type { EpochFacts } from '../chain/chainReader.ts';
+import { type DutyParts, identityOf, parametersOf, type RunDuty, validatorsOf } from './dutyParts.ts';
+import { epochContext } from './epochContext.ts';
+import { parseBody } from './parseBody.ts';
+import { tallyEpoch } from './tallyEpoch.ts';
+import { checkVerdictList, verdictListCodec } from './verdictList.ts';
+
+/** P-17: checks the posted verdicts, tallies, and seals the report's hash. Report and salt are on disk before the transaction leaves. */
+export const sealRoot: RunDuty = async (parts, account, { signal }) => {
+  const { domain, me, chain, store, protection, writer, log } = parts;
+  const { epoch, verdictsRoot, verdictAttempt: attempt } = account;
+  const before = protection.rootVote(epoch, attempt);
+  if (before !== undefined) {
+    const seal = rootSealOf(domain, { epoch, reportHash: before.reportHash, salt: before.salt, validator: me });
+    await writer.postRoot({ epoch, seal }, { signal });
+    return 'done';
+  }
+  const context = await epochContext(parts, account, { signal });
+  const verdicts = context === undefined ? undefined : await findVerdicts(parts, account, { signal });
+  if (context === undefined || verdicts === undefined) return 'waiting';
+  const held = store.book(epoch)?.verdicts.values() ?? [];
+  const fault = checkVerdictList(context.verdicts, { list: verdicts, posted: account, held });
+  if (fault !== undefined) {
+    log.warn({ epoch: epoch.toString(), ...fault }, 'The posted verdicts do not hold; nothing is sealed over them.');
+    return 'refused';
+  }
+  const participants = chain.participants();
+  const tallied = tallyEpoch({
+    ...context,
+    domain,
+    chain: parametersOf(parts),
+    offchain: parts.offchain,
+    prior: context.ledger.state,
+    beacon: account.beacon,
+    verdictsRoot,
+    verdicts,
+    validators: validatorsOf(participants, epoch),
+    // Every worker and validator that earns was read from the chain.
+    indexOf: (participant) => participants.find(({ address }) => equalBytes(address, participant))?.index ?? -1,
+  });
+  const { report, reportHash } = tallied;
+  await store.addBody({ epoch, kind: 'report', key: reportHash, bytes: tallied.body });
+  const vote = await protection.sealRoot({
+    epoch,
+    attempt,
+    verdictsRoot,
+    reportHash,
+    report,
+    salt: parts.randomHash(),
+  });
+  const seal = rootSealOf(domain, { epoch, reportHash, salt: vote.salt, validator: me });
+  const signature = await writer.postRoot({ epoch, seal }, { signal });
+  log.info({ epoch: epoch.toString(), attempt, verdicts: verdicts.length, signature }, 'The report was sealed.');
+  return 'done';
+};
+
+async function findVerdicts(
+  parts: DutyParts,
+  account: EpochFacts,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<readonly Signed<Verdict>[] | undefined> {
+  const { epoch, verdictsRoot, verdictCount, verdictsProposer } = account;
+  if (verdictCount === 0) return [];
+  const parse = (bytes: Uint8Array): readonly Signed<Verdict>[] | undefined => {
+    const list = parseBody(verdictListCodec, bytes);
+    const root = verdictsRootOf((list ?? []).map(({ value }) => verdictRecord.hash(parts.domain, value)));
+    return equalBytes(root, verdictsRoot) ? list : undefined;
+  };
+  const from = identityOf(parts.chain.participants(), verdictsProposer);
+  return parts.bodies.find({ epoch, kind: 'verdicts', key: verdictsRoot, from, parse }, { signal });
+}

@@ -1,0 +1,26 @@
+import { type Codec, hashCodec, oneOf, struct, u64, vector } from '@karmesh/sdk/protocol';
+import { BODY_KINDS, type BodyReference } from '../store/epochRecords.ts';
+
+/** V-18: asks a validator by which hashes the bodies of an epoch are served: one ask, one answer. */
+export const EPOCH_PROTOCOL = '/karmesh/epoch/1';
+
+/** An epoch has one manifest and report that count; attempts that failed add a few. */
+export const MAX_BODIES = 64;
+
+/** 64 references of 65 bytes and their count. */
+export const MAX_EPOCH_FRAME_BYTES = 4 + MAX_BODIES * 65;
+
+export const epochAskCodec = struct({ epoch: u64 });
+
+const bodyReferenceCodec: Codec<BodyReference> = struct({
+  kind: oneOf(BODY_KINDS),
+  key: hashCodec,
+  bodyHash: hashCodec,
+});
+export const epochAnswerCodec = struct({ bodies: vector(bodyReferenceCodec, MAX_BODIES) });
+
+/** V-18, gossiped: the body of the manifest that an epoch was closed with. */
+export const manifestAnnouncementCodec = struct({ epoch: u64, manifestHash: hashCodec, bodyHash: hashCodec });
+
+/** V-18, gossiped: the body of the report that an epoch ended with. */
+export const reportAnnouncementCodec = struct({ epoch: u64, bodyHash: hashCodec });
