@@ -106,10 +106,8 @@ export const frameStream = (
     );
   };
   const onEnd = (): void => {
-    if (!finSeen) {
-      lost();
-      return;
-    }
+    // Without a FIN, `close` follows and says why.
+    if (!finSeen) return;
     remoteEnded = true;
     ended.resolve();
     wakeReceiver?.();

@@ -1,0 +1,95 @@
+import type { Announcement, CreateHostOptions, Host } from '@karmesh/sdk/network';
+import { toHex } from '@karmesh/sdk/protocol';
+import { generateKeypair } from '@karmesh/sdk/runtime';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { echoProtocol, openHost, serveEcho } from './openHost.ts';
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+const start = async (options: Partial<CreateHostOptions> = {}): Promise<Host> => stack.use(await openHost(options));
+const account = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
+
+/** The first announcement of an identity that a host accepts from now on and that fits. */
+function heard(
+  host: Host,
+  identity: Uint8Array,
+  fits: (announcement: Announcement) => boolean = () => true,
+): Promise<Announcement> {
+  return new Promise((resolve) => {
+    const stop = host.onAnnouncement((announcement) => {
+      if (toHex(announcement.identity) !== toHex(identity) || !fits(announcement)) return;
+      stop();
+      resolve(announcement);
+    });
+  });
+}
+
+test('participants that know one bootstrap peer find each other, and a stream needs an identity only', async () => {
+  const meeting = await start();
+  const [worker, gateway] = await Promise.all([
+    start({ bootstrap: meeting.addresses() }),
+    start({ bootstrap: meeting.addresses() }),
+  ]);
+  await serveEcho(worker);
+  const found = heard(gateway, worker.identity);
+  worker.announce({ role: 'worker', participant: account(1), engineClass: account(2), models: [account(3)] });
+  expect(await found).toEqual({
+    identity: worker.identity,
+    sequence: expect.any(BigInt),
+    role: 'worker',
+    participant: account(1),
+    multiaddrs: worker.addresses(),
+    engineClass: account(2),
+    models: [account(3)],
+  });
+  expect(gateway.announcements().map(({ identity }) => identity)).toEqual([worker.identity]);
+  const signal = AbortSignal.timeout(20_000);
+  await using stream = await gateway.openStream({ peer: worker.identity, protocol: echoProtocol }, { signal });
+  await stream.send(Uint8Array.of(1));
+  expect(await stream.receive({ signal })).toEqual(Uint8Array.of(1));
+});
+
+test('a peer that comes later hears of those that were there before', async () => {
+  const meeting = await start();
+  const worker = await start({ bootstrap: meeting.addresses() });
+  const early = heard(meeting, worker.identity);
+  worker.announce({ role: 'worker', participant: account(1) });
+  await early;
+  const late = await start({ bootstrap: meeting.addresses() });
+  expect((await heard(late, worker.identity)).participant).toEqual(account(1));
+});
+
+test('a process that comes back replaces what it announced before', async () => {
+  const meeting = await start();
+  const keypair = generateKeypair();
+  const first = await openHost({ keypair, bootstrap: meeting.addresses(), now: () => Date.now() - 60_000 });
+  const before = heard(meeting, first.identity);
+  first.announce({ role: 'worker', participant: account(1) });
+  const { sequence } = await before;
+  await first[Symbol.asyncDispose]();
+
+  const second = await start({ keypair, bootstrap: meeting.addresses() });
+  const after = heard(meeting, second.identity, (announcement) => announcement.sequence > sequence);
+  second.announce({ role: 'worker', participant: account(1) });
+  expect((await after).multiaddrs).toEqual(second.addresses());
+  expect(meeting.announcements().map(({ multiaddrs }) => multiaddrs)).toEqual([second.addresses()]);
+});
+
+test('an announcement that is not admitted is not kept, and one of another domain ends in a reject', async () => {
+  const meeting = await start({ admit: ({ participant }) => participant[0] !== 9 });
+  const [stranger, foreign, welcome] = await Promise.all([
+    start({ bootstrap: meeting.addresses() }),
+    start({ bootstrap: meeting.addresses(), domain: account(99) }),
+    start({ bootstrap: meeting.addresses() }),
+  ]);
+  stranger.announce({ role: 'worker', participant: account(9) });
+  foreign.announce({ role: 'worker', participant: account(1) });
+  const found = heard(meeting, welcome.identity);
+  welcome.announce({ role: 'validator', participant: account(2) });
+  await found;
+  expect(meeting.announcements().map(({ identity }) => identity)).toEqual([welcome.identity]);
+});
