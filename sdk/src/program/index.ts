@@ -17,7 +17,7 @@ export {
   type ProgramClient,
   type ProgramClientOptions,
 } from './programClient.ts';
-export { type NumberedError, numberedError, programErrorName } from './programError.ts';
+export { type NumberedError, numberedError, programErrorName, transactionError } from './programError.ts';
 export { PROGRAM_ID } from './programId.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';

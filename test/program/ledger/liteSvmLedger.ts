@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { PROGRAM_ID, type RawAccount, toBase58, transactionError } from '@karmesh/sdk/program';
+import { type Address, getTransactionDecoder, lamports } from '@solana/kit';
+import { PublicKey, Transaction } from '@solana/web3.js';
+import { FailedTransactionMetadata, LiteSVM } from 'litesvm';
+import type { Ledger } from './ledger.ts';
+import { PROGRAM_FILE } from './programFile.ts';
+
+/** The sysvar's length. */
+const SLOT_HASHES = 512;
+
+/** The in-process machine, whose slots stand still until a test moves them. */
+export interface LiteSvmLedger extends Ledger {
+  readonly kind: 'litesvm';
+  /** Moves on to `slot`; `skipped` slots leave no hash, as when their leader was silent. */
+  untilSlot(slot: bigint, options?: { readonly skipped?: readonly bigint[] }): Promise<void>;
+  /** The hash that this machine gives a slot. */
+  slotHash(slot: bigint): Uint8Array;
+  /** Overwrites an account, for states that only a broken program could reach. */
+  setAccount(account: RawAccount & { readonly owner: Uint8Array }): void;
+}
+
+function svmAddress(bytes: Uint8Array): Address {
+  return toBase58(bytes) as Address;
+}
+
+function slotHash(slot: bigint): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(`slot ${slot}`).digest());
+}
+
+/** What `err()` of a failed transaction says, in the JSON-RPC's words. */
+function faultOf(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || !('index' in error) || !('err' in error)) return String(error);
+  const inner = (error as { err(): unknown }).err();
+  const index = Number(error.index);
+  if (typeof inner === 'object' && inner !== null && 'code' in inner) {
+    return { InstructionError: [index, { Custom: Number(inner.code) }] };
+  }
+  return { InstructionError: [index, String(inner)] };
+}
+
+export function liteSvmLedger(): LiteSvmLedger {
+  const svm = new LiteSVM();
+  svm.addProgramFromFile(svmAddress(PROGRAM_ID), PROGRAM_FILE);
+  let hashes: { slot: bigint; hash: string }[] = [];
+
+  const ledger: LiteSvmLedger = {
+    kind: 'litesvm',
+    genesis: new Uint8Array(createHash('sha256').update('karmesh test genesis').digest()),
+    async send(instructions, signers) {
+      const transaction = new Transaction().add(...instructions);
+      const [payer] = signers;
+      if (payer === undefined) throw new RangeError('A transaction needs a payer.');
+      transaction.feePayer = new PublicKey(payer.publicKey);
+      transaction.recentBlockhash = svm.latestBlockhash();
+      for (const signer of new Set(signers)) {
+        const signature = signer.sign(transaction.serializeMessage());
+        transaction.addSignature(new PublicKey(signer.publicKey), Buffer.from(signature));
+      }
+      const wire = transaction.serialize();
+      const result = svm.sendTransaction(getTransactionDecoder().decode(wire));
+      // Equal transactions of one test must stay distinct.
+      svm.expireBlockhash();
+      if (result instanceof FailedTransactionMetadata) {
+        throw transactionError(faultOf(result.err()), { signature: '', logs: result.meta().logs() });
+      }
+      return { logs: result.logs(), computeUnits: result.computeUnitsConsumed() };
+    },
+    async account(address) {
+      const account = svm.getAccount(svmAddress(address));
+      if (!account.exists || account.lamports === 0n) return undefined;
+      return { address, lamports: account.lamports, data: new Uint8Array(account.data) };
+    },
+    slot: async () => svm.getClock().slot,
+    async untilSlot(slot, options = {}) {
+      const from = svm.getClock().slot;
+      if (slot <= from) return;
+      const first = slot - from > BigInt(SLOT_HASHES) ? slot - BigInt(SLOT_HASHES) : from;
+      for (let passed = first; passed < slot; passed++) {
+        if (!options.skipped?.includes(passed)) hashes.unshift({ slot: passed, hash: toBase58(slotHash(passed)) });
+      }
+      hashes = hashes.slice(0, SLOT_HASHES);
+      svm.setSlotHashes(hashes);
+      svm.warpToSlot(slot);
+    },
+    async fund(address, amount) {
+      svm.airdrop(svmAddress(address), lamports(amount));
+    },
+    rent: async (bytes) => svm.minimumBalanceForRentExemption(BigInt(bytes)),
+    slotHash,
+    setAccount({ address, lamports: held, data, owner }) {
+      svm.setAccount({
+        address: svmAddress(address),
+        data,
+        executable: false,
+        lamports: lamports(held),
+        programAddress: svmAddress(owner),
+        space: BigInt(data.length),
+      });
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+  return ledger;
+}

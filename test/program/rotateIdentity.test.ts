@@ -1,0 +1,78 @@
+import { commitChain, rotateIdentity } from '@karmesh/sdk/program';
+import { expect, test } from 'vitest';
+import { unsigned } from './bent.ts';
+import { namedHash, namedKey } from './keys.ts';
+import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { refused } from './refused.ts';
+import { buildWorld, firstSlot, readParticipant, startWorld, type World } from './world.ts';
+
+function instruction(world: World, name: string) {
+  const newIdentity = namedKey(name);
+  const { owner, address } = world.gateway;
+  return {
+    newIdentity,
+    instruction: rotateIdentity(world.addresses, {
+      owner: owner.publicKey,
+      newIdentity: newIdentity.publicKey,
+      participant: address,
+    }),
+  };
+}
+
+test('P-06: the new identity holds from the next epoch, and a second rotation waits for it', async () => {
+  const world = await buildWorld(liteSvmLedger());
+  await startWorld(world);
+  const { ledger, operator, gateway } = world;
+  const first = instruction(world, 'identity 1');
+  await ledger.send([first.instruction], [operator, first.newIdentity]);
+  expect(await readParticipant(world, gateway.address)).toMatchObject({
+    identity: first.newIdentity.publicKey,
+    previousIdentity: gateway.identity.publicKey,
+    identityFromEpoch: 1n,
+    initialIdentity: gateway.identity.publicKey,
+  });
+
+  const second = instruction(world, 'identity 2');
+  await refused(ledger.send([second.instruction], [operator, second.newIdentity]), 'IdentityPending');
+  await ledger.untilSlot(await firstSlot(world, 1n));
+  await ledger.send([second.instruction], [operator, second.newIdentity]);
+  expect(await readParticipant(world, gateway.address)).toMatchObject({
+    identity: second.newIdentity.publicKey,
+    previousIdentity: first.newIdentity.publicKey,
+    identityFromEpoch: 2n,
+  });
+});
+
+test('P-06: before start it takes effect at epoch 0, and transactions take the newest identity alone', async () => {
+  const world = await buildWorld(liteSvmLedger());
+  const { ledger, operator, gateway, addresses } = world;
+  const { instruction: rotate, newIdentity } = instruction(world, 'identity 1');
+  await ledger.send([rotate], [operator, newIdentity]);
+  expect((await readParticipant(world, gateway.address)).identityFromEpoch).toBe(0n);
+
+  const chain = (identity: Uint8Array) =>
+    commitChain(addresses, {
+      identity,
+      gateway: gateway.address,
+      epoch: 3n,
+      commitment: namedHash('chain 3'),
+      length: 5,
+    });
+  await refused(ledger.send([chain(gateway.identity.publicKey)], [gateway.identity]), 'WrongIdentity');
+  await ledger.fund(newIdentity.publicKey, 1_000_000_000n);
+  await ledger.send([chain(newIdentity.publicKey)], [newIdentity]);
+});
+
+test('P-06: refuses another owner, an owner that did not sign and an identity that did not sign', async () => {
+  const world = await buildWorld(liteSvmLedger());
+  const { ledger, operator, buyer, addresses, gateway } = world;
+  const { instruction: rotate, newIdentity } = instruction(world, 'identity 1');
+  const stolen = rotateIdentity(addresses, {
+    owner: buyer.publicKey,
+    newIdentity: newIdentity.publicKey,
+    participant: gateway.address,
+  });
+  await refused(ledger.send([stolen], [buyer, newIdentity]), 'BadOwner');
+  await refused(ledger.send([unsigned(rotate, 0)], [buyer, newIdentity]), 'BadOwner');
+  await refused(ledger.send([unsigned(rotate, 1)], [operator]), 'WrongIdentity');
+});

@@ -1,0 +1,236 @@
+import {
+  addressFromBase58,
+  type ConfigAccount,
+  commitChain,
+  decodeConfig,
+  decodeEpoch,
+  decodeEscrow,
+  decodeGatewayChain,
+  decodeParticipant,
+  decodeVault,
+  decodeVote,
+  type EpochAccount,
+  type EscrowAccount,
+  initialise,
+  openEscrow,
+  type ParticipantAccount,
+  PROGRAM_ID,
+  type ProgramAddresses,
+  programAddresses,
+  registerGateway,
+  registerValidator,
+  registerWorker,
+  start,
+  type VaultAccount,
+  type VoteAccount,
+} from '@karmesh/sdk/program';
+import { CHAIN_PARAMETERS, type ChainParameters, makeDomain, PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
+import type { Keypair } from '@karmesh/sdk/runtime';
+import { namedHash, namedKey } from './keys.ts';
+import type { Ledger } from './ledger/ledger.ts';
+
+export const SOL = 1_000_000_000n;
+
+/** Short periods, so that a real cluster of 50 ms slots runs an epoch in seconds. */
+export const PARAMETERS: ChainParameters = {
+  slotsPerEpoch: 64n,
+  closeDelaySlots: 2n,
+  proposerWindowSlots: 40n,
+  saltRevealSlots: 40n,
+  beaconDelaySlots: 44n,
+  auditSlots: 4n,
+  challengeSlots: 4n,
+  minWorkerBond: SOL,
+  minValidatorBond: 2n * SOL,
+  minGatewayBond: 3n * SOL,
+  workerShareBps: 8_000n,
+  feeShareBps: 500n,
+  kappaMicroKarmaPerLamport: 10n,
+  seedingCapMicroKarma: 1_000n,
+  uptimeCapMicroKarma: 2_000n,
+  validationCapMicroKarma: 3_000n,
+  inferenceHalfLifeSlots: 1_000n,
+  seedingHalfLifeSlots: 2_000n,
+  uptimeHalfLifeSlots: 3_000n,
+  redundancyHalfLifeSlots: 1_000n,
+  validationHalfLifeSlots: 5_000n,
+  listPriceLamports: 1n,
+};
+
+export const OFFCHAIN_HASH = namedHash('offchain parameters');
+export const ENGINE_CLASS = namedHash('engine class');
+export const MODEL = namedHash('model');
+
+/** A participant with both its keys. */
+export interface Member {
+  readonly owner: Keypair;
+  readonly identity: Keypair;
+  readonly address: Uint8Array;
+}
+
+/** A cluster with everybody registered, before `start`. */
+export interface World<L extends Ledger = Ledger> {
+  readonly ledger: L;
+  readonly addresses: ProgramAddresses;
+  readonly domain: Uint8Array;
+  readonly parameters: ChainParameters;
+  /** Pays, initialised, and owns every participant but the workers. */
+  readonly operator: Keypair;
+  readonly validators: readonly Member[];
+  readonly workers: readonly Member[];
+  readonly gateway: Member;
+  readonly buyer: Keypair;
+  readonly escrow: Uint8Array;
+}
+
+export function parameterList(parameters: ChainParameters): bigint[] {
+  return CHAIN_PARAMETERS.map((name) => parameters[name]);
+}
+
+export function member(addresses: ProgramAddresses, name: string, owner: Keypair): Member {
+  const identity = namedKey(name);
+  return { owner, identity, address: addresses.participant(identity.publicKey) };
+}
+
+export interface WorldOptions {
+  readonly parameters?: Partial<ChainParameters>;
+  /** Bonds of the validators in SOL; four of equal stake unless told. */
+  readonly stakes?: readonly bigint[];
+}
+
+/** Initialises the program and registers four validators, two workers and a gateway with an escrow of 10 SOL and a chain for epoch 0. */
+export async function buildWorld<L extends Ledger>(ledger: L, options: WorldOptions = {}): Promise<World<L>> {
+  const addresses = programAddresses(PROGRAM_ID);
+  const operator = namedKey('operator');
+  const buyer = namedKey('buyer');
+  const parameters = { ...PARAMETERS, ...options.parameters };
+  const stakes = options.stakes ?? [2n, 2n, 2n, 2n];
+  const validators = stakes.map((_, i) => member(addresses, `validator ${i}`, operator));
+  const workers = [0, 1].map((i) => member(addresses, `worker ${i}`, namedKey(`worker owner ${i}`)));
+  const gateway = member(addresses, 'gateway', operator);
+  await Promise.all([
+    ledger.fund(operator.publicKey, 1_000n * SOL),
+    ledger.fund(buyer.publicKey, 100n * SOL),
+    ...workers.map(({ owner }) => ledger.fund(owner.publicKey, 10n * SOL)),
+    ...[...validators, gateway].map(({ identity }) => ledger.fund(identity.publicKey, SOL)),
+  ]);
+  await ledger.send(
+    [
+      initialise(addresses, {
+        payer: operator.publicKey,
+        genesis: ledger.genesis,
+        version: PROTOCOL_VERSION,
+        parameters: parameterList(parameters),
+        offchainParametersHash: OFFCHAIN_HASH,
+      }),
+    ],
+    [operator],
+  );
+  // One after another, so that indexes and ordinals are those of the lists.
+  for (const [i, { identity }] of validators.entries()) {
+    const bond = (stakes[i] ?? 0n) * SOL;
+    await ledger.send(
+      [registerValidator(addresses, { owner: operator.publicKey, identity: identity.publicKey, bond })],
+      [operator, identity],
+    );
+  }
+  for (const { owner, identity } of workers) {
+    await ledger.send(
+      [
+        registerWorker(addresses, {
+          owner: owner.publicKey,
+          identity: identity.publicKey,
+          bond: SOL,
+          engineClass: ENGINE_CLASS,
+          models: [MODEL],
+        }),
+      ],
+      [owner, identity],
+    );
+  }
+  await ledger.send(
+    [registerGateway(addresses, { owner: operator.publicKey, identity: gateway.identity.publicKey, bond: 3n * SOL })],
+    [operator, gateway.identity],
+  );
+  await ledger.send(
+    [openEscrow(addresses, { buyer: buyer.publicKey, gateway: gateway.address, amount: 10n * SOL })],
+    [buyer],
+  );
+  await ledger.send(
+    [
+      commitChain(addresses, {
+        identity: gateway.identity.publicKey,
+        gateway: gateway.address,
+        epoch: 0n,
+        commitment: namedHash('chain 0'),
+        length: 1_000,
+      }),
+    ],
+    [gateway.identity],
+  );
+  return {
+    ledger,
+    addresses,
+    domain: makeDomain({ genesisHash: ledger.genesis, programId: PROGRAM_ID }),
+    parameters,
+    operator,
+    validators,
+    workers,
+    gateway,
+    buyer,
+    escrow: addresses.escrow(gateway.address, buyer.publicKey),
+  };
+}
+
+/** Begins epoch 0 and waits for its first slot. */
+export async function startWorld(world: World): Promise<void> {
+  await world.ledger.send([start(world.addresses, { initialiser: world.operator.publicKey })], [world.operator]);
+  const { epochZeroSlot } = await readConfig(world);
+  await world.ledger.untilSlot(epochZeroSlot);
+}
+
+async function must<T>(account: Promise<T | undefined>): Promise<T> {
+  const found = await account;
+  if (found === undefined) throw new Error('There is no such account.');
+  return found;
+}
+
+export async function readConfig({ ledger, addresses }: World): Promise<ConfigAccount> {
+  return decodeConfig(await must(ledger.account(addresses.config)));
+}
+
+export async function readVault({ ledger, addresses }: World): Promise<VaultAccount & { readonly lamports: bigint }> {
+  const account = await must(ledger.account(addresses.vault));
+  return { ...decodeVault(account), lamports: account.lamports };
+}
+
+export async function readParticipant({ ledger }: World, address: Uint8Array): Promise<ParticipantAccount> {
+  return decodeParticipant(await must(ledger.account(address)));
+}
+
+export async function readEscrow({ ledger }: World, address: Uint8Array): Promise<EscrowAccount> {
+  return decodeEscrow(await must(ledger.account(address)), await ledger.rent(160));
+}
+
+export async function readEpoch({ ledger, addresses }: World, epoch: bigint): Promise<EpochAccount> {
+  return decodeEpoch(await must(ledger.account(addresses.epoch(epoch))));
+}
+
+export async function readVote({ ledger, addresses }: World, epoch: bigint, of: Member): Promise<VoteAccount> {
+  return decodeVote(await must(ledger.account(addresses.vote(epoch, of.address))));
+}
+
+export async function readChain({ ledger, addresses }: World, gateway: Uint8Array, epoch: bigint) {
+  return decodeGatewayChain(await must(ledger.account(addresses.chain(gateway, epoch))));
+}
+
+export async function lamportsOf({ ledger }: World, address: Uint8Array): Promise<bigint> {
+  return (await ledger.account(address))?.lamports ?? 0n;
+}
+
+/** The first slot of an epoch. */
+export async function firstSlot(world: World, epoch: bigint): Promise<bigint> {
+  return (await readConfig(world)).epochZeroSlot + epoch * world.parameters.slotsPerEpoch;
+}
+
+export const SYSTEM_PROGRAM = addressFromBase58('11111111111111111111111111111111');
