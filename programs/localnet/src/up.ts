@@ -1,0 +1,150 @@
+#!/usr/bin/env node
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { clusterPreset } from '@karmesh/sdk/clusters';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { acquireLockFile, exitCodes, logLevels, output, readConfig } from '@karmesh/sdk/runtime';
+import { z } from 'zod';
+import { askOnce } from './up/askOnce.ts';
+import { openMarketFolder } from './up/folder.ts';
+import { type RunningMarket, startMarket } from './up/startMarket.ts';
+
+const schema = z.object({
+  dataDir: z
+    .string()
+    .min(1)
+    .default(join('.karmesh', 'up'))
+    .meta({ description: 'where the market keeps everything', placeholder: 'folder' }),
+  once: z.string().min(1).optional().meta({
+    description: 'ask this, wait until it is final and paid, print one JSON object, end',
+    placeholder: 'question',
+  }),
+  slotMs: z.int().min(20).max(10_000).default(400).meta({ description: 'milliseconds per slot of the local cluster' }),
+  rpcPort: z.int().min(0).max(65_534).default(8899).meta({ description: 'port of the Solana RPC; 0 finds a free one' }),
+  gatewayPort: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8787)
+    .meta({ description: 'port of the gateway; 0 finds a free one' }),
+  logLevel: z.enum(logLevels).default('info').meta({ description: 'the least level in the programs’ logs' }),
+});
+
+/** How long `--once` may take from start to claim, in milliseconds. */
+const ONCE_DEADLINE_MS = 15 * 60_000;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const read = await readConfig({
+    program: 'karmesh up',
+    summary:
+      'Runs a whole market on this machine: a local Solana cluster, five workers, four validators and a gateway.',
+    section: 'up',
+    schema,
+    argv,
+    env: process.env,
+    files: ['karmesh.config.json'],
+  });
+  if (read.kind === 'help') {
+    process.stdout.write(read.text);
+    return exitCodes.ok;
+  }
+  const { config } = read;
+  const { once } = config;
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort(new KarmeshError('ABORTED', 'Stopped.'));
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  const signal =
+    once === undefined ? stopping.signal : AbortSignal.any([stopping.signal, AbortSignal.timeout(ONCE_DEADLINE_MS)]);
+  const talk = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+
+  const path = resolve(config.dataDir);
+  await using stack = new AsyncDisposableStack();
+  stack.use(await acquireLockFile(join(path, 'up.lock')));
+  const folder = await openMarketFolder(path);
+  const cluster = clusterPreset('localnet');
+  const market = stack.use(
+    await startMarket(
+      {
+        folder,
+        cluster,
+        slotMs: config.slotMs,
+        logLevel: config.logLevel,
+        rpcPort: config.rpcPort,
+        gatewayPort: config.gatewayPort,
+      },
+      { signal, talk },
+    ),
+  );
+  await writeClientConfig(path, market);
+  if (once !== undefined) {
+    const { client, gateway, failed } = market;
+    const result = await Promise.race([
+      askOnce(client, { question: once, gateway, folder, cluster, signal, talk }),
+      failed.then((what) => {
+        throw new KarmeshError('WORKER_FAILED', 'A part of the market ended by itself.', {
+          what,
+          logs: join(path, 'logs'),
+        });
+      }),
+    ]);
+    talk('Done; stopping everything …');
+    await stack.disposeAsync();
+    output({ json: true })().data(result, () => '');
+    return exitCodes.ok;
+  }
+  process.stdout.write(welcome(path, market));
+  const ended = await Promise.race([market.failed, aborted(signal)]);
+  if (ended !== undefined) {
+    throw new KarmeshError('WORKER_FAILED', 'A part of the market ended by itself.', {
+      what: ended,
+      logs: join(path, 'logs'),
+    });
+  }
+  talk('Stopping …');
+  return exitCodes.ok;
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((done) => {
+    if (signal.aborted) done(undefined);
+    else signal.addEventListener('abort', () => done(undefined), { once: true });
+  });
+}
+
+/** What `karmesh ask` and its siblings read when they run in the folder where `up` was started. */
+async function writeClientConfig(path: string, { gateway, rpcUrl }: RunningMarket): Promise<void> {
+  const settings = {
+    ask: { gateway: gateway.url, apiKey: gateway.apiKey },
+    receipt: { url: rpcUrl },
+    karma: { url: rpcUrl },
+  };
+  await writeFile(join(path, 'karmesh.config.json'), `${JSON.stringify(settings, undefined, 2)}\n`, { mode: 0o600 });
+}
+
+/** Ten lines: what to open and what to paste. */
+function welcome(path: string, { gateway, rpcUrl, modelName }: RunningMarket): string {
+  const body = JSON.stringify({
+    model: modelName,
+    messages: [{ role: 'user', content: 'What is the capital of France?' }],
+  });
+  return [
+    '',
+    `Karmesh is up: five workers, four validators, a gateway and a local Solana cluster (development keys only).`,
+    `  OpenAI-compatible API  ${gateway.url}/v1     key ${gateway.apiKey}`,
+    `  Solana RPC             ${rpcUrl}     data and logs in ${path}`,
+    'Ask, then look at who earned what:',
+    `  curl ${gateway.url}/v1/chat/completions -H 'authorization: Bearer ${gateway.apiKey}' -H 'content-type: application/json' -d '${body}'`,
+    '  npm run karmesh -- ask "What is the capital of France?" --bundle bundle.json',
+    '  npm run karmesh -- receipt verify bundle.json      (complete about two minutes later)',
+    '  npm run karmesh -- karma show',
+    'Ctrl-C ends everything; starting again in this folder continues.',
+    '',
+  ].join('\n');
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = output({ color: process.env.NO_COLOR === undefined })().fail(error);
+}

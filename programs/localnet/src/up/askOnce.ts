@@ -1,0 +1,192 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ask, fetchBundle, type Gateway, readBundleChain } from '@karmesh/sdk/client';
+import type { Cluster } from '@karmesh/sdk/clusters';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { eventsInLogs, type ParticipantAccount, type ProgramClient, toBase58, toPublicKey } from '@karmesh/sdk/program';
+import { type Bundle, decodeBundle, KARMA_PARTS, toHex, verifyBundle } from '@karmesh/sdk/protocol';
+import type { MarketFolder } from './folder.ts';
+
+/** One worker's karma (micro-karma as synced on chain) and its owner's lamports. */
+interface Standing {
+  readonly karma: Readonly<Record<string, string>>;
+  readonly paidLamports: string;
+  readonly ownerLamports: string;
+}
+
+/** What `up -- --once` prints as its last line. Amounts are decimal strings in lamports and micro-karma. */
+export interface OnceResult {
+  readonly question: string;
+  readonly answer: string;
+  readonly model: string;
+  readonly requestId: string;
+  readonly receipts: readonly {
+    readonly worker: string;
+    readonly outcome: string;
+    readonly receiptHash: string | null;
+  }[];
+  readonly quorum: { readonly verdict: string; readonly agreeing: number; readonly asked: number };
+  readonly priceLamports: string;
+  readonly epoch: string;
+  readonly reportEpoch: string;
+  readonly epochRoot: string;
+  readonly transactions: Readonly<Record<string, string>>;
+  readonly workers: Readonly<
+    Record<string, { readonly name: string; readonly before: Standing; readonly after: Standing }>
+  >;
+  readonly bundle: string;
+  readonly verified: boolean;
+}
+
+const POLL_MS = 1000;
+
+/**
+ * Asks with assurance `quorum`, then waits until the epoch is final and every agreeing worker's claim has landed, and rechecks the
+ * bundle. Throws what `ask` throws, and `NO_QUORUM` if the final report credits nothing for the answer.
+ */
+export async function askOnce(
+  client: ProgramClient,
+  options: {
+    readonly question: string;
+    readonly gateway: Gateway;
+    readonly folder: MarketFolder;
+    readonly cluster: Cluster;
+    readonly signal: AbortSignal;
+    readonly talk: (sentence: string) => void;
+  },
+): Promise<OnceResult> {
+  const { question, gateway, folder, cluster, signal, talk } = options;
+  const before = await standings(client, { folder, signal });
+  talk('Asking three of five workers …');
+  const answer = await ask(gateway, { prompt: question, signal });
+  const { evidence } = answer;
+  talk(
+    `${evidence.quorum.agreeing} of ${evidence.quorum.asked} agreed. Waiting until epoch ${evidence.epoch} is final …`,
+  );
+  const bundle = await finalBundle(client, { requestId: evidence.requestId, gateway, cluster, signal });
+  const path = join(folder.path, `bundle-${evidence.requestId.slice(0, 16)}.json`);
+  await writeFile(path, `${JSON.stringify(bundle.file)}\n`, { mode: 0o600 });
+  talk('Final. Waiting for the claims …');
+  await claimed(client, { report: bundle.report, signal });
+  const after = await standings(client, { folder, signal });
+  return {
+    question,
+    answer: answer.text,
+    model: answer.model,
+    requestId: evidence.requestId,
+    receipts: evidence.receipts,
+    quorum: evidence.quorum,
+    priceLamports: evidence.priceLamports,
+    epoch: evidence.epoch,
+    reportEpoch: bundle.report.epoch.toString(),
+    epochRoot: toHex(bundle.report.report.root),
+    transactions: await transactionsOf(client, { report: bundle.report, signal }),
+    workers: Object.fromEntries(
+      folder.workers.map((worker, i) => [
+        toBase58(client.addresses.participant(worker.identity.publicKey)),
+        { name: worker.name, before: before[i] ?? NOTHING, after: after[i] ?? NOTHING },
+      ]),
+    ),
+    bundle: path,
+    verified: bundle.holds,
+  };
+}
+
+const NOTHING: Standing = { karma: {}, paidLamports: '0', ownerLamports: '0' };
+
+async function standings(
+  client: ProgramClient,
+  options: { readonly folder: MarketFolder; readonly signal: AbortSignal },
+): Promise<readonly Standing[]> {
+  return Promise.all(
+    options.folder.workers.map(async ({ owner, identity }) => {
+      const participant = await client.participant(client.addresses.participant(identity.publicKey), options);
+      return {
+        karma: Object.fromEntries(KARMA_PARTS.map((part, i) => [part, (participant?.karma[i] ?? 0n).toString()])),
+        paidLamports: (participant?.lifetimePaid ?? 0n).toString(),
+        ownerLamports: (await client.balance(owner.publicKey, options)).toString(),
+      };
+    }),
+  );
+}
+
+type Report = NonNullable<Bundle['report']>;
+
+/** Polls the gateway until its bundle is complete and the chain calls the report final. */
+async function finalBundle(
+  client: ProgramClient,
+  options: {
+    readonly requestId: string;
+    readonly gateway: Gateway;
+    readonly cluster: Cluster;
+    readonly signal: AbortSignal;
+  },
+): Promise<{ readonly file: unknown; readonly report: Report; readonly holds: boolean }> {
+  const { signal, cluster } = options;
+  for (;;) {
+    const file = await fetchBundle(options.gateway, options);
+    const bundle = decodeBundle(file);
+    if (bundle.report !== undefined && bundle.set !== undefined) {
+      const chain = await readBundleChain(client, { bundle, offchain: cluster.offchain, signal });
+      const verdict = verifyBundle(bundle, chain);
+      const failed = verdict.checks.find(({ holds }) => !holds);
+      if (failed !== undefined) {
+        throw new KarmeshError('BUNDLE_INVALID', 'The bundle of this answer does not hold.', {
+          rule: failed.rule,
+          what: failed.what,
+        });
+      }
+      if (verdict.pending.length === 0) return { file, report: bundle.report, holds: verdict.holds };
+    }
+    await pause(POLL_MS, undefined, { signal });
+  }
+}
+
+/** Waits until the accounts of everybody credited have synced at least this report's lifetimes. */
+async function claimed(
+  client: ProgramClient,
+  options: { readonly report: Report; readonly signal: AbortSignal },
+): Promise<void> {
+  const { report, signal } = options;
+  const isSynced = (account: ParticipantAccount | undefined, place: Report['credits'][number]): boolean =>
+    account !== undefined &&
+    account.lifetimePaid >= place.lifetimeOwed &&
+    account.lifetime.every((part, i) => part >= (place.lifetimeKarma[i] ?? 0n));
+  for (;;) {
+    const accounts = await Promise.all(
+      report.credits.map(({ participant }) => client.participant(participant, { signal })),
+    );
+    if (accounts.every((account, i) => report.credits[i] !== undefined && isSynced(account, report.credits[i]))) return;
+    await pause(POLL_MS, undefined, { signal });
+  }
+}
+
+/** The transactions on the report's epoch account, by what each did. */
+async function transactionsOf(
+  client: ProgramClient,
+  options: { readonly report: Report; readonly signal: AbortSignal },
+): Promise<Readonly<Record<string, string>>> {
+  const address = toPublicKey(client.addresses.epoch(options.report.epoch));
+  const found: Record<string, string> = {};
+  const signatures = await client.connection.getSignaturesForAddress(address, { limit: 1000 }, 'confirmed');
+  for (const { signature, err } of [...signatures].reverse()) {
+    options.signal.throwIfAborted();
+    if (err !== null) continue;
+    const transaction = await client.connection.getTransaction(signature, {
+      commitment: 'confirmed',
+      maxSupportedTransactionVersion: 0,
+    });
+    for (const event of eventsInLogs(transaction?.meta?.logMessages ?? [], client.addresses.programId)) {
+      const subject =
+        'participant' in event.data
+          ? event.data.participant
+          : 'validator' in event.data
+            ? event.data.validator
+            : undefined;
+      const suffix = subject instanceof Uint8Array ? ` ${toBase58(subject)}` : '';
+      found[`${event.name}${suffix}`] = signature;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,225 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Gateway } from '@karmesh/sdk/client';
+import type { Cluster } from '@karmesh/sdk/clusters';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { addressFromBase58, createProgramClient, type ProgramClient, transactionSigner } from '@karmesh/sdk/program';
+import { fromHex } from '@karmesh/sdk/protocol';
+import { Connection } from '@solana/web3.js';
+import { z } from 'zod';
+import { type Child, startChild } from './child.ts';
+import type { MarketFolder, Member } from './folder.ts';
+import { prepareChain, startEpochs, type WorkerOffer } from './prepareChain.ts';
+
+export interface MarketOptions {
+  readonly folder: MarketFolder;
+  readonly cluster: Cluster;
+  readonly slotMs: number;
+  /** Port of the RPC (the websocket takes the next one) and of the gateway; 0 finds free ones. */
+  readonly rpcPort: number;
+  readonly gatewayPort: number;
+  /** Another program than the worker's for some of them, by index: what a test puts in a liar's place. */
+  readonly workerScripts?: readonly (string | undefined)[];
+  readonly logLevel?: string;
+}
+
+/** A whole market of processes. Disposing of it ends them, the last started first. */
+export interface RunningMarket extends AsyncDisposable {
+  readonly client: ProgramClient;
+  readonly rpcUrl: string;
+  readonly gateway: Gateway;
+  readonly modelName: string;
+  /** In the order of the folder's members; a test kills one by its pid. */
+  readonly workers: readonly Child[];
+  readonly validators: readonly Child[];
+  /** Resolves with the name of the first program that ended, and by what. */
+  readonly failed: Promise<string>;
+}
+
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
+const PROGRAM_FILE = join(root, 'programs/karma/karma.so');
+const SCRIPTS = {
+  localnet: join(root, 'programs/localnet/src/main.ts'),
+  worker: join(root, 'node/src/main.ts'),
+  validator: join(root, 'validator/src/main.ts'),
+  gateway: join(root, 'web/gateway/main.ts'),
+} as const;
+
+const localnetReady = z.object({ rpcUrl: z.url() });
+const peerReady = z.object({ multiaddrs: z.array(z.string()).min(1) });
+const gatewayReady = z.object({ url: z.url() });
+const described = z.object({
+  engineClassId: z.string(),
+  modelId: z.string(),
+  manifest: z.looseObject({ name: z.string() }),
+});
+
+interface Run {
+  readonly signal: AbortSignal;
+  readonly talk: (sentence: string) => void;
+}
+
+/**
+ * Starts the cluster, sets the chain up, then starts gateway, workers and validators as processes and begins epoch 0. Continues
+ * where an earlier run in the same folder stopped.
+ */
+export async function startMarket(options: MarketOptions, run: Run): Promise<RunningMarket> {
+  const { folder, cluster } = options;
+  const { signal, talk } = run;
+  await using stack = new AsyncDisposableStack();
+  talk('Starting a local Solana cluster …');
+  const ledger = stack.use(await startLedger(options, signal));
+  const { rpcUrl } = localnetReady.parse(ledger.ready);
+  const client = createProgramClient({
+    connection: new Connection(rpcUrl, 'confirmed'),
+    programId: addressFromBase58(cluster.programId),
+    payer: transactionSigner(folder.treasury),
+  });
+  const description = await describeModel(signal);
+  const offer: WorkerOffer = {
+    engineClass: fromHex(description.engineClassId),
+    models: [fromHex(description.modelId)],
+  };
+  await prepareChain(client, { folder, cluster, offer, signal, talk });
+
+  const manifestFile = join(folder.path, 'model.json');
+  await writeFile(manifestFile, JSON.stringify(description.manifest));
+  talk('Starting the gateway …');
+  const gateway = stack.use(await startGateway(options, { rpcUrl, manifestFile, signal }));
+  const [bootstrap = ''] = peerReady.parse(gateway.ready).multiaddrs;
+  talk(`Starting ${folder.workers.length} workers and ${folder.validators.length} validators …`);
+  const member = (script: string, { name, identityFile, dataDir, logFile }: Member, extra: readonly string[]) =>
+    startChild(
+      {
+        name,
+        script,
+        logFile,
+        args: [
+          'start',
+          '--json',
+          '--url',
+          rpcUrl,
+          '--keypair',
+          identityFile,
+          '--data-dir',
+          dataDir,
+          '--bootstrap',
+          bootstrap,
+          '--log-level',
+          options.logLevel ?? 'info',
+          ...extra,
+        ],
+      },
+      { signal },
+    );
+  const started = await Promise.allSettled([
+    ...folder.workers.map((worker, i) => member(options.workerScripts?.[i] ?? SCRIPTS.worker, worker, [])),
+    ...folder.validators.map((validator) => member(SCRIPTS.validator, validator, [])),
+  ]);
+  const children: Child[] = [];
+  for (const result of started) if (result.status === 'fulfilled') children.push(stack.use(result.value));
+  const broken = started.find((result) => result.status === 'rejected');
+  if (broken !== undefined) throw broken.reason;
+  await chainCommitted(client, { folder, signal });
+  await startEpochs(client, { folder, signal, talk });
+  const { url } = gatewayReady.parse(gateway.ready);
+  const apiKey = (await readFile(apiKeyFile(folder), 'utf8')).trim();
+  const access: Gateway = { url: url.replace(/\/$/, ''), apiKey };
+  talk('Waiting for the gateway to find its workers …');
+  await gatewayIsReady(access, signal);
+  const everybody = [ledger, gateway, ...children];
+  const owned = stack.move();
+  return {
+    client,
+    rpcUrl,
+    gateway: access,
+    modelName: description.manifest.name,
+    workers: children.slice(0, folder.workers.length),
+    validators: children.slice(folder.workers.length),
+    failed: Promise.race(everybody.map(async (child) => `${child.name} ended (${await child.ended})`)),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function startLedger({ folder, cluster, slotMs, rpcPort }: MarketOptions, signal: AbortSignal): Promise<Child> {
+  const program = `${cluster.programId}=${PROGRAM_FILE}`;
+  const args = [
+    '--json',
+    '--data-dir',
+    folder.ledgerDir,
+    '--port',
+    String(rpcPort),
+    '--slot-ms',
+    String(slotMs),
+    '--program',
+    program,
+  ];
+  return startChild({ name: 'local cluster', script: SCRIPTS.localnet, args, logFile: folder.ledgerLog }, { signal });
+}
+
+function apiKeyFile(folder: MarketFolder): string {
+  return join(folder.path, 'dev-keys', 'api-key.txt');
+}
+
+function startGateway(
+  { folder, gatewayPort, logLevel = 'info' }: MarketOptions,
+  {
+    rpcUrl,
+    manifestFile,
+    signal,
+  }: { readonly rpcUrl: string; readonly manifestFile: string; readonly signal: AbortSignal },
+): Promise<Child> {
+  const { identityFile, dataDir, logFile } = folder.gateway;
+  const args = [
+    '--json',
+    '--url',
+    rpcUrl,
+    '--keypair',
+    identityFile,
+    '--data-dir',
+    dataDir,
+    '--port',
+    String(gatewayPort),
+    '--models',
+    manifestFile,
+    '--api-key-file',
+    apiKeyFile(folder),
+    '--log-level',
+    logLevel,
+  ];
+  return startChild({ name: 'gateway', script: SCRIPTS.gateway, args, logFile }, { signal });
+}
+
+/** The class and model that this machine's workers register with. */
+async function describeModel(signal: AbortSignal): Promise<z.output<typeof described>> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', SCRIPTS.worker, 'describe', '--json'],
+    { signal, maxBuffer: 1 << 20 },
+  );
+  const parsed = described.safeParse(JSON.parse(stdout));
+  if (!parsed.success) throw new KarmeshError('ENGINE_FAILED', 'The worker did not describe its engine.');
+  return parsed.data;
+}
+
+/** Waits until the gateway has committed the hash chain of epoch 0; nothing can be dispatched without it. */
+async function chainCommitted(
+  client: ProgramClient,
+  { folder, signal }: { readonly folder: MarketFolder; readonly signal: AbortSignal },
+): Promise<void> {
+  const gateway = client.addresses.participant(folder.gateway.identity.publicKey);
+  while ((await client.chain(gateway, 0n, { signal })) === undefined) await pause(200, undefined, { signal });
+}
+
+async function gatewayIsReady(gateway: Gateway, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${gateway.url}/readyz`, { signal });
+    await response.body?.cancel();
+    if (response.ok) return;
+    await pause(200, undefined, { signal });
+  }
+}
