@@ -136,10 +136,11 @@ function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number)
       break;
     case 'beacon':
       duties.push(duty('audit'));
-      if (isVerdictProposer(state, account, roleOrdinal)) duties.push(duty('postVerdicts'));
+      if (isNext(state, account) && isVerdictProposer(state, account, roleOrdinal)) duties.push(duty('postVerdicts'));
       break;
     case 'verdicts':
-      if (!hasQuorum && isVerdictProposer(state, account, roleOrdinal)) duties.push(duty('postVerdicts'));
+      if (!hasQuorum && isNext(state, account) && isVerdictProposer(state, account, roleOrdinal))
+        duties.push(duty('postVerdicts'));
       if (!isSealed && isNext(state, account)) duties.push(duty('seal'));
       if (hasQuorum && canReveal(state, account, isSealed)) duties.push(duty('revealRoot'));
       break;

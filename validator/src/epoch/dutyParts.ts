@@ -17,6 +17,7 @@ import type { Logger } from '@karmesh/sdk/runtime';
 import type { Auditor } from '../audit/auditor.ts';
 import type { ChainReader, EpochFacts, ParticipantFacts } from '../chain/chainReader.ts';
 import type { ChainWriter } from '../chain/chainWriter.ts';
+import type { ValidatorPeers } from '../peers/validatorPeers.ts';
 import type { Protection } from '../slashingProtection/openProtection.ts';
 import type { Store } from '../store/openStore.ts';
 import type { ClosedSets } from './closedSets.ts';
@@ -35,6 +36,7 @@ export interface DutyParts {
   readonly protection: Protection;
   readonly bodies: EpochBodies;
   readonly sets: ClosedSets;
+  readonly peers: ValidatorPeers;
   readonly auditor: Auditor;
   readonly ledger: { current(): Ledger; replace(ledger: Ledger): void };
   readonly context: () => EntryContext;

@@ -2,6 +2,7 @@ import { type CheckedEntry, equalBytes, type ManifestBody } from '@karmesh/sdk/p
 import type { EpochFacts } from '../chain/chainReader.ts';
 import { type DrawnAudit, drawnAudits } from './drawnAudits.ts';
 import { type DutyParts, validatorsOf } from './dutyParts.ts';
+import { keepCarried } from './keepCarried.ts';
 import type { Ledger } from './ledger.ts';
 import type { VerdictContext } from './verdictList.ts';
 
@@ -29,7 +30,14 @@ export async function epochContext(
   if (stored === undefined) return undefined;
   const ledger = parts.ledger.current();
   const carried = ledger.state.carried.flatMap((entryHash) => store.entry(entryHash)?.checked ?? []);
-  if (carried.length < ledger.state.carried.length) return undefined;
+  if (carried.length < ledger.state.carried.length) {
+    parts.log.warn(
+      { epoch: epoch.toString(), carried: ledger.state.carried.length },
+      'Carried entries are still sought.',
+    );
+    await keepCarried(parts, { ledger, current: epoch + 1n }, { signal });
+    return undefined;
+  }
   const entries = stored.map(({ checked }) => checked);
   const validators = validatorsOf(chain.participants(), epoch);
   const audits = drawnAudits({ domain, beacon, offchain: parts.offchain, validators, entries, carried });

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from '@karmesh/sdk/clusters';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { type Address, addressFromBase58, type ConfigAccount } from '@karmesh/sdk/program';
+import { equalBytes, type OffchainParameters, offchainParametersHash } from '@karmesh/sdk/protocol';
+import type { ClusterConfig } from './config.ts';
+
+/** Which cluster a command speaks to. */
+export interface ChosenCluster {
+  readonly rpcUrl: string;
+  readonly programId: Address;
+  /** All participants are on one machine. */
+  readonly isLocal: boolean;
+  /** The presets that may be this cluster's; `parametersOf` picks. */
+  readonly presets: readonly Cluster[];
+}
+
+/** The cluster that the settings name. Throws `CONFIG_INVALID`. */
+export async function chooseCluster(config: ClusterConfig): Promise<ChosenCluster> {
+  const own = config.clusterFile === undefined ? undefined : await readClusterFile(config.clusterFile);
+  const named = CLUSTER_NAMES.find((name) => name === config.url);
+  const presets = own !== undefined ? [own] : CLUSTER_NAMES.map(clusterPreset);
+  const preset = own ?? (named === undefined ? undefined : clusterPreset(named));
+  const rpcUrl = named === undefined ? config.url : (preset?.rpcUrl ?? config.url);
+  if (!URL.canParse(rpcUrl))
+    throw new KarmeshError('CONFIG_INVALID', 'The cluster is neither a known name nor a URL.', {
+      url: config.url,
+      known: CLUSTER_NAMES.join(', '),
+    });
+  const programId = addressFromBase58(config.programId ?? (preset ?? clusterPreset('localnet')).programId);
+  const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(rpcUrl).hostname);
+  return { rpcUrl, programId, isLocal, presets };
+}
+
+async function readClusterFile(path: string): Promise<Cluster> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new KarmeshError('CONFIG_INVALID', 'The file of cluster parameters cannot be read.', { path }, cause);
+  }
+  return parseCluster(json);
+}
+
+/** V-02: the parameters whose hash the chain holds. Throws `PROGRAM_MISMATCH` if no preset has it. */
+export function parametersOf(chosen: ChosenCluster, config: ConfigAccount): OffchainParameters {
+  const found = chosen.presets.find(({ offchain }) =>
+    equalBytes(offchainParametersHash(offchain), config.offchainParametersHash),
+  );
+  if (found === undefined)
+    throw new KarmeshError(
+      'PROGRAM_MISMATCH',
+      'The cluster was set up with parameters that are not known here; name their file.',
+      {
+        known: chosen.presets.map(({ name }) => name).join(', '),
+        flag: '--cluster-file',
+      },
+    );
+  return found.offchain;
+}

@@ -1,0 +1,143 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { createHost } from '@karmesh/sdk/network';
+import {
+  type ChainView,
+  createChainView,
+  createProgramClient,
+  type ParticipantAccount,
+  ROLE,
+  toBase58,
+  transactionSigner,
+} from '@karmesh/sdk/program';
+import {
+  health,
+  healthServer,
+  loadKeypair,
+  logger,
+  metrics,
+  nativeVerifySignature,
+  output,
+  readConfig,
+  shutdown,
+} from '@karmesh/sdk/runtime';
+import { Connection } from '@solana/web3.js';
+import { chainWriter, followChain } from '../chain/followChain.ts';
+import { validator } from '../validator.ts';
+import { validatorMetrics } from '../validatorMetrics.ts';
+import { chooseCluster, parametersOf } from './cluster.ts';
+import type { Command } from './command.ts';
+import { CONFIG_FILES, type StartConfig, startSchema } from './config.ts';
+import { openReplayer } from './openReplayer.ts';
+
+/** Without news of the chain for so long a validator misses duties. */
+const STALE_MS = 10_000;
+
+/** `karmesh-validator start`: runs until SIGINT or SIGTERM. */
+export const startCommand: Command = {
+  async run({ argv, env, signal }) {
+    const read = await readConfig({
+      program: 'karmesh validator start',
+      summary: 'Runs a registered validator: takes in receipts, audits answers, and votes on every epoch.',
+      section: 'validator',
+      schema: startSchema,
+      argv,
+      env,
+      files: CONFIG_FILES,
+    });
+    if (read.kind === 'help') {
+      process.stdout.write(read.text);
+      return 0;
+    }
+    return await start(read.config, signal);
+  },
+};
+
+/** All the wiring of a validator. What is opened later is closed earlier. */
+async function start(config: StartConfig, signal: AbortSignal): Promise<number> {
+  const log = logger({ name: 'karmesh-validator', level: config.logLevel })();
+  const talk = output({ json: config.json })();
+  const cluster = await chooseCluster(config);
+  const keypair = await loadKeypair(config.keypair);
+  await using stack = new AsyncDisposableStack();
+  using stopping = shutdown()({ log });
+  const started = AbortSignal.any([signal, stopping.signal]);
+
+  const replayer = stack.use(await openReplayer(config, { signal: started }));
+  const connection = new Connection(cluster.rpcUrl, 'confirmed');
+  const { programId } = cluster;
+  const view = stack.use(await createChainView({ connection, programId, pollMs: config.pollMs, signal: started }));
+  const account = registeredValidator(view, keypair.publicKey);
+  const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
+  const { domain } = view.config();
+  const host = stack.use(
+    await createHost({
+      keypair,
+      domain,
+      listen: config.listen,
+      ...(config.announce.length === 0 ? {} : { announce: config.announce }),
+      bootstrap: config.bootstrap,
+      localnet: cluster.isLocal,
+      verify: nativeVerifySignature,
+      log,
+    }),
+  );
+  const numbers = metrics();
+  stack.use(
+    await validator({ folder: config.dataDir, pollMs: config.pollMs })({
+      domain,
+      me: account.address,
+      keypair,
+      offchain: parametersOf(cluster, view.config()),
+      chain: followChain({ view, client, me: account.address }),
+      writer: chainWriter({ client, me: account.address, identity: keypair.publicKey }),
+      host,
+      replayer,
+      verify: nativeVerifySignature,
+      nowMs: Date.now,
+      sleep: (ms, options) => pause(ms, undefined, options).catch(() => undefined),
+      log,
+      metrics: validatorMetrics(numbers),
+    }),
+  );
+  host.announce({ role: 'validator', participant: account.address });
+
+  const checks = health();
+  checks.add({ name: 'chain', kind: 'ready', check: () => checkChain(view) });
+  const probe = stack.use(
+    await healthServer({ host: config.healthHost, port: config.healthPort })({ health: checks, metrics: numbers }),
+  );
+  const shown = {
+    event: 'ready',
+    peerId: host.peerId,
+    participant: toBase58(account.address),
+    multiaddrs: host.addresses(),
+    healthUrl: probe.url,
+  };
+  log.info({ peerId: host.peerId, participant: shown.participant }, 'Validating.');
+  talk.data(shown, () =>
+    [`Validator ${shown.participant} listens at`, ...shown.multiaddrs, `Health and metrics at ${probe.url}`].join('\n'),
+  );
+  stopping.add('validator', () => stack.disposeAsync());
+  return (await stopping.stopped) ? 0 : 1;
+}
+
+/** The account of this identity. Throws `CONFIG_INVALID` unless it is a validator. */
+function registeredValidator(view: ChainView, identity: Uint8Array): ParticipantAccount {
+  const account = view.participantByIdentity(identity);
+  if (account?.role !== ROLE.validator) {
+    throw new KarmeshError(
+      'CONFIG_INVALID',
+      'No validator is registered with this identity; run karmesh validator register.',
+      { identity: toBase58(identity) },
+    );
+  }
+  return account;
+}
+
+function checkChain(view: ChainView): void {
+  const { ageMs, error } = view.staleness();
+  if (ageMs > STALE_MS) {
+    throw error ?? new KarmeshError('RPC_UNREACHABLE', 'There is no news of the chain.', { ageMs: Math.round(ageMs) });
+  }
+}

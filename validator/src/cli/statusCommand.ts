@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import {
+  createChainView,
+  createProgramClient,
+  EPOCH_STATE,
+  NONE,
+  ROLE,
+  toBase58,
+  transactionSigner,
+} from '@karmesh/sdk/program';
+import { KARMA_PARTS, namedParameters, toHex } from '@karmesh/sdk/protocol';
+import { loadKeypair, output, readConfig } from '@karmesh/sdk/runtime';
+import { Connection } from '@solana/web3.js';
+import { readDutyCounts } from '../store/dutyJournal.ts';
+import { chooseCluster } from './cluster.ts';
+import type { Command } from './command.ts';
+import { CONFIG_FILES, type StatusConfig, statusSchema } from './config.ts';
+
+const STATE_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(EPOCH_STATE).map(([name, value]) => [value, name]),
+);
+
+/** `karmesh-validator status`: what a staker wants to know, from the chain and the data folder. It changes nothing and needs no running validator. */
+export const statusCommand: Command = {
+  async run({ argv, env, signal }) {
+    const read = await readConfig({
+      program: 'karmesh validator status',
+      summary: 'Shows the epoch, this validator’s stake, karma and duties, and the last root.',
+      section: 'validator-status',
+      schema: statusSchema,
+      argv,
+      env,
+      files: CONFIG_FILES,
+    });
+    if (read.kind === 'help') {
+      process.stdout.write(read.text);
+      return 0;
+    }
+    const shown = await readStatus(read.config, signal);
+    output({ json: read.config.json })().data(shown, renderStatus);
+    return 0;
+  },
+};
+
+type Status = Awaited<ReturnType<typeof readStatus>>;
+
+async function readStatus(config: StatusConfig, signal: AbortSignal) {
+  const cluster = await chooseCluster(config);
+  const keypair = await loadKeypair(config.keypair);
+  const connection = new Connection(cluster.rpcUrl, 'confirmed');
+  const { programId } = cluster;
+  await using view = await createChainView({ connection, programId, pollMs: 60_000, signal });
+  const account = view.participantByIdentity(keypair.publicKey);
+  if (account?.role !== ROLE.validator) {
+    throw new KarmeshError('CONFIG_INVALID', 'No validator is registered with this identity.', {
+      identity: toBase58(keypair.publicKey),
+    });
+  }
+  const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
+  const chain = view.config();
+  const epoch = view.epoch();
+  const votingOn = newestClosed(epoch, (one) => view.epochAccount(one) !== undefined);
+  const closed = votingOn === undefined ? undefined : view.epochAccount(votingOn);
+  const totalStake = chain.activeStake[1] + chain.pendingStake;
+  return {
+    validator: toBase58(account.address),
+    epoch: epoch?.toString() ?? null,
+    slot: view.slot().toString(),
+    slotsLeft:
+      epoch === undefined
+        ? null
+        : (
+            chain.epochZeroSlot +
+            (epoch + 1n) * namedParameters(chain.parameters).slotsPerEpoch -
+            view.slot()
+          ).toString(),
+    votingOn: votingOn?.toString() ?? null,
+    phase: closed === undefined ? 'open' : (STATE_NAMES.get(closed.state) ?? 'unknown'),
+    active: epoch !== undefined && account.activeFromEpoch <= epoch,
+    stakeLamports: account.bondLamports.toString(),
+    stakeShareBps: totalStake === 0n ? 0 : Number((account.bondLamports * 10_000n) / totalStake),
+    identityLamports: (await client.balance(keypair.publicKey, { signal })).toString(),
+    paidLamports: account.lifetimePaid.toString(),
+    karmaMicro: Object.fromEntries(KARMA_PARTS.map((part, i) => [part, (account.karma[i] ?? 0n).toString()])),
+    duties: await readDutyCounts(join(config.dataDir, 'duties.json')),
+    lastFinalisedEpoch: chain.lastFinalisedEpoch === NONE ? null : chain.lastFinalisedEpoch.toString(),
+    lastRoot: toHex(chain.lastRoot),
+  };
+}
+
+function newestClosed(current: bigint | undefined, has: (epoch: bigint) => boolean): bigint | undefined {
+  for (let epoch = (current ?? 0n) - 1n; epoch >= 0n && epoch + 16n > (current ?? 0n); epoch--)
+    if (has(epoch)) return epoch;
+  return undefined;
+}
+
+function renderStatus(status: Status): string {
+  const { done, missed, epochs } = status.duties;
+  const duty = (name: keyof typeof done): string => `${done[name]} of ${done[name] + missed[name]}`;
+  return [
+    `validator   ${status.validator}${status.active ? '' : ' (not active yet)'}`,
+    `epoch       ${status.epoch ?? 'not started'}, slot ${status.slot}, ${status.slotsLeft ?? '-'} slots left`,
+    `voting on   ${status.votingOn ?? '-'} (${status.phase})`,
+    `stake       ${status.stakeLamports} lamports, ${(status.stakeShareBps / 100).toFixed(2)} % of all`,
+    `identity    ${status.identityLamports} lamports for fees`,
+    `karma       ${Object.entries(status.karmaMicro)
+      .map(([part, value]) => `${part} ${value}`)
+      .join(', ')} (micro-karma)`,
+    `duties      over ${epochs} final epochs: attested ${duty('attest')}, salts ${duty('revealSalt')}, seals ${duty('seal')}, reveals ${duty('revealRoot')}`,
+    `last root   ${status.lastRoot} (epoch ${status.lastFinalisedEpoch ?? 'none'})`,
+  ].join('\n');
+}

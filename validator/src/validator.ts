@@ -1,0 +1,427 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { type Host, topics } from '@karmesh/sdk/network';
+import {
+  type Domain,
+  type EntryContext,
+  encode,
+  epochOfSlot,
+  equalBytes,
+  identityInEpoch,
+  type OffchainParameters,
+  offchainParametersHash,
+  type Participant,
+  type Signed,
+  signedCodec,
+  toHex,
+  type Verdict,
+  type VerifySignature,
+  verdictRecord,
+} from '@karmesh/sdk/protocol';
+import type { Keypair, Logger } from '@karmesh/sdk/runtime';
+import { auditor } from './audit/auditor.ts';
+import { auditThresholds, type Replayer } from './audit/judgeAnswer.ts';
+import type { ChainReader } from './chain/chainReader.ts';
+import type { ChainWriter } from './chain/chainWriter.ts';
+import { type Duty, nextDuties } from './duties.ts';
+import { dutyLoop } from './dutyLoop.ts';
+import { attestManifest } from './epoch/attestManifest.ts';
+import { claimDue, dueClaims } from './epoch/claims.ts';
+import { closedSets } from './epoch/closedSets.ts';
+import { closeEpoch } from './epoch/closeEpoch.ts';
+import { type DutyParts, type DutyResult, identityOf, type RunDuty } from './epoch/dutyParts.ts';
+import { epochBodies } from './epoch/epochBodies.ts';
+import { type EscrowRow, escrowRow } from './epoch/escrowRow.ts';
+import { keepCarried } from './epoch/keepCarried.ts';
+import { EMPTY_LEDGER, type Ledger, loadLedger } from './epoch/ledger.ts';
+import { parseBody } from './epoch/parseBody.ts';
+import { postVerdicts } from './epoch/postVerdicts.ts';
+import { revealReport } from './epoch/revealReport.ts';
+import { runAudits } from './epoch/runAudits.ts';
+import { sealRoot } from './epoch/sealRoot.ts';
+import { settleEscrows } from './epoch/settleEscrows.ts';
+import { snapshotGroups } from './epoch/snapshot.ts';
+import { judgeGossipedVerdict } from './ingest/gossipedVerdict.ts';
+import { type Ingest, ingest } from './ingest/ingest.ts';
+import { manifestAnnouncementCodec, reportAnnouncementCodec } from './peers/epochFrames.ts';
+import { serveBodies, validatorPeers } from './peers/validatorPeers.ts';
+import { openProtection } from './slashingProtection/openProtection.ts';
+import { countVote, readDutyCounts, writeDutyCounts } from './store/dutyJournal.ts';
+import { openStore } from './store/openStore.ts';
+import type { ValidatorMetrics } from './validatorMetrics.ts';
+
+export interface ValidatorOptions {
+  /** The data folder. */
+  readonly folder: string;
+  /** Milliseconds between two looks at the chain. */
+  readonly pollMs: number;
+}
+
+export interface ValidatorParts {
+  readonly domain: Domain;
+  readonly me: Participant;
+  readonly keypair: Pick<Keypair, 'publicKey' | 'sign'>;
+  readonly offchain: OffchainParameters;
+  readonly chain: ChainReader;
+  readonly writer: ChainWriter;
+  readonly host: Host;
+  readonly replayer: Replayer;
+  readonly verify: VerifySignature;
+  readonly nowMs: () => number;
+  readonly sleep: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
+  readonly log: Logger;
+  readonly metrics: ValidatorMetrics;
+}
+
+export interface Validator extends AsyncDisposable {
+  /** The epoch whose report this validator holds; undefined before the first. */
+  ledgerEpoch(): bigint | undefined;
+  /** Entries held of an epoch. */
+  entries(epoch: bigint): number;
+}
+
+const signedVerdictCodec = signedCodec(verdictRecord);
+
+/**
+ * A validator at work: takes in batches, keeps every epoch's knowledge, and does its duties until it is disposed.
+ *
+ * @throws KarmeshError `CONFIG_INVALID` if the chain was set up with other parameters, `STORE_LOCKED`, `STORE_FAILED`.
+ */
+export const validator =
+  (options: ValidatorOptions) =>
+  async (parts: ValidatorParts): Promise<Validator> => {
+    const { domain, me, chain, host, offchain, log, metrics } = parts;
+    // V-02
+    if (!equalBytes(offchainParametersHash(offchain), chain.config().offchainParametersHash)) {
+      throw new KarmeshError(
+        'CONFIG_INVALID',
+        'The cluster was set up with other parameters than this validator has.',
+        {
+          expected: toHex(chain.config().offchainParametersHash),
+          found: toHex(offchainParametersHash(offchain)),
+        },
+      );
+    }
+    await using stack = new AsyncDisposableStack();
+    const store = stack.use(await openStore({ folder: options.folder, domain }));
+    const protection = stack.use(await openProtection(join(options.folder, 'protection.log')));
+    const journalPath = join(options.folder, 'duties.json');
+    let counts = await readDutyCounts(journalPath);
+    if (store.cutBytes > 0) log.warn({ bytes: store.cutBytes }, 'Torn ends of logs were cut.');
+
+    const currentEpoch = (): bigint | undefined => {
+      const { epochZeroSlot, parameters } = chain.config();
+      return epochOfSlot({ epochZeroSlot, slotsPerEpoch: parameters.slotsPerEpoch }, chain.slot());
+    };
+    const context = (): EntryContext => entryContext({ ...parts, store });
+    const peers = validatorPeers()({ host, store, log });
+    const bodies = epochBodies({ store, peers });
+    const speaker = (participant: Uint8Array) => identityOf(chain.participants(), participant);
+    const sets = closedSets({ store, bodies, peers, context, identityOf: speaker });
+    const taker = stack.use(
+      ingest()({
+        store,
+        context,
+        currentEpoch,
+        fetchBytes: peers.fetchBytes,
+        nowMs: parts.nowMs,
+        log,
+        count: (what) => metrics.ingested.inc(what),
+      }),
+    );
+
+    let ledger: Ledger = EMPTY_LEDGER;
+    const atEnd = new Map<bigint, ReadonlyMap<string, EscrowRow>>();
+    const dutyParts: DutyParts = {
+      domain,
+      me,
+      offchain,
+      chain,
+      writer: parts.writer,
+      store,
+      protection,
+      bodies,
+      sets,
+      peers,
+      auditor: auditor()({
+        domain,
+        me,
+        signer: parts.keypair,
+        protection,
+        replayer: parts.replayer,
+        thresholds: auditThresholds(offchain),
+        openStream: (stream, signalled) => host.openStream(stream, signalled),
+        isConnected: () => host.peers().length > 0,
+        nowMs: parts.nowMs,
+        log,
+        observe: ({ verdict, rule, seconds }) => {
+          metrics.audits.inc({ verdict, rule: String(rule) });
+          metrics.auditSeconds.observe(seconds);
+        },
+      }),
+      ledger: {
+        current: () => ledger,
+        replace: (next) => {
+          ledger = next;
+        },
+      },
+      context,
+      takeEntry: (entry) => taker.entry(entry),
+      escrowAtEnd: (epoch, escrow) => atEnd.get(epoch)?.get(toHex(escrow)),
+      announce: {
+        verdict: async (signed) => {
+          await host.publish(topics.verdicts, encode(signedVerdictCodec, signed));
+        },
+        manifest: async (manifest) => {
+          await host.publish(topics.manifests, encode(manifestAnnouncementCodec, manifest));
+        },
+        report: async (report) => {
+          await host.publish(topics.reports, encode(reportAnnouncementCodec, report));
+        },
+      },
+      randomHash: () => new Uint8Array(randomBytes(32)),
+      log,
+    };
+
+    const myAccount = () => chain.participants().find(({ address }) => equalBytes(address, me));
+    const accountOf = (epoch: bigint) => chain.epochs().find((account) => account.epoch === epoch);
+    const claims = () => {
+      const account = ledger.last === undefined ? undefined : accountOf(ledger.last.epoch);
+      const roleOrdinal = myAccount()?.roleOrdinal;
+      if (account === undefined || roleOrdinal === undefined || account.state !== 'finalised') return [];
+      const fromSlot = account.quorumSlot + chain.config().parameters.challengeSlots;
+      return dueClaims({
+        ledger,
+        participants: chain.participants(),
+        account,
+        roleOrdinal,
+        slot: chain.slot(),
+        fromSlot,
+      });
+    };
+
+    let seenEpoch: bigint | undefined;
+    /** What every look at the chain brings beside duties: snapshots while they can be taken, and entries that can now be judged. */
+    async function look({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+      await chain.refresh({ signal });
+      const epoch = currentEpoch();
+      metrics.slot.set(Number(chain.slot()));
+      if (epoch === undefined) return;
+      for (const one of epoch === 0n ? [0n] : [epoch - 1n, epoch]) {
+        if (store.book(one)?.snapshot !== undefined) continue;
+        const workers = chain.participants().filter(({ role }) => role === 'worker');
+        const groups = snapshotGroups(workers, { epoch: one, policy: offchain });
+        if (groups === undefined)
+          log.warn({ epoch: one.toString() }, 'The candidates of an epoch can no longer be read.');
+        else await store.addSnapshot(one, groups);
+      }
+      if (seenEpoch !== undefined && seenEpoch + 1n === epoch) noteEscrows(seenEpoch);
+      seenEpoch = epoch;
+      await taker.retry();
+      await countDuties();
+    }
+
+    function noteEscrows(epoch: bigint): void {
+      const entries = [epoch - 1n, epoch].flatMap((one) => [...(store.book(one)?.entries.values() ?? [])]);
+      const rows = entries.flatMap(({ checked }): [string, EscrowRow][] => {
+        const escrow = chain.escrow(checked.entry.ticket.value.escrow);
+        return escrow === undefined ? [] : [[toHex(escrow.address), escrowRow(escrow, epoch)]];
+      });
+      atEnd.set(epoch, new Map(rows));
+      atEnd.delete(epoch - 16n);
+    }
+
+    async function countDuties(): Promise<void> {
+      const active = myAccount()?.activeFromEpoch;
+      for (const { epoch, state } of chain.epochs()) {
+        if (state !== 'finalised' || epoch <= BigInt(counts.lastEpoch) || active === undefined || epoch < active)
+          continue;
+        counts = countVote(counts, epoch, chain.vote(epoch));
+        await writeDutyCounts(journalPath, counts);
+      }
+    }
+
+    const runs: Readonly<Record<Exclude<Duty['kind'], 'catchUp' | 'close'>, RunDuty>> = {
+      attest: attestManifest,
+      revealSalt: async ({ writer }, { epoch }, signalled) => {
+        const salt = protection.attestation(epoch)?.salt;
+        if (salt === undefined) return 'refused';
+        await writer.revealSalt({ epoch, salt }, signalled);
+        return 'done';
+      },
+      recordBeacon: async ({ writer }, { epoch }, signalled) => {
+        await writer.recordBeacon(epoch, signalled);
+        return 'done';
+      },
+      audit: runAudits,
+      postVerdicts,
+      seal: sealRoot,
+      revealRoot: revealReport,
+      settle: settleEscrows,
+      finalise: async ({ writer }, { epoch }, signalled) => {
+        const signature = await writer.finalise(epoch, signalled);
+        log.info({ epoch: epoch.toString(), signature }, 'The epoch is final.');
+        return 'done';
+      },
+      claim: claimDue(claims),
+      closeVote: async ({ writer }, { epoch }, signalled) => {
+        await writer.closeVote(epoch, signalled);
+        return 'done';
+      },
+    };
+
+    async function catchUp({ signal }: { readonly signal: AbortSignal }): Promise<DutyResult> {
+      const loaded = await loadLedger(
+        { domain, bodies, identityOf: speaker },
+        { config: chain.config(), epochs: chain.epochs() },
+        { signal },
+      );
+      if (loaded === undefined) return 'waiting';
+      ledger = loaded;
+      await keepCarried(dutyParts, { ledger, current: currentEpoch() ?? 0n }, { signal });
+      log.info(
+        { epoch: loaded.last?.epoch.toString(), root: toHex(loaded.state.root) },
+        'The ledger stands at the last final report.',
+      );
+      return 'done';
+    }
+
+    async function run(duty: Duty, signalled: { readonly signal: AbortSignal }): Promise<DutyResult> {
+      if (duty.kind === 'catchUp') return catchUp(signalled);
+      if (duty.kind === 'close') return closeEpoch(dutyParts, duty.epoch, signalled);
+      const account = accountOf(duty.epoch);
+      return account === undefined ? 'waiting' : runs[duty.kind](dutyParts, account, signalled);
+    }
+
+    function duties(): readonly Duty[] {
+      return nextDuties({
+        slot: chain.slot(),
+        config: chain.config(),
+        me: myAccount(),
+        validatorsActiveFrom: chain
+          .participants()
+          .filter(({ role }) => role === 'validator')
+          .map(({ activeFromEpoch }) => activeFromEpoch),
+        epochs: chain.epochs(),
+        vote: chain.vote,
+        hasEntries: (epoch) => (store.book(epoch)?.entries.size ?? 0) > 0,
+        ledgerEpoch: ledger.last?.epoch,
+        mayAttest: ({ epoch, manifestHash }) => {
+          const bound = protection.attestation(epoch);
+          return bound === undefined || equalBytes(bound.manifestHash, manifestHash);
+        },
+        hasRootVote: (epoch, attempt) => protection.rootVote(epoch, attempt) !== undefined,
+        hasClaims: claims().length > 0,
+      });
+    }
+
+    const stopServing = await serveBodies({ host, store });
+    stack.defer(stopServing);
+    const leave = subscribe({ ...parts, store, taker, currentEpoch, accountOf });
+    stack.defer(leave);
+    const stopped = new AbortController();
+    const looping = dutyLoop({ pollMs: options.pollMs })({
+      look,
+      slot: chain.slot,
+      duties,
+      run,
+      sleep: parts.sleep,
+      log,
+      observe: (ran) => metrics.duties.inc(ran),
+    })({ signal: stopped.signal });
+    stack.defer(async () => {
+      stopped.abort();
+      await looping;
+    });
+    const owned = stack.move();
+    return {
+      ledgerEpoch: () => ledger.last?.epoch,
+      entries: (epoch) => store.book(epoch)?.entries.size ?? 0,
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  };
+
+type Knowing = Pick<ValidatorParts, 'domain' | 'chain' | 'offchain' | 'verify' | 'replayer'> & {
+  readonly store: { book(epoch: bigint): { readonly snapshot: readonly EntryGroup[] | undefined } | undefined };
+};
+type EntryGroup = {
+  readonly engineClass: Uint8Array;
+  readonly modelId: Uint8Array;
+  readonly candidates: ReturnType<EntryContext['candidates']>;
+};
+
+/** What this validator knows of the cluster now, for the check of an entry. */
+function entryContext({ domain, chain, offchain, verify, replayer, store }: Knowing): EntryContext {
+  const { epochZeroSlot, parameters } = chain.config();
+  return {
+    domain,
+    verify,
+    epochOf: (slot) => epochOfSlot({ epochZeroSlot, slotsPerEpoch: parameters.slotsPerEpoch }, slot),
+    gatewayIdentity: (gateway, epoch) => {
+      const account = chain.participants().find((one) => one.role === 'gateway' && equalBytes(one.address, gateway));
+      return account === undefined || account.activeFromEpoch > epoch ? undefined : identityInEpoch(account, epoch);
+    },
+    chain: chain.gatewayChain,
+    slotHash: chain.slotHash,
+    candidates: ({ epoch, engineClass, modelId }) =>
+      store
+        .book(epoch)
+        ?.snapshot?.find((group) => equalBytes(group.engineClass, engineClass) && equalBytes(group.modelId, modelId))
+        ?.candidates,
+    escrowGateway: (escrow) => chain.escrow(escrow)?.gateway,
+    model: (modelId) => replayer.model(modelId),
+    listPrice: parameters.listPriceLamports,
+    clockToleranceMs: offchain.clockToleranceMs,
+  };
+}
+
+/** Joins the topics. Announcements of bodies are handed on only if they are true by the chain or by what is held here. */
+function subscribe(
+  parts: Pick<ValidatorParts, 'host' | 'chain' | 'domain' | 'verify' | 'metrics' | 'log'> & {
+    readonly store: Awaited<ReturnType<typeof openStore>>;
+    readonly taker: Ingest;
+    readonly currentEpoch: () => bigint | undefined;
+    readonly accountOf: (epoch: bigint) => { readonly manifestHash: Uint8Array } | undefined;
+  },
+): () => void {
+  const { host, chain, store, taker, metrics } = parts;
+  const validatorIdentity = (validator: Uint8Array, epoch: bigint) => {
+    const account = chain.participants().find((one) => one.role === 'validator' && equalBytes(one.address, validator));
+    return account === undefined || account.activeFromEpoch > epoch ? undefined : identityInEpoch(account, epoch);
+  };
+  const held = (epoch: bigint): readonly Signed<Verdict>[] =>
+    [...(store.book(epoch)?.verdicts.values() ?? [])].map(({ signed }) => signed);
+  const leaves = [
+    host.subscribe(topics.batches, ({ data }) => taker.header(data)),
+    host.subscribe(topics.verdicts, async ({ data }) => {
+      const { domain, verify } = parts;
+      const judged = judgeGossipedVerdict(
+        { domain, verify, epoch: parts.currentEpoch(), validatorIdentity, held },
+        data,
+      );
+      const rule = judged.verdict === 'accept' ? '' : judged.rule;
+      metrics.ingested.inc({ kind: 'verdict', verdict: judged.verdict, rule });
+      if (judged.verdict !== 'accept') return judged.verdict;
+      const verdictHash = verdictRecord.hash(domain, judged.signed.value);
+      await store.addVerdict({ verdictHash, signed: judged.signed, arrivedSlot: chain.slot() });
+      return 'accept';
+    }),
+    host.subscribe(topics.manifests, ({ data }) => {
+      const said = parseBody(manifestAnnouncementCodec, data);
+      if (said === undefined) return 'reject';
+      const account = parts.accountOf(said.epoch);
+      return account !== undefined && equalBytes(account.manifestHash, said.manifestHash) ? 'accept' : 'ignore';
+    }),
+    host.subscribe(topics.reports, async ({ data }) => {
+      const said = parseBody(reportAnnouncementCodec, data);
+      if (said === undefined) return 'reject';
+      const bodies = await store.bodiesOf(said.epoch);
+      const isHeld = bodies.some(({ kind, bodyHash }) => kind === 'report' && equalBytes(bodyHash, said.bodyHash));
+      return isHeld ? 'accept' : 'ignore';
+    }),
+  ];
+  return () => {
+    for (const leave of leaves) leave();
+  };
+}
