@@ -67,7 +67,7 @@ const aliveIdleMs = 30_000;
 const openTimeoutMs = 5_000;
 const fetchTimeoutMs = 60_000;
 const announceEveryMs = 10_000;
-const announceGapMs = 1_000;
+const announceGapMs = 600;
 const announcementExpiresMs = 60_000;
 const maxClockSkewMs = 600_000;
 const forgetAfterMs = 60_000;
@@ -337,6 +337,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
   let offer: Parameters<Host['announce']>[0] | undefined;
   let sequence = BigInt(now());
   let nextAnnounceMs = 0;
+  let newPeerMs = Number.POSITIVE_INFINITY;
   const sayWhereWeAre = async (): Promise<void> => {
     if (offer === undefined) return;
     sequence += 1n;
@@ -364,7 +365,8 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
   };
   topicService.subscribe(ownTopics.announce, ({ data }) => judgeAnnouncement(data));
   const onSubscription = (): void => {
-    nextAnnounceMs = Math.min(nextAnnounceMs, now() + announceGapMs);
+    // What is published before both streams of gossip with a new peer stand is lost, so it is told once more a little later.
+    newPeerMs = Math.min(newPeerMs, now() + announceGapMs);
   };
   node.services.pubsub.addEventListener('subscription-change', onSubscription);
 
@@ -414,7 +416,8 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     guard.tick();
     dialing.tick(targets());
     forgetGone();
-    if (offer !== undefined && now() >= nextAnnounceMs) {
+    if (offer !== undefined && now() >= Math.min(nextAnnounceMs, newPeerMs)) {
+      newPeerMs = Number.POSITIVE_INFINITY;
       nextAnnounceMs = now() + Math.round(announceEveryMs * (0.75 + random() / 4));
       sayWhereWeAre().catch((err: unknown) => log.warn({ err }, 'The announcement could not be published.'));
     }
@@ -443,8 +446,8 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     node.removeEventListener('connection:open', onOpen);
     node.removeEventListener('connection:close', onClose);
     node.services.pubsub.removeEventListener('subscription-change', onSubscription);
-    for (const id of connections.keys()) guard.unwatch(id);
     await node.stop();
+    for (const id of connections.keys()) guard.unwatch(id);
   };
 
   return {
