@@ -8,7 +8,10 @@ export type Listening = AsyncDisposable & {
   readonly url: string;
 };
 
-/** Listens on `host` and `port`; port 0 takes a free one. Disposing waits for running requests, then closes what is idle. */
+/** How long running requests may take to end once the gateway stops, in milliseconds. */
+const GRACE_MS = 4_000;
+
+/** Listens on `host` and `port`; port 0 takes a free one. Disposing takes no more requests, and lets those that run end within 4 seconds. */
 export async function listen(options: {
   readonly app: Pick<Hono, 'fetch'>;
   readonly host: string;
@@ -32,8 +35,11 @@ export async function listen(options: {
         server.close(() => done());
       });
       // `serve` makes a plain HTTP server unless it is told otherwise; connections kept alive without a request would hold it open.
-      (server as Server).closeIdleConnections();
+      const plain = server as Server;
+      plain.closeIdleConnections();
+      const timer = setTimeout(() => plain.closeAllConnections(), GRACE_MS);
       await closed;
+      clearTimeout(timer);
     },
   };
 }

@@ -1,0 +1,170 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { type Host, maxBodyBytes } from '@karmesh/sdk/network';
+import type { ChainView, EpochAccount } from '@karmesh/sdk/program';
+import {
+  type Codec,
+  checkManifestOrder,
+  type Domain,
+  decode,
+  encode,
+  equalBytes,
+  type Hash,
+  hashCodec,
+  type Identity,
+  type ManifestBody,
+  manifestBodyCodec,
+  manifestHashOf,
+  manifestRoots,
+  oneOf,
+  type ReportBody,
+  reportBodyCodec,
+  reportHashOf,
+  struct,
+  treesOfBody,
+  u64,
+  vector,
+} from '@karmesh/sdk/protocol';
+import type { Logger } from '@karmesh/sdk/runtime';
+
+/** V-18: asks a validator by which hashes the bodies of an epoch are served. */
+const EPOCH_PROTOCOL = '/karmesh/epoch/1';
+const BODY_KINDS = ['manifest', 'verdicts', 'report'] as const;
+const MAX_BODIES = 64;
+const MAX_FRAME_BYTES = 4 + MAX_BODIES * 65;
+const askCodec = struct({ epoch: u64 });
+const answerCodec = struct({
+  bodies: vector(struct({ kind: oneOf(BODY_KINDS), key: hashCodec, bodyHash: hashCodec }), MAX_BODIES),
+});
+
+/** Epochs whose bodies are kept in memory; older ones are fetched again. */
+const MAX_KEPT = 16;
+/** Validators that are asked for one thing. */
+const MAX_PEERS = 4;
+
+export type EpochBodies = {
+  /** What an epoch was closed with; undefined if it is not attested or nobody has the body. */
+  manifest(epoch: bigint, options: { readonly signal: AbortSignal }): Promise<ManifestBody | undefined>;
+  /** What an epoch ended with; undefined before its report reached its quorum. */
+  report(
+    epoch: bigint,
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly body: ReportBody; readonly verdictsRoot: Hash } | undefined>;
+};
+
+/** Fetches from validators what stands under the chain's hashes. What they send is believed only once it reaches the hash. */
+export const epochBodies = (parts: {
+  readonly domain: Domain;
+  readonly view: Pick<ChainView, 'epochAccount'>;
+  readonly host: Pick<Host, 'announcements' | 'openStream' | 'fetchByHash'>;
+  readonly log: Pick<Logger, 'debug'>;
+}): EpochBodies => {
+  const { domain, host, log, view } = parts;
+  const kept = new Map<string, unknown>();
+
+  /** Asks validators one after the other until one of them helps. */
+  const firstOf = async <T>(
+    signal: AbortSignal,
+    ask: (peer: Identity) => Promise<T | undefined>,
+  ): Promise<T | undefined> => {
+    const validators = host.announcements().filter(({ role }) => role === 'validator');
+    for (const { identity } of validators.slice(0, MAX_PEERS)) {
+      try {
+        const found = await ask(identity);
+        if (found !== undefined) return found;
+      } catch (err) {
+        if (signal.aborted || !(err instanceof KarmeshError)) throw err;
+        log.debug({ err }, 'A validator did not have what was asked of it.');
+      }
+    }
+    return undefined;
+  };
+
+  const fetchBody = (
+    wanted: { readonly epoch: bigint; readonly kind: (typeof BODY_KINDS)[number]; readonly key: Hash },
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> =>
+    firstOf(signal, async (peer) => {
+      await using stream = await host.openStream(
+        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_FRAME_BYTES },
+        { signal },
+      );
+      await stream.send(encode(askCodec, { epoch: wanted.epoch }), { signal });
+      const answer = await stream.receive({ signal });
+      const reference =
+        answer === undefined
+          ? undefined
+          : decode(answerCodec, answer).bodies.find(
+              ({ kind, key }) => kind === wanted.kind && equalBytes(key, wanted.key),
+            );
+      if (reference === undefined) return undefined;
+      return host.fetchByHash({ peer, hash: reference.bodyHash, maxBytes: maxBodyBytes }, { signal });
+    });
+
+  const find = async <T>(
+    wanted: {
+      readonly epoch: bigint;
+      readonly kind: 'manifest' | 'report';
+      readonly key: Hash;
+      readonly codec: Codec<T>;
+      holds(body: T): boolean;
+    },
+    signal: AbortSignal,
+  ): Promise<T | undefined> => {
+    const name = `${wanted.kind} ${wanted.key.join()}`;
+    const known = kept.get(name);
+    if (known !== undefined) return known as T;
+    const bytes = await fetchBody(wanted, signal);
+    const body = bytes === undefined ? undefined : decoded(wanted.codec, bytes);
+    if (body === undefined || !wanted.holds(body)) return undefined;
+    kept.set(name, body);
+    const [oldest] = kept.keys();
+    if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+    return body;
+  };
+
+  return {
+    async manifest(epoch, { signal }) {
+      const account = view.epochAccount(epoch);
+      if (account === undefined || !reached(account, 'attested')) return undefined;
+      const key = account.manifestHash;
+      const holds = (body: ManifestBody): boolean =>
+        sorted(body) && equalBytes(manifestHashOf(domain, manifestRoots(domain, body)), key);
+      return find({ epoch, kind: 'manifest', key, codec: manifestBodyCodec, holds }, signal);
+    },
+    async report(epoch, { signal }) {
+      const account = view.epochAccount(epoch);
+      if (account === undefined || !reached(account, 'reported')) return undefined;
+      const { reportHash: key, verdictsRoot } = account;
+      const holds = (body: ReportBody): boolean =>
+        equalBytes(reportHashOf(domain, { epoch, verdictsRoot, report: body.report }), key) &&
+        treesOfBody(domain, body) !== undefined;
+      const body = await find({ epoch, kind: 'report', key, codec: reportBodyCodec, holds }, signal);
+      return body === undefined ? undefined : { body, verdictsRoot };
+    },
+  };
+};
+
+const STATES = { attested: 2, reported: 5 } as const;
+
+function reached(account: Pick<EpochAccount, 'state'>, state: keyof typeof STATES): boolean {
+  return account.state >= STATES[state];
+}
+
+function decoded<T>(codec: Codec<T>, bytes: Uint8Array): T | undefined {
+  try {
+    return decode(codec, bytes);
+  } catch (error) {
+    if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
+    throw error;
+  }
+}
+
+function sorted(body: ManifestBody): boolean {
+  try {
+    checkManifestOrder(body);
+    return true;
+  } catch (error) {
+    if (error instanceof KarmeshError && error.code === 'CODEC') return false;
+    throw error;
+  }
+}

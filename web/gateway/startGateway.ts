@@ -1,0 +1,296 @@
+import { clusterPreset } from '@karmesh/sdk/clusters';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { createHost, topics } from '@karmesh/sdk/network';
+import {
+  addressFromBase58,
+  type ChainView,
+  commitChain,
+  createChainView,
+  createProgramClient,
+  type EscrowAccount,
+  NONE,
+  type ParticipantAccount,
+  ROLE,
+  toBase58,
+  transactionSigner,
+} from '@karmesh/sdk/program';
+import { equalBytes, offchainParametersHash, toHex } from '@karmesh/sdk/protocol';
+import { health, type Logger, loadKeypair, metrics, nativeVerifySignature } from '@karmesh/sdk/runtime';
+import { Connection } from '@solana/web3.js';
+import { createApp } from './app.ts';
+import { epochBodies } from './bundles/epochBodies.ts';
+import { findBundle } from './bundles/findBundle.ts';
+import type { GatewayConfig } from './config.ts';
+import { ensureApiKey } from './ensureApiKey.ts';
+import { listen } from './listen.ts';
+import { observeMarket } from './observeMarket.ts';
+import { readManifest } from './readManifest.ts';
+import { chainCommitter } from './scheduler/chainCommitter.ts';
+import { chooseGroup } from './scheduler/chooseGroup.ts';
+import { systemClock } from './scheduler/clock.ts';
+import { publisher } from './scheduler/publisher.ts';
+import { openScheduler } from './scheduler/scheduler.ts';
+import { viewedChain } from './scheduler/viewedChain.ts';
+import { findApiKey } from './store/apiKeys.ts';
+import { findBatchBody } from './store/batches.ts';
+import { bindGateway } from './store/bindGateway.ts';
+import { openDatabase, pingDatabase } from './store/openDatabase.ts';
+import { forgetRequests } from './store/requests.ts';
+
+export type StartedGateway = AsyncDisposable & {
+  /** Where clients reach it on this machine. */
+  readonly url: string;
+  /** Base58. */
+  readonly participant: string;
+  readonly escrow: string;
+  readonly peerId: string;
+  /** Where peers reach it. */
+  readonly multiaddrs: readonly string[];
+  /** Aborted when it cannot go on: another process has taken its database. */
+  readonly lost: AbortSignal;
+};
+
+const EPOCHS_AHEAD = 2;
+const CHAIN_STALE_MS = 10_000;
+const FORGET_EVERY_MS = 60_000;
+const BATCH_INTERVAL_MS = 1_000;
+const LATE_PARTS_MS = 5_000;
+const MS_PER_HOUR = 3_600_000;
+
+/**
+ * Puts a gateway together and starts it: chain, database, network, scheduler, publisher and HTTP, in this order; disposing ends them in
+ * the other. It returns once the hash chains of the coming epochs are committed, so that a cluster may then start its first.
+ *
+ * @throws KarmeshError for every reason why it cannot run: `KEYPAIR_INVALID`, `RPC_UNREACHABLE`, `GENESIS_MISMATCH`, `PROGRAM_MISMATCH`,
+ * `STORE_LOCKED`, `MODEL_INVALID`, `CONFIG_INVALID`.
+ */
+export async function startGateway(
+  config: GatewayConfig,
+  parts: { readonly log: Logger; readonly signal: AbortSignal },
+): Promise<StartedGateway> {
+  const { log, signal } = parts;
+  await using starting = new AsyncDisposableStack();
+  const cluster = clusterPreset(config.cluster);
+  const keypair = await loadKeypair(config.keypair);
+  const models = await Promise.all(config.models.map(readManifest));
+
+  const connection = new Connection(config.url ?? cluster.rpcUrl, 'confirmed');
+  const programId = addressFromBase58(cluster.programId);
+  const view = starting.use(await createChainView({ connection, programId, pollMs: config.pollMs, signal }));
+  const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
+  const account = registeredGateway(view, keypair.publicKey);
+  const { domain, genesis, offchainParametersHash: offchainHash } = view.config();
+  if (!equalBytes(offchainHash, offchainParametersHash(cluster.offchain))) {
+    throw new KarmeshError(
+      'PROGRAM_MISMATCH',
+      'The cluster was initialised with other parameters than this preset has.',
+      { cluster: cluster.name },
+    );
+  }
+  const gateway = account.address;
+  const escrow = chosenEscrow(view, { gateway, wanted: config.escrow });
+  const chain = viewedChain(view, gateway);
+
+  const database = starting.use(await openDatabase({ dataFolder: config.dataDir, databaseUrl: config.databaseUrl }));
+  const { db } = database;
+  await bindGateway(db, { domain, participant: gateway });
+  if (config.apiKeyFile !== undefined) await ensureApiKey(db, { path: config.apiKeyFile, nowMs: BigInt(Date.now()) });
+
+  const host = starting.use(
+    await createHost({
+      keypair,
+      domain,
+      listen: config.listen,
+      announce: config.announce,
+      bootstrap: config.bootstrap,
+      localnet: config.cluster === 'localnet',
+      verify: nativeVerifySignature,
+      admit: ({ identity, participant }) => {
+        const known = view.participant(participant);
+        return (
+          known !== undefined && (equalBytes(known.identity, identity) || equalBytes(known.previousIdentity, identity))
+        );
+      },
+      log,
+    }),
+  );
+  starting.defer(await host.serveByHash((hash) => findBatchBody(db, hash)));
+  host.announce({ role: 'gateway', participant: gateway });
+
+  const measured = metrics();
+  const observed = observeMarket(measured);
+  const publishing = starting.use(
+    publisher({ intervalMs: BATCH_INTERVAL_MS })({
+      db,
+      domain,
+      signer: keypair,
+      producer: gateway,
+      clock: systemClock,
+      log,
+      publish: (bytes) => host.publish(topics.batches, bytes),
+      onPublished: observed.published,
+    }),
+  );
+  const market = starting.use(
+    await openScheduler({
+      lane: { maxRunning: config.maxRunning, maxWaiting: config.maxWaiting },
+      limits: {
+        openMs: config.openMs,
+        acceptMs: config.acceptMs,
+        sealMs: config.sealMs,
+        revealMs: config.revealMs,
+        stragglerMs: config.stragglerMs,
+      },
+      weightFloor: cluster.offchain.weightFloor,
+      weightCap: cluster.offchain.weightCap,
+      clockToleranceMs: cluster.offchain.clockToleranceMs,
+      retainMs: Math.round(config.retainHours * MS_PER_HOUR),
+    })({
+      db,
+      domain,
+      gateway,
+      escrow: escrow.address,
+      signer: keypair,
+      verify: nativeVerifySignature,
+      clock: systemClock,
+      chain,
+      network: host,
+      models,
+      log,
+      onEntry(entry) {
+        observed.entry(entry);
+        publishing.notify();
+      },
+    }),
+  );
+  observed.queue(market);
+
+  const committer = chainCommitter({ length: config.chainLength, epochsAhead: EPOCHS_AHEAD })({
+    db,
+    chain,
+    log,
+    commit: async (committed, options) => {
+      const { addresses } = client;
+      await client.send([commitChain(addresses, { identity: keypair.publicKey, gateway, ...committed })], options);
+      await view.refresh(options);
+    },
+  });
+  await committer.tick(signal);
+  const stopping = new AbortController();
+  const ended = AbortSignal.any([signal, stopping.signal]);
+  const stopTicking = view.onSlot(() => void committer.tick(ended));
+  const forgetting = setInterval(() => {
+    void forgetRequests(db, BigInt(Date.now())).catch((err: unknown) =>
+      log.error({ err }, 'Old prompts could not be deleted.'),
+    );
+  }, FORGET_EVERY_MS);
+  starting.defer(async () => {
+    stopTicking();
+    clearInterval(forgetting);
+    stopping.abort();
+    // The commit under way has an answer before its database closes.
+    await committer.tick(ended);
+  });
+
+  const checks = health();
+  checks.add({ name: 'database', kind: 'live', check: () => database.lost.throwIfAborted() });
+  checks.add({ name: 'database', kind: 'ready', check: () => pingDatabase(db) });
+  checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view) });
+  checks.add({
+    name: 'workers',
+    kind: 'ready',
+    check() {
+      const epoch = view.epoch();
+      if (epoch === undefined) throw new KarmeshError('NO_WORKERS', 'The cluster has not started its first epoch.');
+      if (chain.committedChain(epoch) === undefined) {
+        throw new KarmeshError('NO_WORKERS', 'The gateway has no hash chain for this epoch.', { epoch });
+      }
+      const served = models.some(
+        ({ modelId }) => chooseGroup(chain.workers(), { epoch, modelId }, cluster.offchain) !== undefined,
+      );
+      if (!served)
+        throw new KarmeshError('NO_WORKERS', 'Not enough workers offer any of the models in one engine class.');
+    },
+  });
+
+  const app = createApp({
+    maxBodyBytes: config.maxBodyBytes,
+    defaultMaxTokens: config.defaultMaxTokens,
+    deadlineMs: config.deadlineMs,
+    publicUrl: config.publicUrl?.replace(/\/+$/, ''),
+  })({
+    market,
+    health: checks,
+    metrics: measured,
+    log,
+    clock: systemClock,
+    findKey: (key) => findApiKey(db, key),
+    findBundle: findBundle({ lateMs: LATE_PARTS_MS })({
+      db,
+      domain,
+      cluster: { genesisHash: genesis, programId },
+      view,
+      models,
+      bodies: epochBodies({ domain, view, host, log }),
+    }),
+  });
+  const server = starting.use(await listen({ app, host: config.bind, port: config.port }));
+  const started = starting.move();
+  log.info(
+    { url: server.url, participant: toBase58(gateway), domain: toHex(domain), store: database.kind },
+    'The gateway is ready.',
+  );
+  return {
+    url: server.url,
+    participant: toBase58(gateway),
+    escrow: toBase58(escrow.address),
+    peerId: host.peerId,
+    multiaddrs: host.addresses(),
+    lost: database.lost,
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  };
+}
+
+function registeredGateway(view: ChainView, identity: Uint8Array): ParticipantAccount {
+  const account = view.participantByIdentity(identity);
+  if (account === undefined || account.role !== ROLE.gateway) {
+    throw new KarmeshError('CONFIG_INVALID', 'This key is not the identity of a registered gateway.', {
+      identity: toBase58(identity),
+    });
+  }
+  return account;
+}
+
+function chosenEscrow(
+  view: ChainView,
+  options: { readonly gateway: Uint8Array; readonly wanted: string | undefined },
+): EscrowAccount {
+  const { gateway, wanted } = options;
+  const own = view.escrows().filter((escrow) => equalBytes(escrow.gateway, gateway));
+  const fitting = wanted === undefined ? own : own.filter(({ address }) => toBase58(address) === wanted);
+  const [richest] = fitting.sort((a, b) => (a.balance < b.balance ? 1 : -1));
+  if (richest === undefined) {
+    throw new KarmeshError('CONFIG_INVALID', 'There is no escrow of this gateway that could pay for requests.', {
+      gateway: toBase58(gateway),
+      escrow: wanted,
+    });
+  }
+  if (richest.withdrawAfterEpoch !== NONE) {
+    throw new KarmeshError('CONFIG_INVALID', 'The buyer is withdrawing the escrow that should pay for requests.', {
+      escrow: toBase58(richest.address),
+    });
+  }
+  return richest;
+}
+
+function checkFresh(view: ChainView): void {
+  const { ageMs, error } = view.staleness();
+  if (ageMs > CHAIN_STALE_MS) {
+    throw new KarmeshError(
+      'RPC_UNREACHABLE',
+      'The chain was not read for a while.',
+      { ageMs: Math.round(ageMs) },
+      error,
+    );
+  }
+}
