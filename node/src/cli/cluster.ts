@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from '@karmesh/sdk/clusters';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type Address, addressFromBase58, type ConfigAccount } from '@karmesh/sdk/program';
+import { type Address, addressFromBase58, type ConfigAccount, PROGRAM_ID } from '@karmesh/sdk/program';
 import { equalBytes, type OffchainParameters, offchainParametersHash } from '@karmesh/sdk/protocol';
 import type { ClusterConfig } from './config.ts';
 
@@ -27,7 +27,8 @@ export async function chooseCluster(config: ClusterConfig): Promise<ChosenCluste
       url: config.url,
       known: CLUSTER_NAMES.join(', '),
     });
-  const programId = addressFromBase58(config.programId ?? (preset ?? clusterPreset('localnet')).programId);
+  const address = config.programId ?? own?.programId;
+  const programId = address === undefined ? PROGRAM_ID : addressFromBase58(address);
   const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(rpcUrl).hostname);
   return { rpcUrl, programId, isLocal, presets };
 }
