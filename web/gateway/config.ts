@@ -1,4 +1,3 @@
-import { CLUSTER_NAMES } from '@karmesh/sdk/clusters';
 import { logLevels, type ReadConfigResult, readConfig } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 
@@ -12,12 +11,19 @@ const milliseconds = (value: number, description: string) =>
 
 /** The settings of `karmesh-gateway`. */
 export const gatewaySchema = z.object({
-  cluster: z.enum(CLUSTER_NAMES).default('localnet').meta({ description: 'whose parameters and program' }),
-  url: z.string().optional().meta({
-    description: 'the Solana RPC endpoint; the cluster’s own unless told',
+  url: z.string().default('localnet').meta({
+    description: 'the cluster: localnet, devnet or the URL of an RPC node',
     flag: 'u',
     placeholder: 'url',
     alsoEnv: 'ANCHOR_PROVIDER_URL',
+  }),
+  programId: z
+    .string()
+    .optional()
+    .meta({ description: 'the karma program, if it is not at its usual address', placeholder: 'address' }),
+  clusterFile: z.string().optional().meta({
+    description: 'parameters of a cluster of your own, as a JSON file like the shipped presets',
+    placeholder: 'file',
   }),
   keypair: z.string().min(1).meta({
     description: 'the file of the gateway’s identity key, which signs tickets and pays for its transactions',

@@ -1,8 +1,6 @@
-import { clusterPreset } from '@karmesh/sdk/clusters';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost, topics } from '@karmesh/sdk/network';
 import {
-  addressFromBase58,
   type ChainView,
   commitChain,
   createChainView,
@@ -14,12 +12,13 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, offchainParametersHash, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, toHex } from '@karmesh/sdk/protocol';
 import { health, type Logger, loadKeypair, metrics, nativeVerifySignature } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
 import { epochBodies } from './bundles/epochBodies.ts';
 import { findBundle } from './bundles/findBundle.ts';
+import { chooseCluster, parametersOf } from './chooseCluster.ts';
 import type { GatewayConfig } from './config.ts';
 import { ensureApiKey } from './ensureApiKey.ts';
 import { listen } from './listen.ts';
@@ -70,23 +69,17 @@ export async function startGateway(
 ): Promise<StartedGateway> {
   const { log, signal } = parts;
   await using starting = new AsyncDisposableStack();
-  const cluster = clusterPreset(config.cluster);
+  const cluster = await chooseCluster(config);
   const keypair = await loadKeypair(config.keypair);
   const models = await Promise.all(config.models.map(readManifest));
 
-  const connection = new Connection(config.url ?? cluster.rpcUrl, 'confirmed');
-  const programId = addressFromBase58(cluster.programId);
+  const connection = new Connection(cluster.rpcUrl, 'confirmed');
+  const { programId } = cluster;
   const view = starting.use(await createChainView({ connection, programId, pollMs: config.pollMs, signal }));
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const account = registeredGateway(view, keypair.publicKey);
-  const { domain, genesis, offchainParametersHash: offchainHash } = view.config();
-  if (!equalBytes(offchainHash, offchainParametersHash(cluster.offchain))) {
-    throw new KarmeshError(
-      'PROGRAM_MISMATCH',
-      'The cluster was initialised with other parameters than this preset has.',
-      { cluster: cluster.name },
-    );
-  }
+  const { domain, genesis } = view.config();
+  const parameters = parametersOf(cluster, view.config());
   const gateway = account.address;
   const escrow = chosenEscrow(view, { gateway, wanted: config.escrow });
   const chain = viewedChain(view, gateway);
@@ -103,7 +96,7 @@ export async function startGateway(
       listen: config.listen,
       announce: config.announce,
       bootstrap: config.bootstrap,
-      localnet: config.cluster === 'localnet',
+      localnet: cluster.isLocal,
       verify: nativeVerifySignature,
       admit: ({ identity, participant }) => {
         const known = view.participant(participant);
@@ -141,9 +134,9 @@ export async function startGateway(
         revealMs: config.revealMs,
         stragglerMs: config.stragglerMs,
       },
-      weightFloor: cluster.offchain.weightFloor,
-      weightCap: cluster.offchain.weightCap,
-      clockToleranceMs: cluster.offchain.clockToleranceMs,
+      weightFloor: parameters.weightFloor,
+      weightCap: parameters.weightCap,
+      clockToleranceMs: parameters.clockToleranceMs,
       retainMs: Math.round(config.retainHours * MS_PER_HOUR),
     })({
       db,
@@ -206,7 +199,7 @@ export async function startGateway(
         throw new KarmeshError('NO_WORKERS', 'The gateway has no hash chain for this epoch.', { epoch });
       }
       const served = models.some(
-        ({ modelId }) => chooseGroup(chain.workers(), { epoch, modelId }, cluster.offchain) !== undefined,
+        ({ modelId }) => chooseGroup(chain.workers(), { epoch, modelId }, parameters) !== undefined,
       );
       if (!served)
         throw new KarmeshError('NO_WORKERS', 'Not enough workers offer any of the models in one engine class.');

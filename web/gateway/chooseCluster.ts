@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from '@karmesh/sdk/clusters';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { type Address, addressFromBase58, type ConfigAccount, PROGRAM_ID } from '@karmesh/sdk/program';
+import { equalBytes, type OffchainParameters, offchainParametersHash } from '@karmesh/sdk/protocol';
+import type { GatewayConfig } from './config.ts';
+
+/** Which cluster the gateway serves. */
+export type ChosenCluster = {
+  readonly rpcUrl: string;
+  readonly programId: Address;
+  /** All participants are on one machine. */
+  readonly isLocal: boolean;
+  /** The presets that may be this cluster's; `parametersOf` picks. */
+  readonly presets: readonly Cluster[];
+};
+
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+/** The cluster that the settings name. Throws `CONFIG_INVALID`. */
+export async function chooseCluster(
+  config: Pick<GatewayConfig, 'url' | 'programId' | 'clusterFile'>,
+): Promise<ChosenCluster> {
+  const own = config.clusterFile === undefined ? undefined : await readClusterFile(config.clusterFile);
+  const named = CLUSTER_NAMES.find((name) => name === config.url);
+  const rpcUrl = named === undefined ? config.url : (own ?? clusterPreset(named)).rpcUrl;
+  if (!URL.canParse(rpcUrl)) {
+    throw new KarmeshError('CONFIG_INVALID', 'The cluster is neither a known name nor a URL.', {
+      url: config.url,
+      known: CLUSTER_NAMES.join(', '),
+    });
+  }
+  const address = config.programId ?? own?.programId;
+  return {
+    rpcUrl,
+    programId: address === undefined ? PROGRAM_ID : addressFromBase58(address),
+    isLocal: LOOPBACK.has(new URL(rpcUrl).hostname),
+    presets: own === undefined ? CLUSTER_NAMES.map(clusterPreset) : [own],
+  };
+}
+
+async function readClusterFile(path: string): Promise<Cluster> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new KarmeshError('CONFIG_INVALID', 'The file of cluster parameters cannot be read.', { path }, cause);
+  }
+  return parseCluster(json);
+}
+
+/** V-02: the parameters whose hash the chain holds. Throws `PROGRAM_MISMATCH` if no preset has it. */
+export function parametersOf(chosen: Pick<ChosenCluster, 'presets'>, config: ConfigAccount): OffchainParameters {
+  const found = chosen.presets.find(({ offchain }) =>
+    equalBytes(offchainParametersHash(offchain), config.offchainParametersHash),
+  );
+  if (found === undefined) {
+    throw new KarmeshError(
+      'PROGRAM_MISMATCH',
+      'The cluster was set up with parameters that are not known here; name their file.',
+      { known: chosen.presets.map(({ name }) => name).join(', '), flag: '--cluster-file' },
+    );
+  }
+  return found.offchain;
+}
