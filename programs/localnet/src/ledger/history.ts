@@ -37,7 +37,7 @@ export function createHistory({ maxTransactions }: HistoryOptions): History {
     const addresses = new Set<Address>();
     for (const [signature, record] of bySignature) {
       // A signature whose blockhash may still be valid is what stops the transaction from landing twice.
-      if (removed.size >= removeAtOnce || record.slot >= newestSlot - maxBlockhashAge - 1) break;
+      if (removed.size >= removeAtOnce || record.slot >= newestSlot - maxBlockhashAge) break;
       removed.add(signature);
       for (const address of accountKeysOf(record)) addresses.add(address);
       bySignature.delete(signature);

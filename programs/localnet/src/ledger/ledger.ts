@@ -3,6 +3,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { Address } from '@solana/kit';
 import { toBase58 } from '../base58.ts';
+import { plain } from '../plainBytes.ts';
 import type { Genesis } from '../store/genesis.ts';
 import type { LedgerStore } from '../store/ledgerStore.ts';
 import { type Account, type AccountChange, sameAccount } from './account.ts';
@@ -233,7 +234,7 @@ export const openLedger =
     };
 
     const addSlot = (batch: Batch, { resolve, reject }: Job & { readonly kind: 'slot' }): void => {
-      const parent = { slot, unixTimestamp, hash: randomBytes(32), blockhash: toBase58(randomBytes(32)) };
+      const parent = { slot, unixTimestamp, hash: plain(randomBytes(32)), blockhash: toBase58(randomBytes(32)) };
       const next = slot + 1;
       // The cluster's clock never runs backwards, even if the machine's does.
       const time = Math.max(unixTimestamp, Math.floor(now() / 1_000));

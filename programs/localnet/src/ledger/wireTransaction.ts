@@ -1,5 +1,6 @@
 import type { Address } from '@solana/kit';
 import { addressOf, toBase58 } from '../base58.ts';
+import { plain } from '../plainBytes.ts';
 
 /** The largest serialized transaction in bytes: an IPv6 packet of 1,280 without its headers. */
 export const maxTransactionBytes = 1_232;
@@ -98,7 +99,8 @@ class Cursor {
 }
 
 /** Parses a message alone (`getFeeForMessage`). Throws `WireError`. */
-export function parseMessage(bytes: Uint8Array): WireMessage {
+export function parseMessage(received: Uint8Array): WireMessage {
+  const bytes = plain(received);
   const cursor = new Cursor(bytes);
   const message = readMessage(cursor, bytes);
   if (cursor.remaining > 0) throw new WireError('malformed', 'Bytes follow the end of the message');
@@ -106,7 +108,8 @@ export function parseMessage(bytes: Uint8Array): WireMessage {
 }
 
 /** Parses a legacy or version 0 transaction and checks what Agave's `sanitize` checks. Throws `WireError`. */
-export function parseTransaction(bytes: Uint8Array): WireTransaction {
+export function parseTransaction(received: Uint8Array): WireTransaction {
+  const bytes = plain(received);
   const cursor = new Cursor(bytes);
   const signatures = cursor.list(64, () => cursor.take(64));
   const message = readMessage(cursor, bytes.slice(cursor.at));

@@ -1,4 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
+import { plain } from '../plainBytes.ts';
 
 /** Collects little-endian fields. */
 export class Writer {
@@ -32,7 +33,7 @@ export class Writer {
     for (const value of values) write(value);
   }
   finish(): Uint8Array {
-    return Buffer.concat(this.#parts);
+    return plain(Buffer.concat(this.#parts));
   }
 }
 
@@ -43,7 +44,7 @@ export class Reader {
   #at = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.#bytes = plain(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
   get remaining(): number {
