@@ -92,10 +92,9 @@ test('P-13: refuses another manifest and a second vote', async () => {
 test('P-13: refuses once the beacon is known', async () => {
   const world = await buildWorld(liteSvmLedger());
   await startWorld(world);
-  await toBeacon(world, 0n);
-  const late = { ...world, validators: [] };
-  const [a] = world.validators as [Member];
-  await refused(sendAttest(late, a, 0n), 'BadState');
+  const [a, b, c, d] = world.validators as [Member, Member, Member, Member];
+  await toBeacon(world, 0n, [a, b, c]);
+  await refused(sendAttest(world, d, 0n), 'BadState');
 });
 
 test('P-13: refuses a validator that was not active in the epoch, another role, another identity and no signature', async () => {

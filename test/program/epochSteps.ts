@@ -268,24 +268,24 @@ export async function toClosed(world: World, epoch: bigint): Promise<void> {
   await sendClose(world, proposerAt(world, { epoch, slot, from }), manifest(epoch));
 }
 
-/** Closes the epoch and has every validator attest. */
-export async function toAttested(world: World, epoch: bigint): Promise<void> {
+/** Closes the epoch and has the voters attest. */
+export async function toAttested(world: World, epoch: bigint, voters = world.validators): Promise<void> {
   await toClosed(world, epoch);
-  await Promise.all(world.validators.map((validator) => sendAttest(world, validator, epoch)));
+  await Promise.all(voters.map((validator) => sendAttest(world, validator, epoch)));
 }
 
-/** As `toAttested`, then every validator reveals its salt and the beacon is recorded. */
-export async function toBeacon(world: World, epoch: bigint): Promise<void> {
-  await toAttested(world, epoch);
-  await Promise.all(world.validators.map((validator) => sendSalt(world, validator, epoch)));
+/** As `toAttested`, then the voters reveal their salts and the beacon is recorded. */
+export async function toBeacon(world: World, epoch: bigint, voters = world.validators): Promise<void> {
+  await toAttested(world, epoch, voters);
+  await Promise.all(voters.map((validator) => sendSalt(world, validator, epoch)));
   const { beaconTargetSlot } = await readEpoch(world, epoch);
   await world.ledger.untilSlot(beaconTargetSlot + 1n);
   await sendBeacon(world, epoch);
 }
 
 /** As `toBeacon`, then the verdicts are posted. */
-export async function toVerdicts(world: World, epoch: bigint): Promise<void> {
-  await toBeacon(world, epoch);
+export async function toVerdicts(world: World, epoch: bigint, voters = world.validators): Promise<void> {
+  await toBeacon(world, epoch, voters);
   const from = (await readEpoch(world, epoch)).beaconTargetSlot + world.parameters.auditSlots;
   await world.ledger.untilSlot(from);
   const slot = await world.ledger.slot();

@@ -94,5 +94,5 @@ test('P-16: refuses another role, another identity, no signature and a foreign a
   });
   await refused(ledger.send([withAccount(instruction, 0, operator.publicKey)], [operator]), 'WrongIdentity');
   await refused(ledger.send([unsigned(instruction, 0)], [operator]), 'WrongIdentity');
-  await refused(ledger.send([withAccount(instruction, 3, addresses.config)], [a.identity]), 'BadOwner');
+  await refused(ledger.send([withAccount(instruction, 3, addresses.vault)], [a.identity]), 'BadOwner');
 });

@@ -95,5 +95,5 @@ test("P-15: refuses another account for the sysvar, another epoch's account and 
   await refused(ledger.send([withAccount(instruction, 2, addresses.vote(0n, a.address))], [operator]), 'BadPda');
   const other = withAccount(recordBeacon(addresses, { epoch: 1n }), 0, addresses.epoch(0n));
   await refused(ledger.send([other], [operator]), 'WrongEpoch');
-  await refused(ledger.send([withAccount(instruction, 0, addresses.config)], [operator]), 'BadOwner');
+  await refused(ledger.send([withAccount(instruction, 0, addresses.vault)], [operator]), 'BadOwner');
 });
