@@ -59,8 +59,11 @@ test('a peer that comes later hears of those that were there before', async () =
   const early = heard(meeting, worker.identity);
   worker.announce({ role: 'worker', participant: account(1) });
   await early;
+  // Those who hear of it dial it, and every new peer is told who is there.
   const late = await start({ bootstrap: meeting.addresses() });
-  expect((await heard(late, worker.identity)).participant).toEqual(account(1));
+  const found = heard(late, worker.identity);
+  late.announce({ role: 'gateway', participant: account(2) });
+  expect((await found).participant).toEqual(account(1));
 });
 
 test('a process that comes back replaces what it announced before', async () => {

@@ -64,6 +64,8 @@ export type CreateHostOptions = {
 const defaultFrameBytes = 65_536;
 const defaultIdleMs = 300_000;
 const aliveIdleMs = 30_000;
+/** How long a served stream waits for the peer to read the rest and close its side. */
+const lingerMs = 30_000;
 const openTimeoutMs = 5_000;
 const fetchTimeoutMs = 60_000;
 const announceEveryMs = 10_000;
@@ -244,7 +246,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
         try {
           await accept(frames, connection);
           await frames.close();
-          await endOf(frames, idleMs);
+          await endOf(frames, Math.min(idleMs, lingerMs));
         } catch (error) {
           log.debug({ peer, protocol, reason: messageOf(error) }, 'A stream ended with an error.');
           frames.abort(error instanceof Error ? error : new Error(String(error)));
@@ -417,7 +419,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     dialing.tick(targets());
     forgetGone();
     if (offer !== undefined && now() >= Math.min(nextAnnounceMs, newPeerMs)) {
-      newPeerMs = Number.POSITIVE_INFINITY;
+      if (now() >= newPeerMs) newPeerMs = Number.POSITIVE_INFINITY;
       nextAnnounceMs = now() + Math.round(announceEveryMs * (0.75 + random() / 4));
       sayWhereWeAre().catch((err: unknown) => log.warn({ err }, 'The announcement could not be published.'));
     }
