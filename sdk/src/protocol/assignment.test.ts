@@ -96,6 +96,21 @@ test('A-01: a number over the longest chain is refused at once', () => {
   expect(performance.now() - started).toBeLessThan(1000);
 });
 
+test('A-01: with a memo a chain is hashed through once, and false preimages stay false', () => {
+  const { secret, length, commitment } = vectors.chain;
+  const chain = { secret: fromHex(secret), length };
+  const memo = new Map<bigint, Uint8Array>();
+  const check = (dispatchNumber: bigint, preimage: Uint8Array): boolean =>
+    checkChainPreimage({ preimage, dispatchNumber, commitment: fromHex(commitment), length, memo });
+  expect(check(1000n, chainPreimage(chain, 999n))).toBe(false);
+  expect([...memo]).toEqual([]);
+  expect(check(1000n, chainPreimage(chain, 1000n))).toBe(true);
+  expect([...memo]).toEqual([768n, 512n, 256n].map((number) => [number, chainPreimage(chain, number)]));
+  const numbers = [1n, 255n, 256n, 257n, 511n, 768n, 999n, 1000n];
+  expect(numbers.map((number) => check(number, chainPreimage(chain, number)))).toEqual(numbers.map(() => true));
+  expect(numbers.map((number) => check(number, chainPreimage(chain, number - 1n)))).toEqual(numbers.map(() => false));
+});
+
 test.each(vectors.draws.cases)('A-03, A-08: $name', (vector) => {
   const seed = drawSeed({
     slotHash: fromHex(vector.slotHash),

@@ -3,7 +3,7 @@ import type { AuditAsk } from './auditFrames.ts';
 import { equalBytes } from './bytes.ts';
 import { answersOf } from './checkEntry.ts';
 import { entryHashOf, type RevealedReceipt } from './entry.ts';
-import type { Hash } from './hash.ts';
+import { type Hash, ZERO_HASH } from './hash.ts';
 import type { Domain } from './header.ts';
 import { entryLeaf } from './manifest.ts';
 import { reachedRoot } from './merkle.ts';
@@ -81,6 +81,7 @@ export function checkAuditAsk(
     first.value.epoch === ask.epoch &&
     equalBytes(first.value.entryHash, entryHash) &&
     equalBytes(first.value.receiptHash, receiptHash) &&
+    equalBytes(first.value.validator, auditors[0]?.participant ?? ZERO_HASH) &&
     checkRecord(verdictRecord, { domain: chain.domain, identity: firstIdentity }, first);
   return firstFailed ? { verdict: 'accept', receipt, receiptHash } : notDrawn;
 }

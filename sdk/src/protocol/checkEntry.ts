@@ -29,10 +29,11 @@ export interface EntryContext {
   readonly epochOf: (slot: bigint) => bigint | undefined;
   /** The identity that signs for a gateway in an epoch. */
   readonly gatewayIdentity: (gateway: Participant, epoch: bigint) => Identity | undefined;
+  /** A-01: `memo` spares the hashes of a chain that was gone through before; one map for each gateway and epoch. */
   readonly chain: (
     gateway: Participant,
     epoch: bigint,
-  ) => { readonly commitment: Hash; readonly length: number } | undefined;
+  ) => { readonly commitment: Hash; readonly length: number; readonly memo?: Map<bigint, Hash> } | undefined;
   readonly slotHash: (slot: bigint) => Hash | undefined;
   readonly candidates: (key: {
     readonly epoch: bigint;

@@ -130,6 +130,7 @@ export function verifyBundle(
     'B-04',
     'the tokens are the ones that the workers agreed on',
     agreed !== undefined &&
+      agreed.receipt.value.outputTokens === bundle.tokens.length &&
       equalBytes(
         outputHashOf(domain, {
           promptTokens: agreed.receipt.value.promptTokens,
