@@ -4,19 +4,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FrameStream } from '@karmesh/sdk/network';
 import {
+  type AuditAsk,
+  type AuditFrame,
+  auditedReceipt,
   checkRecord,
   decideQuorum,
+  decodeAuditFrame,
+  drawAuditors,
+  type Entry,
+  encodeAuditFrame,
+  entryHashOf,
   equalBytes,
+  evidenceHashOf,
   extendUsageChain,
+  type Outcome,
+  outcomeRecord,
   outputHashOf,
   receiptBodyHash,
   receiptRecord,
+  receiptSetTree,
   refusalRecord,
   type Seal,
   type Signed,
   sealRecord,
   sealsHashOf,
   sealValueOf,
+  signRecord,
   usageRecord,
   type WorkerFrame,
 } from '@karmesh/sdk/protocol';
@@ -26,6 +39,7 @@ import { llamaEngine } from '../engines/llama/llamaEngine.ts';
 import { framePair } from '../fixtures/framePair.ts';
 import {
   type FixtureDispatch,
+  named,
   nextFrame,
   sendFrame,
   type WorkerMarket,
@@ -34,6 +48,7 @@ import {
 import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
 import { openAuditFiles } from '../store/auditFiles.ts';
 import { openReceiptLog } from '../store/receiptLog.ts';
+import { auditSession } from './auditSession.ts';
 import { systemClock } from './clock.ts';
 import type { SessionOutcome } from './inferSession.ts';
 import { type Worker, type WorkerOptions, worker } from './worker.ts';
@@ -393,5 +408,147 @@ describe('the exchange of seals', () => {
     expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'protocol-violation' });
     await served;
     expect(running.outcomes).toEqual([{ kind: 'violation', rule: 'W-04' }]);
+  });
+});
+
+describe('an audit', () => {
+  const beacon = new Uint8Array(32).fill(3);
+
+  /** An epoch whose set holds one entry: three workers' answer to a dispatch. */
+  async function audited(dispatchNumber: number) {
+    const dispatch = market.dispatch({ dispatchNumber, slot: 99n });
+    const runs = await runAll(dispatch);
+    const { domain } = market;
+    const evidence = {
+      seals: runs.map(({ seal }) => ({ seal, arrivedAtMs: 2_000n })),
+      receipts: runs.map(({ reveal }) => reveal.revealed),
+      refusals: [],
+      timeouts: [],
+    };
+    const verdict: Outcome['verdict'] = 'agreed';
+    const outcome = signRecord(
+      outcomeRecord,
+      { domain, signer: market.gateway.keypair },
+      {
+        dispatchHash: dispatch.dispatchHash,
+        verdict,
+        outputHash: runs[0]?.reveal.revealed.receipt.value.outputHash ?? new Uint8Array(32),
+        price: 7n,
+        evidenceHash: evidenceHashOf(evidence),
+        finishedAtMs: 3_000n,
+      },
+    );
+    const entry: Entry = { ticket: dispatch.ticket, dispatch: dispatch.dispatch, evidence, outcome };
+    const entryHash = entryHashOf(entry);
+    const tree = receiptSetTree(domain, { epoch: 0n, entries: [{ entryHash, price: 7n }] });
+    const validators = ['first', 'second', 'third'].map((name, i) => ({
+      participant: named(name),
+      index: 10 + i,
+      stake: 1_000n,
+      identity: named(`${name} identity`),
+    }));
+    const auditors = drawAuditors({ beacon, entryHash, validators });
+    const identityAt = (attempt: number): Uint8Array =>
+      validators.find(({ index }) => index === auditors[attempt]?.index)?.identity ?? new Uint8Array(32);
+    const chain: Partial<WorkerChain> = {
+      epoch: (epoch) =>
+        epoch === 0n ? { receiptSetRoot: tree.root.hash, beacon, carriedRoot: new Uint8Array(32) } : undefined,
+      validators: () => validators,
+    };
+    const ask: AuditAsk = {
+      type: 'ask',
+      epoch: 0n,
+      validator: auditors[0]?.participant ?? new Uint8Array(32),
+      attempt: 0,
+      source: 'set',
+      treeEpoch: 0n,
+      index: 0,
+      count: 1,
+      setPath: tree.path(0),
+      carriedPath: [],
+      entry,
+      verdicts: [],
+    };
+    const drawn = auditedReceipt({ beacon, entryHash, count: runs.length });
+    return { dispatch, runs, ask, chain, identityAt, drawn };
+  }
+
+  async function answerTo(
+    setting: { readonly folder: string; readonly place: number; readonly chain: Partial<WorkerChain> },
+    question: { readonly asker: Uint8Array; readonly ask: AuditAsk },
+  ): Promise<AuditFrame> {
+    const [near, far] = framePair({ first: named('worker'), second: question.asker });
+    const chain = market.chain(setting.place, setting.chain);
+    const served = auditSession({ chain, audits: await openAuditFiles(setting.folder) }, far);
+    await near.send(encodeAuditFrame(question.ask));
+    const answer = await near.receive();
+    await served;
+    return decodeAuditFrame(answer ?? new Uint8Array());
+  }
+
+  test('U-12: the drawn auditor gets request, tokens and salt of the drawn receipt, which hash to what was signed', async () => {
+    const { dispatch, runs, ask, chain, identityAt, drawn } = await audited(40);
+    const run = runs[drawn];
+    if (run === undefined) throw new RangeError('a drawn run');
+    const answer = await answerTo({ ...run.running, place: run.place, chain }, { asker: identityAt(0), ask });
+    const { receipt, body } = run.reveal.revealed;
+    expect(answer).toEqual({
+      type: 'open',
+      request: dispatch.request,
+      tokens: run.reveal.tokens,
+      salt: body.salt,
+      receiptHash: receiptRecord.hash(market.domain, receipt.value),
+    });
+  });
+
+  test('U-11: nobody else gets anything', async () => {
+    const { runs, ask, chain, identityAt, drawn } = await audited(41);
+    const run = runs[drawn];
+    const other = runs[(drawn + 1) % runs.length];
+    if (run === undefined || other === undefined) throw new RangeError('two runs');
+    const setting = { ...run.running, place: run.place, chain };
+    const asker = identityAt(0);
+    const changedBeacon = { ...chain, epoch: () => undefined };
+    const empty = await mkdtemp(join(folder, 'empty-'));
+    const answers = [
+      await answerTo(setting, { asker: identityAt(1), ask }),
+      await answerTo(setting, { asker: identityAt(1), ask: { ...ask, attempt: 1 } }),
+      await answerTo(setting, { asker, ask: { ...ask, treeEpoch: 1n } }),
+      await answerTo(setting, {
+        asker,
+        ask: { ...ask, entry: { ...ask.entry, outcome: { ...ask.entry.outcome, signature: new Uint8Array(64) } } },
+      }),
+      await answerTo({ ...setting, chain: changedBeacon }, { asker, ask }),
+      await answerTo({ ...other.running, place: other.place, chain }, { asker, ask }),
+      await answerTo({ ...setting, folder: empty }, { asker, ask }),
+    ];
+    expect(answers.map((answer) => (answer.type === 'refuse' ? answer.reason : answer.type))).toEqual([
+      'not-drawn',
+      'not-drawn',
+      'unknown-epoch',
+      'not-drawn',
+      'unknown-epoch',
+      'unknown-receipt',
+      'unknown-receipt',
+    ]);
+  });
+
+  test('W-17: an answer is kept until the epoch after the next is final', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 42, slot: 99n });
+    const place = dispatch.drawn[0] ?? 0;
+    let final: bigint | undefined;
+    const running = await start(place, { chain: { lastFinalisedEpoch: () => final } });
+    const partner = await start(dispatch.drawn[1] ?? 0);
+    const streams = [connect(running).stream, connect(partner).stream];
+    for (const stream of streams) await sendFrame(stream, frameOf(dispatch));
+    const seals = await Promise.all(streams.map(untilSealed));
+    for (const stream of streams) await sendFrame(stream, { type: 'seals', seals });
+    for (const stream of streams) expectType(await nextFrame(stream), 'reveal');
+    const kept: number[] = [];
+    for (final of [undefined, 0n, 1n, 2n]) {
+      await running.worker.prune();
+      kept.push((await readdir(join(running.folder, 'audits'))).length);
+    }
+    expect(kept).toEqual([1, 1, 1, 0]);
   });
 });
