@@ -12,7 +12,7 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, toHex } from '@karmesh/sdk/protocol';
+import { epochOfSlot, equalBytes, toHex } from '@karmesh/sdk/protocol';
 import { health, type Logger, loadKeypair, metrics, nativeVerifySignature } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
@@ -25,7 +25,6 @@ import { listen } from './listen.ts';
 import { observeMarket } from './observeMarket.ts';
 import { readManifest } from './readManifest.ts';
 import { chainCommitter } from './scheduler/chainCommitter.ts';
-import { chooseGroup } from './scheduler/chooseGroup.ts';
 import { systemClock } from './scheduler/clock.ts';
 import { publisher } from './scheduler/publisher.ts';
 import { openScheduler } from './scheduler/scheduler.ts';
@@ -189,22 +188,7 @@ export async function startGateway(
   checks.add({ name: 'database', kind: 'live', check: () => database.lost.throwIfAborted() });
   checks.add({ name: 'database', kind: 'ready', check: () => pingDatabase(db) });
   checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view) });
-  checks.add({
-    name: 'workers',
-    kind: 'ready',
-    check() {
-      const epoch = view.epoch();
-      if (epoch === undefined) throw new KarmeshError('NO_WORKERS', 'The cluster has not started its first epoch.');
-      if (chain.committedChain(epoch) === undefined) {
-        throw new KarmeshError('NO_WORKERS', 'The gateway has no hash chain for this epoch.', { epoch });
-      }
-      const served = models.some(
-        ({ modelId }) => chooseGroup(chain.workers(), { epoch, modelId }, parameters) !== undefined,
-      );
-      if (!served)
-        throw new KarmeshError('NO_WORKERS', 'Not enough workers offer any of the models in one engine class.');
-    },
-  });
+  checks.add({ name: 'market', kind: 'ready', check: () => market.ready() });
 
   const app = createApp({
     maxBodyBytes: config.maxBodyBytes,
