@@ -155,3 +155,18 @@ test('E-37: each gateway answers for its own numbers', () => {
   ];
   expect(faultsOf(entries)).toEqual(['E-37 0']);
 });
+
+test('E-37: what falls is missing for the numbers above it, so that what is left stands at once', () => {
+  const fallen = numbered([30, 31, 32, 33, 60]);
+  const backdated = [1, 2, 3].map((number) =>
+    market.checked({
+      dispatchNumber: BigInt(number),
+      ticket: (value) => ({ ...value, issuedAtMs: 5n - BigInt(number) }),
+    }),
+  );
+  const entries = [...numbered([18, 20]), ...fallen, ...backdated];
+  const faults = new Set(checkSet({ epoch: 1n, entries, earlier: none }).map(({ entryHash }) => toHex(entryHash)));
+  const left = entries.filter(({ entry }) => !faults.has(toHex(entryHashOf(entry))));
+  expect(left.map(({ entry }) => entry.dispatch.value.dispatchNumber)).toEqual([18n, 20n, 1n]);
+  expect(faultsOf(left)).toEqual([]);
+});

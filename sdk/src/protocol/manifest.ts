@@ -225,10 +225,10 @@ export function checkSet(options: {
       kept.push(item);
     }
   }
-  const ordered = byGateway(kept).flatMap((items) => [
-    ...backdated(items),
-    ...leftOut(items, (key) => seen.has(key) || options.earlier(key)),
-  ]);
+  const ordered = byGateway(kept).flatMap((items) => {
+    const fallen = backdated(items);
+    return [...fallen, ...leftOut(items, { without: fallen, earlier: options.earlier })];
+  });
   const distinct = new Map<string, SetFault>();
   for (const fault of ordered) if (!distinct.has(toHex(fault.entryHash))) distinct.set(toHex(fault.entryHash), fault);
   return [...faults, ...distinct.values()];
@@ -277,9 +277,14 @@ function backdated(items: readonly Kept[]): readonly SetFault[] {
 /**
  * E-37: a gateway knows all its preimages, so it could compute many draws for one slot and use only the number that draws its
  * friends. An entry stands only if nearly all lower dispatch numbers of its epoch are in this set or the previous one; who lost
- * a few in a crash keeps the rest, and what was still running at close makes room in the next set.
+ * a few in a crash keeps the rest, and what was still running at close makes room in the next set. What falls by E-36 or by
+ * this rule is missing for the numbers above it, so that what is left needs no second look.
  */
-function leftOut(items: readonly Kept[], isKnown: (exclusionKey: string) => boolean): readonly SetFault[] {
+function leftOut(
+  items: readonly Kept[],
+  known: { readonly without: readonly SetFault[]; readonly earlier: (exclusionKey: string) => boolean },
+): readonly SetFault[] {
+  const without = new Set(known.without.map(({ entryHash }) => toHex(entryHash)));
   const faults: SetFault[] = [];
   let epoch: bigint | undefined;
   let next = 1n;
@@ -293,9 +298,11 @@ function leftOut(items: readonly Kept[], isKnown: (exclusionKey: string) => bool
     const { dispatchNumber } = item.checked.entry.dispatch.value;
     const gateway = toHex(item.checked.entry.ticket.value.gateway);
     // E-14 bounds the number by the chain's length.
-    for (; next < dispatchNumber; next++) if (!isKnown(dispatchKey(gateway, item.checked.epoch, next))) missing++;
+    for (; next < dispatchNumber; next++) if (!known.earlier(dispatchKey(gateway, item.checked.epoch, next))) missing++;
     next = dispatchNumber + 1n;
-    if (missing > MISSING_ALLOWED + dispatchNumber / 8n) faults.push({ rule: 'E-37', entryHash: item.entryHash });
+    const isMissing = missing > MISSING_ALLOWED + dispatchNumber / 8n;
+    if (isMissing) faults.push({ rule: 'E-37', entryHash: item.entryHash });
+    if (isMissing || without.has(toHex(item.entryHash))) missing++;
   }
   return faults;
 }
