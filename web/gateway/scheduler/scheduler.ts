@@ -62,6 +62,8 @@ export type SchedulerParts = {
 
 export type Scheduler = Market &
   AsyncDisposable & {
+    /** Resolves if a request for some model could be dispatched now; throws why not. */
+    ready(): Promise<void>;
     readonly running: number;
     readonly waiting: number;
   };
@@ -239,8 +241,22 @@ export const openScheduler =
     }
     if (left.length > 0) log.warn({ count: left.length }, 'Dispatches of the last process were closed as timed out.');
 
+    const ready = async (): Promise<void> => {
+      let reason: unknown = new KarmeshError('MODEL_UNKNOWN', 'The gateway sells no model.');
+      for (const { modelId } of parts.models) {
+        try {
+          await dispatches.check(modelId);
+          return;
+        } catch (cause) {
+          reason = cause;
+        }
+      }
+      throw reason;
+    };
+
     return {
       models: () => parts.models,
+      ready,
       ask,
       get running() {
         return queue.running;
