@@ -1,8 +1,8 @@
 import { clusterPreset } from '@karmesh/sdk/clusters';
 import type { AuditThresholds } from '@karmesh/sdk/protocol';
+import { auditThresholds } from '../../validator/src/audit/judgeAnswer.ts';
 
-/** U-05: the thresholds that localnet ships with. */
+/** U-05: the thresholds that localnet ships with, as its validators read them. */
 export function shippedThresholds(): AuditThresholds {
-  const { largestGapMicro, gapSumMicroPer1000, differingPer1000 } = clusterPreset('localnet').offchain;
-  return { largestGapMicro, gapSumMicroPer1000, differingPer1000: Number(differingPer1000) };
+  return auditThresholds(clusterPreset('localnet').offchain);
 }
