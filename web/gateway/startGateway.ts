@@ -12,7 +12,7 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { epochOfSlot, equalBytes, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, toHex } from '@karmesh/sdk/protocol';
 import { health, type Logger, loadKeypair, metrics, nativeVerifySignature } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
