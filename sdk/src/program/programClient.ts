@@ -44,6 +44,7 @@ export interface ProgramClient {
       readonly signers?: readonly TransactionSigner[];
       readonly computeUnits?: number;
       readonly timeoutMs?: number;
+      readonly pollMs?: number;
     },
   ): Promise<SentTransaction>;
   config(options: WithSignal): Promise<ConfigAccount | undefined>;

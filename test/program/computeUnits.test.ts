@@ -1,0 +1,51 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { depositEscrow, idl, requestWithdrawal, rotateIdentity, withdrawEscrow } from '@karmesh/sdk/program';
+import { expect, test } from 'vitest';
+import { makeReport, settlement, toFinalised } from './epochSteps.ts';
+import { namedKey } from './keys.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { wholeEpoch } from './wholeEpoch.ts';
+import { buildWorld, startWorld } from './world.ts';
+
+const FILE = join(import.meta.dirname, '..', '..', 'programs', 'karma', 'compute-units.json');
+
+/** Notes the most compute units that each instruction took, by the discriminator of its data. */
+function measuring(ledger: Ledger, table: Map<string, number>): Ledger {
+  return {
+    ...ledger,
+    async send(instructions, signers) {
+      const ran = await ledger.send(instructions, signers);
+      const [instruction] = instructions;
+      const name = idl.instructions.find(({ discriminator }) =>
+        discriminator.every((byte, i) => byte === instruction?.data[i]),
+      )?.name;
+      if (name !== undefined) table.set(name, Math.max(table.get(name) ?? 0, Number(ran.computeUnits)));
+      return ran;
+    },
+  };
+}
+
+// UPDATE_COMPUTE_UNITS=1 writes the table anew after a change of the program.
+test('every instruction takes the compute units of compute-units.json', async () => {
+  const table = new Map<string, number>();
+  await wholeEpoch(measuring(liteSvmLedger(), table));
+
+  const ledger = measuring(liteSvmLedger(), table);
+  const world = await buildWorld(ledger);
+  const { addresses, buyer, operator, escrow, gateway } = world;
+  const identity = namedKey('identity 1');
+  const rotation = { owner: operator.publicKey, newIdentity: identity.publicKey, participant: gateway.address };
+  await ledger.send([rotateIdentity(addresses, rotation)], [operator, identity]);
+  await ledger.send([depositEscrow(addresses, { payer: buyer.publicKey, escrow, amount: 1n })], [buyer]);
+  await ledger.send([requestWithdrawal(addresses, { buyer: buyer.publicKey, escrow, amount: 1n })], [buyer]);
+  await startWorld(world);
+  const built = await makeReport(world, { epoch: 0n, earned: new Map(), settlements: [settlement(world, 5n)] });
+  await toFinalised(world, built);
+  await ledger.send([withdrawEscrow(addresses, { buyer: buyer.publicKey, escrow })], [buyer]);
+
+  const measured = Object.fromEntries(idl.instructions.map(({ name }) => [name, table.get(name)]));
+  if (process.env.UPDATE_COMPUTE_UNITS === '1') await writeFile(FILE, `${JSON.stringify(measured, null, 2)}\n`);
+  expect(measured).toEqual(JSON.parse(await readFile(FILE, 'utf8')));
+});
