@@ -18,6 +18,8 @@ export type ClusterOptions = {
   readonly programs?: readonly { readonly id: string; readonly path: string }[];
   /** Kept when the cluster ends; without one a temporary folder is made and removed. */
   readonly dataDir?: string;
+  /** localnet's: how much its log may grow before it is restated, in bytes. */
+  readonly maxLogBytes?: number;
 };
 
 export type Cluster = AsyncDisposable & {
@@ -60,13 +62,19 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
 }
 
-type Start = Pick<ClusterOptions, 'slotMs' | 'programs'> & {
+type Start = Pick<ClusterOptions, 'slotMs' | 'programs' | 'maxLogBytes'> & {
   readonly folder: string;
   readonly stack: AsyncDisposableStack;
 };
 type Started = { readonly child: ChildProcess; readonly rpcUrl: string; readonly wsUrl: string };
 
-async function startLocalnetProcess({ slotMs = 50, programs = [], folder, stack }: Start): Promise<Started> {
+async function startLocalnetProcess({
+  slotMs = 50,
+  programs = [],
+  maxLogBytes,
+  folder,
+  stack,
+}: Start): Promise<Started> {
   const child = spawn(
     process.execPath,
     [
@@ -77,6 +85,7 @@ async function startLocalnetProcess({ slotMs = 50, programs = [], folder, stack 
       `--slot-ms=${slotMs}`,
       `--data-dir=${folder}`,
       '--log-level=error',
+      ...(maxLogBytes === undefined ? [] : [`--max-log-bytes=${maxLogBytes}`]),
       ...programs.flatMap(({ id, path }) => ['--program', id, path]),
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },

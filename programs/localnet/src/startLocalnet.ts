@@ -28,7 +28,7 @@ export type LocalnetOptions = {
   readonly programs?: readonly { readonly id: string; readonly path: string }[];
   /** How much the log may grow before it is restated, in bytes; 32 MiB unless told. */
   readonly maxLogBytes?: number;
-  /** How many transactions are remembered, 50,000 unless told. */
+  /** How many transactions are remembered, 20,000 unless told. */
   readonly maxTransactions?: number;
 };
 
@@ -86,7 +86,7 @@ export async function startLocalnet(options: LocalnetOptions = {}, parts: Localn
 }
 
 async function openLedgerOf(
-  { dataDir, programs = [], maxLogBytes = 32 * 2 ** 20, maxTransactions = 50_000 }: LocalnetOptions,
+  { dataDir, programs = [], maxLogBytes = 32 * 2 ** 20, maxTransactions = 20_000 }: LocalnetOptions,
   { log, now }: Required<LocalnetParts>,
   stack: AsyncDisposableStack,
 ): Promise<Ledger> {

@@ -85,7 +85,10 @@ export function rpcContract(kind: ClusterKind): void {
 
     test('says who and where it is', async () => {
       expect(await call('getHealth')).toEqual({ result: 'ok' });
-      expect(await connection.getVersion()).toEqual({ 'feature-set': expect.any(Number), 'solana-core': '4.2.2' });
+      expect(await connection.getVersion()).toEqual({
+        'feature-set': expect.any(Number),
+        'solana-core': expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      });
       expect(new PublicKey(await connection.getGenesisHash()).toBytes()).toHaveLength(32);
       const { result } = await call('getIdentity');
       expect(await connection.getSlotLeader()).toEqual((result as { identity: string }).identity);
