@@ -59,7 +59,7 @@ export async function askOnce(
   const { question, gateway, folder, cluster, signal, talk } = options;
   const before = await standings(client, { folder, signal });
   talk('Asking three of five workers …');
-  const answer = await ask(gateway, { prompt: question, signal });
+  const answer = await ask(gateway, { prompt: question, temperature: 0, signal });
   const { evidence } = answer;
   talk(
     `${evidence.quorum.agreeing} of ${evidence.quorum.asked} agreed. Waiting until epoch ${evidence.epoch} is final …`,
