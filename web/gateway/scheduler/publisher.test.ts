@@ -1,0 +1,117 @@
+import {
+  type Batch,
+  batchBodyCodec,
+  batchRecord,
+  checkRecord,
+  decode,
+  type Entry,
+  entryHashOf,
+  hash,
+  receiptSetTree,
+  type Signed,
+  signedCodec,
+} from '@karmesh/sdk/protocol';
+import { logger } from '@karmesh/sdk/runtime';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findBatchBody, unpublishedBatches } from '../store/batches.ts';
+import { findEntry } from '../store/entries.ts';
+import { manualClock } from './fixtures/manualClock.ts';
+import { domain, question, type TestMarket, testMarket } from './fixtures/testMarket.ts';
+import { type Publisher, publisher } from './publisher.ts';
+import type { Scheduler } from './scheduler.ts';
+
+let market: TestMarket;
+let scheduler: Scheduler;
+
+beforeAll(async () => {
+  market = await testMarket({ workers: 3 });
+  scheduler = await market.open();
+});
+afterAll(async () => {
+  await scheduler[Symbol.asyncDispose]();
+  await market[Symbol.asyncDispose]();
+});
+
+const clock = manualClock();
+
+/** A publisher whose headers reach `peers()` peers, and what it gossiped; `next` waits for the next attempt. */
+function open(peers: () => number): { readonly publishing: Publisher; next(): Promise<Signed<Batch>> } {
+  const sent: Signed<Batch>[] = [];
+  let taken = 0;
+  let wake = Promise.withResolvers<void>();
+  const publishing = publisher({ intervalMs: 1000 })({
+    db: market.database.db,
+    domain,
+    signer: market.gateway.keypair,
+    producer: market.gateway.address,
+    clock,
+    log: logger({ name: 'gateway', level: 'silent' })(),
+    publish: async (bytes) => {
+      sent.push(decode(signedCodec(batchRecord), bytes));
+      wake.resolve();
+      return peers();
+    },
+  });
+  return {
+    publishing,
+    async next() {
+      for (;;) {
+        const header = sent[taken];
+        if (header !== undefined) {
+          taken += 1;
+          return header;
+        }
+        wake = Promise.withResolvers();
+        await wake.promise;
+      }
+    },
+  };
+}
+
+async function answered(count: number): Promise<readonly Entry[]> {
+  const before = market.entries.length;
+  for (let i = 0; i < count; i++) await market.collect(scheduler, question('quorum'));
+  return market.entries.slice(before);
+}
+
+test('F-30: finished entries go out in one signed header whose body is found by its hash', async () => {
+  const entries = await answered(2);
+  const { publishing, next } = open(() => 4);
+  const header = await next();
+  await publishing[Symbol.asyncDispose]();
+  const leaves = entries.map((entry) => ({ entryHash: entryHashOf(entry), price: entry.outcome.value.price }));
+  expect(checkRecord(batchRecord, { domain, identity: market.gateway.keypair.publicKey }, header)).toBe(true);
+  expect(header.value).toEqual({
+    producer: market.gateway.address,
+    sequence: 1n,
+    epoch: 0n,
+    merkleRoot: receiptSetTree(domain, { epoch: 0n, entries: leaves }).root.hash,
+    bodyHash: expect.any(Uint8Array),
+    count: 2,
+    issuedAtMs: 1_000_000n,
+  });
+  const body = await findBatchBody(market.database.db, header.value.bodyHash);
+  expect(body && hash(body)).toEqual(header.value.bodyHash);
+  expect(body && decode(batchBodyCodec, body)).toEqual(entries);
+  expect(await unpublishedBatches(market.database.db)).toEqual([]);
+});
+
+test('a header that reached nobody goes out again as it was, by the next process too, and before newer ones', async () => {
+  const { db } = market.database;
+  const [first] = await answered(1);
+  const lonely = open(() => 0);
+  const header = await lonely.next();
+  await clock.pass(1000);
+  expect(await lonely.next()).toEqual(header);
+  await lonely.publishing[Symbol.asyncDispose]();
+  const [second] = await answered(1);
+
+  const { publishing, next } = open(() => 1);
+  expect(await next()).toEqual(header);
+  await clock.pass(1000);
+  const later = await next();
+  expect([header.value.sequence, later.value.sequence]).toEqual([2n, 3n]);
+  await publishing[Symbol.asyncDispose]();
+  expect(first && (await findEntry(db, first.ticket.value.requestId))?.batchSequence).toBe(2n);
+  expect(second && (await findEntry(db, second.ticket.value.requestId))?.batchSequence).toBe(3n);
+});
