@@ -31,7 +31,14 @@ const SHARES: Pick<Axis, 'from' | 'to' | 'ticks'> = {
   ],
 };
 
-const temperature = (micro: number): string => `temperature ${micro / 1_000_000}`;
+const SHORT_TITLES: Readonly<Record<Variant, string>> = {
+  q4_0: 'Q4_0',
+  changed: '1 % of weights replaced',
+  f16: 'F16',
+  nudged: '1 % of weights one step off',
+};
+
+const temperature = (micro: number): string => `T = ${micro / 1_000_000}`;
 
 function subtitle({ prompts, kernels }: Summary): string {
   return `${prompts} prompts; honest workers and auditors on ${kernels.join(', ')}; negatives are all pairs of them`;
@@ -50,7 +57,7 @@ export function rocFigure(summary: Summary): string {
         return [{ colour, points: row.curve.map(({ falseAlarms, detected }) => [falseAlarms, detected] as const) }];
       });
       return {
-        title: `${VARIANT_TITLES[variant]}, ${temperature(temperatureMicro)}`,
+        title: `${SHORT_TITLES[variant]}, ${temperature(temperatureMicro)}`,
         x: { ...SHARES, label: 'honest runs flagged' },
         y: { ...SHARES, label: 'cheating runs flagged' },
         diagonal: true,
@@ -100,12 +107,12 @@ export function tokensFigure(summary: Summary): string {
       },
       ({ area }) => area.gapSum,
     ],
-    ['flagged at the shipped thresholds', { ...SHARES, label: 'cheating runs flagged' }, ({ detected }) => detected],
+    ['flagged as shipped', { ...SHARES, label: 'cheating runs flagged' }, ({ detected }) => detected],
   ];
   return figureSvg({
     title: 'Token audit of the bundled Q8_0 model, by the number of tokens',
     subtitle: `${summary.prompts} prompts; 95 % intervals: bootstrap over prompts, and Wilson’s`,
-    columns: 2,
+    columns: measures.length * temperatures.length,
     panels: measures.flatMap(([name, y, estimate]) =>
       temperatures.map(
         (temperatureMicro): Panel => ({

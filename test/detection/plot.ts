@@ -31,7 +31,7 @@ export interface Figure {
   readonly legend: readonly { readonly text: string; readonly colour: string }[];
 }
 
-const SIZE = { width: 230, height: 190, left: 58, right: 14, top: 34, bottom: 52 } as const;
+const SIZE = { width: 230, height: 190, left: 66, right: 24, top: 34, bottom: 52 } as const;
 const HEAD = 62;
 const FOOT = 40;
 const INK = '#1b1f24';
@@ -94,7 +94,7 @@ function panelSvg({ title, x, y, lines, diagonal }: Panel): string {
   }
   parts.push(`<text x="${width / 2}" y="${height + 36}" text-anchor="middle">${escaped(x.label)}</text>`);
   parts.push(
-    `<text transform="translate(-42 ${height / 2}) rotate(-90)" text-anchor="middle">${escaped(y.label)}</text>`,
+    `<text transform="translate(-50 ${height / 2}) rotate(-90)" text-anchor="middle">${escaped(y.label)}</text>`,
   );
   if (diagonal === true)
     parts.push(
