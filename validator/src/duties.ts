@@ -1,4 +1,4 @@
-import { firstSlotOfEpoch } from '@karmesh/sdk/protocol';
+import { firstSlotOfEpoch, toHex } from '@karmesh/sdk/protocol';
 import type { ConfigFacts, EpochFacts, VoteFacts } from './chain/chainReader.ts';
 
 export const DUTY_KINDS = [
@@ -22,6 +22,8 @@ export type DutyKind = (typeof DUTY_KINDS)[number];
 export interface Duty {
   readonly kind: DutyKind;
   readonly epoch: bigint;
+  /** Tells a duty apart from one of its kind and epoch that was refused: the manifest's hash, or the attempt. */
+  readonly about?: string;
 }
 
 /** What duties follow from: the chain, and this validator's own records. */
@@ -118,7 +120,7 @@ function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number)
   const { parameters } = config;
   const { epoch } = account;
   const vote = state.vote(epoch);
-  const duty = (kind: DutyKind): Duty => ({ kind, epoch });
+  const duty = (kind: DutyKind, about?: string): Duty => ({ kind, epoch, ...(about === undefined ? {} : { about }) });
   const duties: Duty[] = [];
   const saltsCount = account.state === 'closed' || slot <= account.attestedSlot + parameters.saltRevealSlots;
   const hasQuorum = 3n * account.sealedStake > 2n * account.totalStake;
@@ -126,7 +128,8 @@ function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number)
   switch (account.state) {
     case 'closed':
     case 'attested':
-      if (vote?.attested !== true && saltsCount && state.mayAttest(account)) duties.push(duty('attest'));
+      if (vote?.attested !== true && saltsCount && state.mayAttest(account))
+        duties.push(duty('attest', toHex(account.manifestHash)));
       if (account.state === 'attested' && saltsCount && vote?.attested === true && !vote.saltRevealed) {
         duties.push(duty('revealSalt'));
       }
@@ -141,7 +144,7 @@ function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number)
     case 'verdicts':
       if (!hasQuorum && isNext(state, account) && isVerdictProposer(state, account, roleOrdinal))
         duties.push(duty('postVerdicts'));
-      if (!isSealed && isNext(state, account)) duties.push(duty('seal'));
+      if (!isSealed && isNext(state, account)) duties.push(duty('seal', `attempt ${account.verdictAttempt}`));
       if (hasQuorum && canReveal(state, account, isSealed)) duties.push(duty('revealRoot'));
       break;
     case 'reported':

@@ -107,7 +107,7 @@ export const dutyLoop =
   };
 
 function keyOf(duty: Duty): string {
-  return `${duty.kind} ${duty.epoch}`;
+  return `${duty.kind} ${duty.epoch} ${duty.about ?? ''}`;
 }
 
 function isTransient(error: unknown): boolean {

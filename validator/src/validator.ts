@@ -166,6 +166,7 @@ export const validator =
           ledger = next;
         },
       },
+      contexts: new Map(),
       context,
       takeEntry: (entry) => taker.entry(entry),
       escrowAtEnd: (epoch, escrow) => atEnd.get(epoch)?.get(toHex(escrow)),
@@ -309,7 +310,9 @@ export const validator =
         ledgerEpoch: ledger.last?.epoch,
         mayAttest: ({ epoch, manifestHash }) => {
           const bound = protection.attestation(epoch);
-          return bound === undefined || equalBytes(bound.manifestHash, manifestHash);
+          return bound === undefined
+            ? epoch > protection.newestAttested()
+            : equalBytes(bound.manifestHash, manifestHash);
         },
         hasRootVote: (epoch, attempt) => protection.rootVote(epoch, attempt) !== undefined,
         hasClaims: claims().length > 0,

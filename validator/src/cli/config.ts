@@ -84,7 +84,7 @@ export const startSchema = z.object({
     .default([])
     .meta({ description: 'multiaddrs to announce instead, behind a port mapping', placeholder: 'multiaddr' }),
   bootstrap: multiaddrs.default([]).meta({ description: 'peers to stay connected to', placeholder: 'multiaddr' }),
-  pollMs: z.int().min(20).max(10_000).default(200).meta({ description: 'milliseconds between looks at the chain' }),
+  pollMs: z.int().min(20).max(10_000).default(300).meta({ description: 'milliseconds between looks at the chain' }),
   healthHost: z.string().default('127.0.0.1').meta({ description: 'address of /healthz, /readyz and /metrics' }),
   healthPort: z.int().min(0).max(65_535).default(0).meta({ description: 'port of /healthz, /readyz and /metrics' }),
   logLevel: z.enum(logLevels).default('info').meta({ description: 'the least severe log lines to write' }),

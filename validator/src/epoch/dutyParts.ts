@@ -22,6 +22,7 @@ import type { Protection } from '../slashingProtection/openProtection.ts';
 import type { Store } from '../store/openStore.ts';
 import type { ClosedSets } from './closedSets.ts';
 import type { EpochBodies } from './epochBodies.ts';
+import type { EpochContext } from './epochContext.ts';
 import type { EscrowRow } from './escrowRow.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -39,6 +40,8 @@ export interface DutyParts {
   readonly peers: ValidatorPeers;
   readonly auditor: Auditor;
   readonly ledger: { current(): Ledger; replace(ledger: Ledger): void };
+  /** What `epochContext` has worked out, by what it follows from. */
+  readonly contexts: Map<string, EpochContext>;
   readonly context: () => EntryContext;
   /** Judges an entry by this validator's own knowledge, and keeps it if it holds. */
   readonly takeEntry: (entry: Entry) => Promise<unknown>;

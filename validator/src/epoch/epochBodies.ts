@@ -38,15 +38,19 @@ export function epochBodies(parts: {
         if (body !== undefined) return body;
       }
       const tried = new Set<string>();
-      for (const reference of await peers.bodiesOf(epoch, { signal, from })) {
-        if (reference.kind !== kind || !equalBytes(reference.key, key) || tried.has(toHex(reference.bodyHash)))
-          continue;
-        tried.add(toHex(reference.bodyHash));
-        const bytes = await peers.fetchBytes({ hash: reference.bodyHash, from, maxBytes: MAX_BODY_BYTES }, { signal });
-        const body = bytes === undefined ? undefined : parse(bytes);
-        if (bytes === undefined || body === undefined) continue;
-        await store.addBody({ epoch, kind, key, bytes });
-        return body;
+      for await (const { peer, bodies } of peers.bodiesOf(epoch, { signal, from })) {
+        for (const reference of bodies) {
+          if (reference.kind !== kind || !equalBytes(reference.key, key) || tried.has(toHex(reference.bodyHash)))
+            continue;
+          const wantedBytes = { hash: reference.bodyHash, from: peer, maxBytes: MAX_BODY_BYTES };
+          const bytes = await peers.fetchBytes(wantedBytes, { signal });
+          if (bytes === undefined) continue;
+          tried.add(toHex(reference.bodyHash));
+          const body = parse(bytes);
+          if (body === undefined) continue;
+          await store.addBody({ epoch, kind, key, bytes });
+          return body;
+        }
       }
       return undefined;
     },

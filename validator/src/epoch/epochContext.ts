@@ -1,4 +1,11 @@
-import { type CheckedEntry, equalBytes, type ManifestBody } from '@karmesh/sdk/protocol';
+import {
+  type CheckedEntry,
+  equalBytes,
+  type ManifestBody,
+  receiptSetTree,
+  type SumTree,
+  toHex,
+} from '@karmesh/sdk/protocol';
 import type { EpochFacts } from '../chain/chainReader.ts';
 import { type DrawnAudit, drawnAudits } from './drawnAudits.ts';
 import { type DutyParts, validatorsOf } from './dutyParts.ts';
@@ -9,6 +16,8 @@ import type { VerdictContext } from './verdictList.ts';
 /** All that an epoch's second vote follows from, once its beacon is recorded. */
 export interface EpochContext {
   readonly manifest: ManifestBody;
+  /** Over the manifest's entries. */
+  readonly tree: SumTree;
   readonly ledger: Ledger;
   readonly entries: readonly CheckedEntry[];
   readonly carried: readonly CheckedEntry[];
@@ -24,11 +33,14 @@ export async function epochContext(
 ): Promise<EpochContext | undefined> {
   const { domain, chain, sets, store } = parts;
   const { epoch, beacon } = account;
+  const ledger = parts.ledger.current();
+  const key = `${epoch} ${toHex(beacon)} ${toHex(ledger.state.root)}`;
+  const known = parts.contexts.get(key);
+  if (known !== undefined) return known;
   const manifest = await sets.manifest(account, { signal });
   if (manifest === undefined) return undefined;
   const stored = await sets.entries({ account, manifest }, { signal });
   if (stored === undefined) return undefined;
-  const ledger = parts.ledger.current();
   const carried = ledger.state.carried.flatMap((entryHash) => store.entry(entryHash)?.checked ?? []);
   if (carried.length < ledger.state.carried.length) {
     parts.log.warn(
@@ -42,8 +54,9 @@ export async function epochContext(
   const validators = validatorsOf(chain.participants(), epoch);
   const audits = drawnAudits({ domain, beacon, offchain: parts.offchain, validators, entries, carried });
   const { verify } = parts.context();
-  return {
+  const context: EpochContext = {
     manifest,
+    tree: receiptSetTree(domain, manifest),
     ledger,
     entries,
     carried,
@@ -56,4 +69,7 @@ export async function epochContext(
       identityOf: (validator) => validators.find(({ participant }) => equalBytes(participant, validator))?.identity,
     },
   };
+  if (parts.contexts.size >= 4) parts.contexts.clear();
+  parts.contexts.set(key, context);
+  return context;
 }

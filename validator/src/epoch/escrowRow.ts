@@ -31,18 +31,19 @@ export function escrowRow(escrow: EscrowFacts, epoch: bigint): EscrowRow {
 }
 
 /**
- * M-02, as an attester sees it later: the listed row may not promise more than is there, counting back what has been settled since,
- * nor less than was there when the epoch ended (`atEnd`, where this validator saw it): deposits only add.
+ * M-02, as an attester sees a listed row later. `unseen`: it promises more than this validator sees, counting back what has been
+ * settled since; a deposit may be younger than the last look. `short`: it promises less than was there when the epoch ended
+ * (`atEnd`, where this validator saw it), which would leave workers unpaid: deposits only add.
  */
-export function escrowRowHolds(check: {
+export function judgeEscrowRow(check: {
   readonly listed: EscrowRow;
   readonly now: EscrowRow;
   readonly atEnd: EscrowRow | undefined;
-}): boolean {
+}): 'holds' | 'unseen' | 'short' {
   const { listed, now, atEnd } = check;
   const settledSince = now.cumulativeDebit - listed.cumulativeDebit;
-  if (settledSince < 0n || listed.available > now.available + settledSince) return false;
-  if (atEnd === undefined) return true;
+  if (settledSince < 0n || listed.available > now.available + settledSince) return 'unseen';
+  if (atEnd === undefined) return 'holds';
   const settledBefore = listed.cumulativeDebit - atEnd.cumulativeDebit;
-  return settledBefore >= 0n && listed.available + settledBefore >= atEnd.available;
+  return settledBefore >= 0n && listed.available + settledBefore >= atEnd.available ? 'holds' : 'short';
 }

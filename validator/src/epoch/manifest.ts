@@ -8,6 +8,7 @@ import {
   type Domain,
   encode,
   equalBytes,
+  groupKey,
   type Hash,
   type ManifestBody,
   manifestBodyCodec,
@@ -16,7 +17,7 @@ import {
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { StoredEntry } from '../store/epochRecords.ts';
-import { type EscrowFacts, type EscrowRow, escrowRow, escrowRowHolds } from './escrowRow.ts';
+import { type EscrowFacts, type EscrowRow, escrowRow, judgeEscrowRow } from './escrowRow.ts';
 
 /** What both who proposes a manifest and who checks one need to know. */
 export interface ManifestKnowledge {
@@ -84,16 +85,12 @@ function tablesOf(
   const slots = new Map<bigint, Hash>();
   for (const { checked, slotHash } of sorted) {
     const group = groupOf(knowledge, checked);
-    if (group !== undefined) groups.set(`${group.epoch} ${toHex(group.engineClass)} ${toHex(group.modelId)}`, group);
+    if (group !== undefined) groups.set(toHex(groupKey(group)), group);
     slots.set(checked.entry.dispatch.value.slot, slotHash);
   }
-  const all = (epoch: bigint): readonly CandidateGroup[] => knowledge.snapshot(epoch) ?? [];
-  const order = knowledge.epoch === 0n ? all(0n) : [...all(knowledge.epoch - 1n), ...all(knowledge.epoch)];
-  const used = new Set(groups.values());
   return {
     entries: sorted.map(({ entryHash, checked }) => ({ entryHash, price: checked.entry.outcome.value.price })),
-    // A snapshot is sorted as the manifest wants it.
-    groups: order.filter((group) => used.has(group)),
+    groups: [...groups.values()].sort((a, b) => compareBytes(groupKey(a), groupKey(b))),
     slotHashes: [...slots].sort(([a], [b]) => (a < b ? -1 : 1)).map(([slot, slotHash]) => ({ slot, slotHash })),
   };
 }
@@ -178,11 +175,10 @@ export function checkManifest(
     const escrow = knowledge.escrow(row.escrow);
     if (escrow === undefined) return { verdict: 'missing', rule: 'V-15', facts: { escrow: toHex(row.escrow) } };
     const now = escrowRow(escrow, epoch);
-    const holds = escrowRowHolds({ listed: row, now, atEnd: knowledge.escrowAtEnd(row.escrow) });
-    if (!equalBytes(row.gateway, now.gateway) || !holds) {
-      const facts = { escrow: toHex(row.escrow), listed: row.available, now: now.available };
-      return { verdict: 'reject', rule: 'V-15', facts };
-    }
+    const judged = judgeEscrowRow({ listed: row, now, atEnd: knowledge.escrowAtEnd(row.escrow) });
+    const facts = { escrow: toHex(row.escrow), listed: row.available, now: now.available };
+    if (judged === 'unseen') return { verdict: 'missing', rule: 'V-15', facts };
+    if (judged === 'short' || !equalBytes(row.gateway, now.gateway)) return { verdict: 'reject', rule: 'V-15', facts };
   }
   return undefined;
 }

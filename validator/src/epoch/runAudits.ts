@@ -1,4 +1,4 @@
-import { receiptSetTree, toHex, verdictRecord } from '@karmesh/sdk/protocol';
+import { toHex, verdictRecord } from '@karmesh/sdk/protocol';
 import type { AuditPlace } from '../audit/auditor.ts';
 import type { DrawnAudit } from './drawnAudits.ts';
 import { parametersOf, type RunDuty } from './dutyParts.ts';
@@ -21,7 +21,7 @@ export const runAudits: RunDuty = async (parts, account, { signal }) => {
     {
       epoch,
       audits: context.audits,
-      placeOf: places(parts.domain, context),
+      placeOf: places(context),
       verdicts: held.filter((signed) => isDrawnVerdict(context.verdicts, signed)),
       slot: chain.slot(),
       firstDeadlineSlot: begin + auditSlots / 2n,
@@ -39,9 +39,8 @@ export const runAudits: RunDuty = async (parts, account, { signal }) => {
 };
 
 /** Where each drawn answer stands: in the epoch's set, or among what the last report carried. */
-function places(domain: Uint8Array, context: EpochContext): (audit: DrawnAudit) => AuditPlace | undefined {
-  const { manifest, ledger } = context;
-  const tree = receiptSetTree(domain, manifest);
+function places(context: EpochContext): (audit: DrawnAudit) => AuditPlace | undefined {
+  const { manifest, ledger, tree } = context;
   const inSet = new Map(manifest.entries.map(({ entryHash }, i) => [toHex(entryHash), i]));
   const inCarried = new Map(ledger.state.carried.map((entryHash, i) => [toHex(entryHash), i]));
   return ({ entryHash, isCarried }) => {

@@ -208,12 +208,22 @@ describe('the service', () => {
     await taker[Symbol.asyncDispose]();
   });
 
-  test('I-09: a body that nobody has leaves nothing behind', async () => {
-    const { taker, counts } = service({ bodies: new Map() });
-    expect(taker.header(headerBytes(batchOf(entries).batch))).toBe('accept');
+  test('I-09: a body that nobody has is asked for again, five times in all', async () => {
+    const { batch, body } = batchOf(entries);
+    const bodies = new Map<string, Uint8Array>();
+    const { taker, counts } = service({ bodies });
+    const [first] = entries;
+    const never = batchOf(first === undefined ? [] : [first], { sequence: 2n });
+    expect([batch, never.batch].map((one) => taker.header(headerBytes(one)))).toEqual(['accept', 'accept']);
     await taker.idle();
-    expect(counts).toEqual(['header accept', 'body ignore I-09']);
-    expect(store.book(5n)).toBeUndefined();
+    expect(counts).toEqual(['header accept', 'header accept', 'body ignore I-09', 'body ignore I-09']);
+    bodies.set(toHex(batch.bodyHash), body);
+    for (let look = 0; look < 8; look++) {
+      await taker.retry();
+      await taker.idle();
+    }
+    expect(store.book(5n)?.entries.size).toBe(2);
+    expect(counts.filter((one) => one === 'body ignore I-09')).toHaveLength(6);
     await taker[Symbol.asyncDispose]();
   });
 

@@ -63,10 +63,14 @@ export interface Ingest extends AsyncDisposable {
   readonly waiting: number;
 }
 
+/** Entries that one retry judges: each costs signatures and hashes. */
+const RETRIED_AT_ONCE = 64;
+
+/** How often a body is asked for. */
+const MAX_ASKED = 5;
+
 interface Waiting {
   readonly entry: Entry;
-  readonly entryHash: Hash;
-  readonly rule: string;
 }
 
 /** Takes in what gateways publish: headers by gossip, bodies by hash, entries by the rules of E-10 to E-22. Bounded in everything. */
@@ -78,6 +82,8 @@ export const ingest =
     const histories = producerHistories({ nowMs: parts.nowMs });
     const stopped = new AbortController();
     const queue: Signed<Batch>[] = [];
+    /** Headers whose bodies nobody had yet, with how often they were asked for. */
+    const unfetched = new Map<Signed<Batch>, number>();
     const waiting = new Map<string, Waiting>();
     let working: Promise<void> | undefined;
 
@@ -118,7 +124,8 @@ export const ingest =
     async function drain(): Promise<void> {
       for (let next = queue.shift(); next !== undefined && !stopped.signal.aborted; next = queue.shift()) {
         try {
-          await takeBody(next.value);
+          if (await takeBody(next.value)) unfetched.delete(next);
+          else noteUnfetched(next);
         } catch (err) {
           if (!stopped.signal.aborted)
             log.warn({ err, sequence: next.value.sequence.toString() }, 'A batch could not be taken in.');
@@ -127,7 +134,14 @@ export const ingest =
       working = undefined;
     }
 
-    async function takeBody(batch: Batch): Promise<void> {
+    function noteUnfetched(batch: Signed<Batch>): void {
+      const asked = (unfetched.get(batch) ?? 0) + 1;
+      unfetched.delete(batch);
+      if (asked < MAX_ASKED && unfetched.size < maxQueued) unfetched.set(batch, asked);
+    }
+
+    /** False if nobody has the body. */
+    async function takeBody(batch: Batch): Promise<boolean> {
       const context = parts.context();
       const bytes = await parts.fetchBytes(
         {
@@ -139,15 +153,16 @@ export const ingest =
       );
       if (bytes === undefined) {
         counted('body', { verdict: 'ignore', rule: 'I-09', facts: { sequence: batch.sequence } });
-        return;
+        return false;
       }
       const verdict = judgeBatchBody(context.domain, { batch, bytes });
       if (verdict.verdict !== 'accept') {
         counted('body', verdict);
-        return;
+        return true;
       }
       parts.count({ kind: 'body', verdict: 'accept', rule: '' });
       await Promise.all(verdict.entries.map((entry) => takeEntry(entry)));
+      return true;
     }
 
     async function takeEntry(entry: Entry): Promise<'accept' | 'ignore' | 'reject'> {
@@ -179,9 +194,8 @@ export const ingest =
         log.info({ rule: verdict.rule, facts: verdict.facts, entry: key }, 'An entry was rejected.');
         return 'reject';
       }
-      if (waiting.get(key)?.rule !== verdict.rule)
-        parts.count({ kind: 'entry', verdict: 'ignore', rule: verdict.rule });
-      waiting.set(key, { entry, entryHash, rule: verdict.rule });
+      parts.count({ kind: 'entry', verdict: 'ignore', rule: verdict.rule });
+      waiting.set(key, { entry });
       if (waiting.size > maxWaiting) {
         for (const oldest of waiting.keys()) {
           waiting.delete(oldest);
@@ -192,13 +206,17 @@ export const ingest =
     }
 
     async function retry(): Promise<void> {
+      for (const batch of unfetched.keys()) if (!queue.includes(batch) && queue.length < maxQueued) queue.push(batch);
+      if (queue.length > 0 && !stopped.signal.aborted) working ??= drain();
       const context = parts.context();
       const current = parts.currentEpoch();
-      for (const [key, { entry }] of [...waiting]) {
+      for (const [key, { entry }] of [...waiting].slice(0, RETRIED_AT_ONCE)) {
+        // What still waits goes to the end, so that every entry gets its turn.
+        waiting.delete(key);
         const epoch = context.epochOf(entry.dispatch.value.slot);
         // Its set and the next one have closed without it.
-        if (current !== undefined && epoch !== undefined && epoch + 2n < current) waiting.delete(key);
-        else await takeEntry(entry);
+        if (current !== undefined && epoch !== undefined && epoch + 2n < current) continue;
+        await takeEntry(entry);
       }
     }
 

@@ -1,6 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Host } from '@karmesh/sdk/network';
-import { decode, encode, equalBytes, type Hash, type Identity } from '@karmesh/sdk/protocol';
+import { decode, encode, equalBytes, type Hash, type Identity, toHex } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { BodyReference } from '../store/epochRecords.ts';
 import type { Store } from '../store/openStore.ts';
@@ -8,18 +8,18 @@ import { EPOCH_PROTOCOL, epochAnswerCodec, epochAskCodec, MAX_BODIES, MAX_EPOCH_
 
 type Signalled = { readonly signal: AbortSignal };
 
-/** What a validator asks of its peers. A peer that does not answer is passed over; undefined and empty mean that nobody had it. */
+/** What a validator asks of its peers. A peer that does not answer is passed over. */
 export interface ValidatorPeers {
   /** Bytes by hash: from disk, from `from`, or from another validator or gateway. */
   fetchBytes(
     wanted: { readonly hash: Hash; readonly from: Identity | undefined; readonly maxBytes: number },
     signalled: Signalled,
   ): Promise<Uint8Array | undefined>;
-  /** V-18: the references of an epoch's bodies that peers know, those of `from` first. */
+  /** V-18: which bodies of an epoch each peer has, asked one after the other, `from` first. */
   bodiesOf(
     epoch: bigint,
     options: Signalled & { readonly from: Identity | undefined },
-  ): Promise<readonly BodyReference[]>;
+  ): AsyncIterable<{ readonly peer: Identity; readonly bodies: readonly BodyReference[] }>;
 }
 
 export interface ValidatorPeersOptions {
@@ -51,44 +51,51 @@ export const validatorPeers =
         .slice(0, maxPeers);
     }
 
-    async function firstOf<T>(
-      from: Identity | undefined,
-      { signal }: Signalled,
-      ask: (peer: Identity, signalled: Signalled) => Promise<T | undefined>,
+    /** What one peer answers, or undefined if it does not help. Throws only what is not the peer's doing. */
+    async function askOne<T>(
+      peer: Identity,
+      signal: AbortSignal,
+      ask: (signalled: Signalled) => Promise<T>,
     ): Promise<T | undefined> {
-      for (const peer of candidates(from)) {
-        try {
-          const found = await ask(peer, { signal: AbortSignal.any([signal, AbortSignal.timeout(peerTimeoutMs)]) });
-          if (found !== undefined) return found;
-        } catch (err) {
-          if (signal.aborted || !(err instanceof KarmeshError)) throw err;
-          log.debug({ err }, 'A peer did not have what was asked of it.');
-        }
+      try {
+        return await ask({ signal: AbortSignal.any([signal, AbortSignal.timeout(peerTimeoutMs)]) });
+      } catch (err) {
+        if (signal.aborted || !(err instanceof KarmeshError)) throw err;
+        log.debug({ err, peer: toHex(peer) }, 'A peer did not have what was asked of it.');
+        return undefined;
       }
-      return undefined;
+    }
+
+    async function askForBodies(
+      peer: Identity,
+      epoch: bigint,
+      signalled: Signalled,
+    ): Promise<readonly BodyReference[]> {
+      await using stream = await host.openStream(
+        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES },
+        signalled,
+      );
+      await stream.send(encode(epochAskCodec, { epoch }), signalled);
+      const answer = await stream.receive(signalled);
+      await stream.close();
+      return answer === undefined ? [] : decode(epochAnswerCodec, answer).bodies;
     }
 
     return {
-      async fetchBytes({ hash, from, maxBytes }, signalled) {
+      async fetchBytes({ hash, from, maxBytes }, { signal }) {
         const held = await store.bytesOf(hash);
         if (held !== undefined) return held;
-        return firstOf(from, signalled, (peer, options_) => host.fetchByHash({ peer, hash, maxBytes }, options_));
+        for (const peer of candidates(from)) {
+          const found = await askOne(peer, signal, (own) => host.fetchByHash({ peer, hash, maxBytes }, own));
+          if (found !== undefined) return found;
+        }
+        return undefined;
       },
-      async bodiesOf(epoch, { signal, from }) {
-        const found: BodyReference[] = [];
-        await firstOf(from, { signal }, async (peer, options_) => {
-          await using stream = await host.openStream(
-            { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES },
-            options_,
-          );
-          await stream.send(encode(epochAskCodec, { epoch }), options_);
-          const answer = await stream.receive(options_);
-          if (answer !== undefined) found.push(...decode(epochAnswerCodec, answer).bodies);
-          await stream.close();
-          // Every peer is asked: the first may know of an attempt that did not become the epoch's.
-          return undefined;
-        });
-        return found;
+      async *bodiesOf(epoch, { signal, from }) {
+        for (const peer of candidates(from)) {
+          const bodies = await askOne(peer, signal, (own) => askForBodies(peer, epoch, own));
+          if (bodies !== undefined) yield { peer, bodies };
+        }
       },
     };
   };

@@ -45,6 +45,8 @@ const TAGS = { attestation: 1, rootVote: 2, verdict: 3 } as const;
  */
 export interface Protection extends AsyncDisposable {
   attestation(epoch: bigint): Attestation | undefined;
+  /** The latest epoch with an attestation, -1 before the first. */
+  newestAttested(): bigint;
   rootVote(epoch: bigint, attempt: number): RootVote | undefined;
   verdict(key: VerdictKey): Signed<Verdict> | undefined;
   /** The verdicts of an epoch, to gossip again after a restart. */
@@ -111,6 +113,7 @@ export async function openProtection(path: string): Promise<Protection> {
 
   return {
     attestation: (epoch) => attestations.get(epoch),
+    newestAttested: () => newest,
     rootVote: (epoch, attempt) => rootVotes.get(`${epoch} ${attempt}`),
     verdict: (key) => verdicts.get(keyOf(key)),
     verdictsOf: (epoch) => [...verdicts.values()].filter(({ value }) => value.epoch === epoch),
