@@ -161,8 +161,6 @@ test('programs deployed, upgraded and closed by the upgradeable loader survive r
     ],
     data: u32(tags.close),
   });
-  // LiteSVM takes a close from the second slot after it loaded the program.
-  await localnet.tick();
   await send([close]);
   await localnet.tick();
   await expect(memo('closed')).rejects.toThrow('Unsupported program id');

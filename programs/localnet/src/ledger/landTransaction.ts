@@ -5,6 +5,7 @@ import type { TransactionRecord } from './event.ts';
 import { feeOf } from './fees.ts';
 import { loadedAddresses } from './lookupTables.ts';
 import type { TransactionError } from './transactionError.ts';
+import { loaderV3 } from './wellKnown.ts';
 import { isWritable, type WireMessage, type WireTransaction } from './wireTransaction.ts';
 
 export type Landing =
@@ -41,6 +42,7 @@ export function landTransaction(
     const after = engine.account(address);
     return sameAccount(account, after) ? [] : [{ address, account: after }];
   });
+  unloadClosed(engine, changes, before);
   const record: TransactionRecord = {
     signature,
     slot,
@@ -80,6 +82,25 @@ export function nameMissingProgram(engine: Engine, message: WireMessage, executi
     return program !== undefined && engine.account(program) === undefined;
   });
   return missing ? { ...execution, err: 'ProgramAccountNotFound' } : execution;
+}
+
+/**
+ * A program whose code a transaction closed must not run any more. LiteSVM forgets it only if it happens to apply the code's end
+ * before the program itself, so the program is set once more.
+ */
+function unloadClosed(
+  engine: Engine,
+  changes: readonly AccountChange[],
+  before: ReadonlyMap<Address, Account | undefined>,
+): void {
+  const closed = changes.some(
+    ({ address, account }) => account === undefined && before.get(address)?.owner === loaderV3,
+  );
+  if (!closed) return;
+  for (const address of before.keys()) {
+    const account = engine.account(address);
+    if (account?.executable === true && account.owner === loaderV3) engine.setAccount({ address, account });
+  }
 }
 
 function sum(values: readonly bigint[]): bigint {

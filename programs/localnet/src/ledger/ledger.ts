@@ -276,8 +276,13 @@ export const openLedger =
     };
 
     const undo = (batch: Batch): void => {
-      for (const [address, account] of batch.before) {
-        if (!sameAccount(account, engine.account(address))) engine.setAccount({ address, account });
+      // Programs go last and in any case, so that the engine loads them from the code that was put back.
+      const order = [...batch.before].sort(
+        ([, a], [, b]) => Number(a?.executable ?? false) - Number(b?.executable ?? false),
+      );
+      for (const [address, account] of order) {
+        const changed = !sameAccount(account, engine.account(address));
+        if (changed || account?.executable === true) engine.setAccount({ address, account });
       }
     };
 
