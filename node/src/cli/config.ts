@@ -105,7 +105,11 @@ export const startSchema = z.object({
     .positive()
     .default(120)
     .meta({ description: 'how long one answer may take, its wait included' }),
-  sealSeconds: z.number().positive().default(60).meta({ description: 'how long to wait for the other workers’ seals' }),
+  sealSeconds: z
+    .number()
+    .positive()
+    .default(300)
+    .meta({ description: 'how long to wait for the other workers’ seals' }),
   pollMs: z.int().min(20).max(10_000).default(200).meta({ description: 'milliseconds between looks at the chain' }),
   healthHost: z.string().default('127.0.0.1').meta({ description: 'address of /healthz, /readyz and /metrics' }),
   healthPort: z.int().min(0).max(65_535).default(0).meta({ description: 'port of /healthz, /readyz and /metrics' }),

@@ -86,7 +86,7 @@ export interface ReplayResult {
 /** Runs one model. It touches no network. Every method throws `ENGINE_FAILED` if the engine breaks and `ABORTED` if the signal says so. */
 export interface Engine extends AsyncDisposable {
   describe(): EngineDescription;
-  /** The prompt that the model sees: the chat template applied, then tokenised. */
+  /** The prompt that the model sees: the chat template applied, then tokenised. Throws `CONTEXT_OVERFLOW` if it is far too long to try. */
   applyTemplate(messages: readonly ChatMessage[]): readonly number[];
   /** Throws `CONTEXT_OVERFLOW` if the prompt leaves no room for an answer. */
   generate(options: GenerateOptions, control?: GenerateControl): Promise<GenerateResult>;

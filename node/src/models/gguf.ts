@@ -16,6 +16,8 @@ export interface GgufValue {
   readonly value: string | number | bigint | boolean | undefined;
   /** Elements of an array, else undefined. */
   readonly count: bigint | undefined;
+  /** Bytes of the longest element of an array of texts, else undefined. */
+  readonly longest: number | undefined;
   readonly bytes: Uint8Array;
 }
 
@@ -136,34 +138,46 @@ function readMetadata(cursor: Cursor, count: number): ReadonlyMap<string, GgufVa
     if (metadata.has(key)) throw invalid('The model file repeats a metadata key.', { key });
     const start = cursor.offset;
     const type = cursor.u32();
-    const { value, count: elements } = readValue(cursor, type, key);
-    metadata.set(key, { value, count: elements, bytes: cursor.slice(start) });
+    const read = readValue(cursor, type, key);
+    metadata.set(key, { ...read, bytes: cursor.slice(start) });
   }
   return metadata;
 }
 
-function readValue(cursor: Cursor, type: number, key: string): Pick<GgufValue, 'value' | 'count'> {
-  if (type === STRING) return { value: cursor.text(GGUF_LIMITS.headerBytes), count: undefined };
+function readValue(cursor: Cursor, type: number, key: string): Omit<GgufValue, 'bytes'> {
+  const scalar = { count: undefined, longest: undefined };
+  if (type === STRING) return { ...scalar, value: cursor.text(GGUF_LIMITS.headerBytes) };
   if (type === ARRAY) {
     const elementType = cursor.u32();
     const count = cursor.u64();
-    skipElements(cursor, elementType, count, key);
-    return { value: undefined, count };
+    const longest = skipElements(cursor, { type: elementType, count, key });
+    return { value: undefined, count, longest };
   }
   const size = VALUE_BYTES.get(type);
   if (size === undefined) throw invalid('The model file has metadata of an unknown type.', { key, type });
-  return { value: cursor.scalar(type), count: undefined };
+  return { ...scalar, value: cursor.scalar(type) };
 }
 
-function skipElements(cursor: Cursor, type: number, count: bigint, key: string): void {
+/** Returns the bytes of the longest text. */
+function skipElements(
+  cursor: Cursor,
+  array: { readonly type: number; readonly count: bigint; readonly key: string },
+): number | undefined {
+  const { type, count, key } = array;
   const size = VALUE_BYTES.get(type);
   if (size !== undefined) {
     cursor.skip(count * BigInt(size));
-    return;
+    return undefined;
   }
   if (type !== STRING) throw invalid('The model file has an array of an unknown type.', { key, type });
+  let longest = 0;
   // Every text takes at least its eight bytes of length, so a false count runs into the end of the file.
-  for (let i = 0n; i < count; i++) cursor.skip(cursor.u64());
+  for (let i = 0n; i < count; i++) {
+    const length = cursor.u64();
+    cursor.skip(length);
+    longest = Math.max(longest, Number(length));
+  }
+  return longest;
 }
 
 function readTensorList(cursor: Cursor, count: number): readonly GgufTensor[] {

@@ -11,6 +11,7 @@ test('F-12: the bundled model has one id everywhere', async () => {
   const model = await readModel(BUNDLED_MODEL_PATH);
   expect(toHex(model.manifest.fileHash)).toBe('3e9e44a14b93e7a497539ff505488991c9fa63e60cc6ba10a0428ca19e84ef29');
   expect(toHex(model.modelId)).toBe('5f81f18f5a52f7e8e81895fec0d8db44d44faca47e7170874f353df0ac9d2797');
+  expect(model.longestTokenBytes).toBe(12);
   expect(model.weightTypes).toEqual(['F32', 'Q8_0']);
   expect(model.template?.slice(0, 21)).toBe('{% for m in messages ');
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type ModelId, type ModelManifest, modelIdOf } from '@karmesh/sdk/protocol';
-import { GGUF_LIMITS, parseGguf } from './gguf.ts';
+import { GGUF_LIMITS, type Gguf, parseGguf } from './gguf.ts';
 import { manifestOf, templateOf } from './manifestOf.ts';
 
 export interface ModelFile {
@@ -10,6 +10,8 @@ export interface ModelFile {
   readonly manifest: ModelManifest;
   readonly modelId: ModelId;
   readonly template: string | undefined;
+  /** No token stands for more bytes of text than this; undefined for tokenizers that drop text. */
+  readonly longestTokenBytes: number | undefined;
   /** The tensor types that occur, sorted. */
   readonly weightTypes: readonly string[];
 }
@@ -23,7 +25,22 @@ export async function readModel(path: string, { signal }: { readonly signal?: Ab
   const fileHash = await hashFile(file, signal);
   const manifest = manifestOf(gguf, { fileHash, fileBytes: BigInt(size) });
   const weightTypes = [...new Set(gguf.tensors.map(({ type }) => type))].sort();
-  return { path, manifest, modelId: modelIdOf(manifest), template: templateOf(gguf), weightTypes };
+  return {
+    path,
+    manifest,
+    modelId: modelIdOf(manifest),
+    template: templateOf(gguf),
+    longestTokenBytes: longestTokenBytes(gguf),
+    weightTypes,
+  };
+}
+
+/** Both kinds write a token's bytes in at least as many bytes of the file, and keep every byte of a text. */
+const KEEPING_TOKENIZERS: readonly unknown[] = ['gpt2', 'llama'];
+
+function longestTokenBytes(gguf: Gguf): number | undefined {
+  const keeps = KEEPING_TOKENIZERS.includes(gguf.metadata.get('tokenizer.ggml.model')?.value);
+  return keeps ? gguf.metadata.get('tokenizer.ggml.tokens')?.longest : undefined;
 }
 
 async function openModel(path: string): Promise<FileHandle> {

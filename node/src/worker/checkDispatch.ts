@@ -1,3 +1,4 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   checkChainPreimage,
   checkRecord,
@@ -121,9 +122,10 @@ function checkWork(
   let promptTokens: number;
   try {
     promptTokens = offer.countPrompt(request);
-  } catch {
+  } catch (error) {
     // The engine says why in its own words; the gateway learns that this conversation cannot be run.
-    return refuse('W-12', 'bad-request');
+    const isTooLong = error instanceof KarmeshError && error.code === 'CONTEXT_OVERFLOW';
+    return refuse('W-12', isTooLong ? 'context-overflow' : 'bad-request');
   }
   if (promptTokens >= offer.contextSize) return refuse('W-12', 'context-overflow');
   // W-09

@@ -82,7 +82,8 @@ describe('generate', () => {
   });
 
   test('refuses a prompt that fills the context', async () => {
-    await expect(engine.generate(ask('word '.repeat(600)))).rejects.toMatchObject({ code: 'CONTEXT_OVERFLOW' });
+    for (const words of [600, 200_000])
+      await expect(engine.generate(ask('word '.repeat(words)))).rejects.toMatchObject({ code: 'CONTEXT_OVERFLOW' });
   });
 
   test('text of a user that looks like a turn does not become one', () => {

@@ -107,7 +107,7 @@ export async function llamaEngine(
     sequences,
   };
   const lanes = pool(Array.from({ length: sequences }, () => context.getSequence()));
-  return engineOver({ description, model, template: file.template, lanes, parts: stack.move() });
+  return engineOver({ description, model, file, lanes, parts: stack.move() });
 }
 
 function contextSizeFor(file: ModelFile, wanted: number | undefined): number {
@@ -156,19 +156,25 @@ async function loadModel(
 interface EngineParts {
   readonly description: EngineDescription;
   readonly model: LlamaModel;
-  readonly template: string | undefined;
+  readonly file: ModelFile;
   readonly lanes: Pool<LlamaContextSequence>;
   readonly parts: AsyncDisposableStack;
 }
 
-function engineOver({ description, model, template, lanes, parts }: EngineParts): Engine {
-  const wrapper = chatWrapperFor(model, template);
+function engineOver({ description, model, file, lanes, parts }: EngineParts): Engine {
+  const wrapper = chatWrapperFor(model, file.template);
   const { contextSize } = description;
   const text: TokenText = {
     detokenize: (tokens, before) => model.detokenize(toTokens(tokens), false, toTokens(before)),
     isEnd: (token) => model.isEogToken(toToken(token)),
   };
-  const applyTemplate: Engine['applyTemplate'] = (messages) => promptTokens({ model, wrapper, messages });
+  const maxPromptBytes = contextSize * (file.longestTokenBytes ?? Number.POSITIVE_INFINITY);
+  const applyTemplate: Engine['applyTemplate'] = (messages) => {
+    const bytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+    // Tokenising a megabyte takes over a second, in which this process would look dead to its peers.
+    if (bytes > maxPromptBytes) throw overflow({ bytes, contextSize });
+    return promptTokens({ model, wrapper, messages });
+  };
 
   /** The prompt and how many tokens the answer may have (S-06). */
   const prepare = (options: GenerateOptions): { readonly prompt: readonly number[]; readonly limit: number } => {
@@ -177,15 +183,7 @@ function engineOver({ description, model, template, lanes, parts }: EngineParts)
         maxTokens: options.maxTokens,
       });
     const prompt = applyTemplate(options.messages);
-    if (prompt.length >= contextSize)
-      throw new KarmeshError(
-        'CONTEXT_OVERFLOW',
-        'The prompt leaves no room for an answer in the context of the model.',
-        {
-          promptTokens: prompt.length,
-          contextSize,
-        },
-      );
+    if (prompt.length >= contextSize) throw overflow({ promptTokens: prompt.length, contextSize });
     return { prompt, limit: Math.min(options.maxTokens, contextSize - prompt.length) };
   };
 
@@ -254,6 +252,11 @@ function engineOver({ description, model, template, lanes, parts }: EngineParts)
     replay,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+function overflow(facts: Readonly<Record<string, number>>): KarmeshError {
+  const sentence = 'The prompt leaves no room for an answer in the context of the model.';
+  return new KarmeshError('CONTEXT_OVERFLOW', sentence, facts);
 }
 
 /** S-06: whether the claimed tokens end exactly where they must, for the reason that is claimed. */
