@@ -307,7 +307,7 @@ test('E-20: another’s sealed value is worth nothing in one’s own name', () =
   expect(planned({ seal: (value, place) => (place === 1 ? { ...value, seal: first } : value) })).toBe('reject E-20');
 });
 
-test('E-11 to E-23: no byte of an entry can be changed and the entry still hold', () => {
+test('E-11 to E-23: no byte of an entry can be changed and the entry still hold', { timeout: 120_000 }, () => {
   const entry = market.entry({ roles: ['x', 'refuses', 'times out', 'y', 'x'] });
   const bytes = encode(entryCodec, entry);
   expect(verdictOf(entry)).toBe('accept');

@@ -158,6 +158,7 @@ export function creditsOf(
   const total = raw.reduce((sum, { inference, redundancy }) => sum + inference + redundancy, 0n);
   const cap = input.chain.kappaMicroKarmaPerLamport * ((price * input.chain.feeShareBps) / 10_000n);
   const capped = (karma: bigint): bigint => (total <= cap ? karma : (karma * cap) / total);
+  // M-04
   const owed = agreeing.length === 0 ? 0n : (price * input.chain.workerShareBps) / 10_000n / BigInt(agreeing.length);
   return agreeing.map((revealed, i) => ({
     worker: revealed.receipt.value.worker,
