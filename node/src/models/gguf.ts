@@ -12,7 +12,7 @@ export interface GgufTensor {
 }
 
 /** A metadata value. Arrays are not read, only measured: `bytes` is the value as it stands in the file. */
-export interface GgufValue {
+interface GgufValue {
   readonly value: string | number | bigint | boolean | undefined;
   /** Elements of an array, else undefined. */
   readonly count: bigint | undefined;
