@@ -14,7 +14,7 @@ describe('P-01 to P-22: two epochs from registration to claims', () => {
     await wholeEpoch(ledger);
   });
 
-  test.skipIf(findValidator() === undefined)('on a real validator', { timeout: 120_000 }, async ({ signal }) => {
+  test.skipIf(findValidator() === undefined)('on a real validator', { timeout: 300_000 }, async ({ signal }) => {
     await using ledger = await clusterLedger({ kind: 'validator', slotMs: 100, signal });
     await wholeEpoch(ledger);
   });

@@ -126,12 +126,15 @@ export async function buildWorld<L extends Ledger>(ledger: L, options: WorldOpti
     ],
     [operator],
   );
-  // One after another, so that indexes and ordinals are those of the lists.
-  for (const [i, { identity }] of validators.entries()) {
-    const bond = (stakes[i] ?? 0n) * SOL;
+  // One after another, so that indexes and ordinals are those of the lists; two fit a transaction.
+  for (let first = 0; first < validators.length; first += 2) {
+    const pair = validators.slice(first, first + 2);
     await ledger.send(
-      [registerValidator(addresses, { owner: operator.publicKey, identity: identity.publicKey, bond })],
-      [operator, identity],
+      pair.map(({ identity }, i) => {
+        const bond = (stakes[first + i] ?? 0n) * SOL;
+        return registerValidator(addresses, { owner: operator.publicKey, identity: identity.publicKey, bond });
+      }),
+      [operator, ...pair.map(({ identity }) => identity)],
     );
   }
   for (const { owner, identity } of workers) {
@@ -152,12 +155,10 @@ export async function buildWorld<L extends Ledger>(ledger: L, options: WorldOpti
     [registerGateway(addresses, { owner: operator.publicKey, identity: gateway.identity.publicKey, bond: 3n * SOL })],
     [operator, gateway.identity],
   );
-  await ledger.send(
-    [openEscrow(addresses, { buyer: buyer.publicKey, gateway: gateway.address, amount: 10n * SOL })],
-    [buyer],
-  );
+  const escrow = { buyer: buyer.publicKey, gateway: gateway.address, amount: 10n * SOL };
   await ledger.send(
     [
+      openEscrow(addresses, escrow),
       commitChain(addresses, {
         identity: gateway.identity.publicKey,
         gateway: gateway.address,
@@ -166,7 +167,7 @@ export async function buildWorld<L extends Ledger>(ledger: L, options: WorldOpti
         length: 1_000,
       }),
     ],
-    [gateway.identity],
+    [buyer, gateway.identity],
   );
   return {
     ledger,

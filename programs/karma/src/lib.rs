@@ -1,7 +1,7 @@
 //! The ledger of Karmesh. It holds bonds, escrows, the roots of epochs and karma, pays claims, and enforces the rules that
 //! docs/protocol.md numbers P-01 to P-22. No key can mint or slash here: what moves money is a Merkle path under a root that
 //! more than two thirds of the bonded stake revealed.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_arch = "bpf", no_std)]
 #![allow(unexpected_cfgs)]
 
 pub mod entrypoint;
@@ -16,3 +16,5 @@ pub mod verify;
 
 #[cfg(target_arch = "bpf")]
 mod builtins;
+#[cfg(test)]
+mod vectors;

@@ -4,8 +4,8 @@ use pinocchio::error::ProgramError;
 
 /// `floor(2^32 x 2^(-2^-k))` for k = 1 to 16.
 const HALVING_FACTORS: [u64; 16] = [
-    3037000499, 3611622602, 3938502375, 4112874773, 4202935003, 4248701964, 4271771996, 4283353945, 4289156690, 4292061009,
-    4293513906, 4294240539, 4294603902, 4294785595, 4294876444, 4294921870,
+    3037000499, 3611622602, 3938502375, 4112874773, 4202935003, 4248701964, 4271771996, 4283353945, 4289156690,
+    4292061009, 4293513906, 4294240539, 4294603902, 4294785595, 4294876444, 4294921870,
 ];
 
 /// What is left of `karma` after `elapsed` slots: whole half-lives shift right, the rest is a fraction of 16 bits of which each
@@ -35,6 +35,19 @@ pub fn decay(karma: u64, elapsed: u64, half_life: u64) -> Result<u64, ProgramErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn k_06_vectors() {
+        let vectors = crate::vectors::read("karma");
+        for case in vectors["decay"]["cases"].as_array().unwrap() {
+            let read = |name: &str| crate::vectors::number(&case[name]);
+            let decayed = decay(read("karma"), read("elapsedSlots"), read("halfLifeSlots")).unwrap();
+            assert_eq!(decayed, read("decayed"), "{case}");
+        }
+        let factors: Vec<u64> =
+            vectors["halvingFactors"]["values"].as_array().unwrap().iter().map(crate::vectors::number).collect();
+        assert_eq!(HALVING_FACTORS.to_vec(), factors);
+    }
 
     #[test]
     fn k_06_half_lives() {

@@ -23,8 +23,7 @@ pub fn mul_wide(a: u64, b: u64) -> Wide {
     let left = a1.wrapping_mul(b0);
     let right = a0.wrapping_mul(b1);
     let middle = (low >> 32).wrapping_add(left & LOW).wrapping_add(right & LOW);
-    let high =
-        a1.wrapping_mul(b1).wrapping_add(left >> 32).wrapping_add(right >> 32).wrapping_add(middle >> 32);
+    let high = a1.wrapping_mul(b1).wrapping_add(left >> 32).wrapping_add(right >> 32).wrapping_add(middle >> 32);
     Wide { high, low: (middle << 32) | (low & LOW) }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         write, Account,
     },
     verify::{
-        hash::sha256,
+        records::{lifetime_leaf, LifetimeLeaf},
         sum_path::{follow, Place, SumNode},
     },
 };
@@ -62,8 +62,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         require(account.state == epoch::FINALISED, KarmaError::NotFinalised)?; // P-21
         require(index == participant.index, KarmaError::BadPath)?; // P-21
         require(*owner.address().as_array() == participant.owner, KarmaError::BadOwner)?; // P-21
-        // T-01
-        let hash = sha256(&[&[0], &config.domain, epoch, &participant_key, counters, receipts_root])?;
+                                                                                          // T-01
+        let leaf = LifetimeLeaf { epoch, participant: &participant_key, counters, receipts_root };
+        let hash = lifetime_leaf(&config.domain, &leaf)?;
         let place = Place { index, count: account.participant_count };
         let root = follow(SumNode { hash, sums }, &place, &mut cx.arguments)?;
         cx.arguments.finish()?;

@@ -13,7 +13,7 @@ use crate::{
         participant::Participant,
         read, write, Key,
     },
-    verify::hash::{kind, sha256},
+    verify::records::{manifest_hash, Manifest},
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
@@ -55,16 +55,10 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         validator.require_active_validator(identity, number)?; // P-12
         turn.require_proposer(validator.role_ordinal)? // P-12
     };
-    let manifest_hash = sha256(&[
+    let manifest_hash = manifest_hash(
         &domain,
-        &[kind::MANIFEST],
-        epoch,
-        receipt_set_root,
-        entry_count,
-        candidates_root,
-        slot_hashes_root,
-        escrows_root,
-    ])?;
+        &Manifest { epoch, receipt_set_root, entry_count, candidates_root, slot_hashes_root, escrows_root },
+    )?;
 
     if epoch_account.is_data_empty() {
         let bump = create::<Epoch>(&mut Creation {

@@ -33,7 +33,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         account.require_epoch(number)?;
         require(vote.epoch == number, KarmaError::WrongEpoch)?;
         require(account.state == epoch::FINALISED, KarmaError::NotFinalised)?; // P-22
-        require(*payer.address().as_array() == vote.payer, KarmaError::BadOwner)?; // P-22
+        require(*payer.address().as_array() == vote.payer, KarmaError::BadOwner)?;
+        // P-22
     }
     let lamports = vote.lamports();
     move_lamports(vote, payer, lamports)?;

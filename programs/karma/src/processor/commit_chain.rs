@@ -43,7 +43,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let config = read::<Config>(config, cx.program)?;
         let begun = config.started != 0 && slot >= config.first_slot(number)?;
         require(!begun, KarmaError::EpochBegun)?; // P-07
-        require(length >= 1 && length <= MAX_CHAIN_LENGTH, KarmaError::BadLength)?; // P-07
+        require((1..=MAX_CHAIN_LENGTH).contains(&length), KarmaError::BadLength)?;
+        // P-07
     }
 
     let gateway_key = *gateway.address().as_array();

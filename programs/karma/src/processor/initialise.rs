@@ -1,4 +1,5 @@
 //! `initialise`
+use crate::math::checked::add;
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
@@ -9,9 +10,8 @@ use crate::{
         vault::Vault,
         write, NONE,
     },
-    verify::hash::sha256,
+    verify::records,
 };
-use crate::math::checked::add;
 use pinocchio::{error::ProgramError, ProgramResult};
 
 const MIN_SLOTS_PER_EPOCH: u64 = 64;
@@ -39,12 +39,21 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     };
     check_parameters(&parameters)?; // P-01
 
-    let bump =
-        create::<Config>(&mut Creation { program: cx.program, payer, account: config, lamports: 0, seeds: &[seeds::CONFIG] })?;
-    let vault_bump =
-        create::<Vault>(&mut Creation { program: cx.program, payer, account: vault, lamports: 0, seeds: &[seeds::VAULT] })?;
-    // F-01
-    let domain = sha256(&[b"karmesh:domain", genesis, cx.program.as_ref(), &version.to_le_bytes()])?;
+    let bump = create::<Config>(&mut Creation {
+        program: cx.program,
+        payer,
+        account: config,
+        lamports: 0,
+        seeds: &[seeds::CONFIG],
+    })?;
+    let vault_bump = create::<Vault>(&mut Creation {
+        program: cx.program,
+        payer,
+        account: vault,
+        lamports: 0,
+        seeds: &[seeds::VAULT],
+    })?;
+    let domain = records::domain(genesis, cx.program.as_array(), version)?;
 
     write::<Vault>(vault, cx.program)?.bump = vault_bump;
     let mut account = write::<Config>(config, cx.program)?;

@@ -52,7 +52,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let verdict_attempt = u32::try_from(add(attempt, 1)?).map_err(|_| KarmaError::Overflow)?;
     if account.state == epoch::VERDICTS {
         require(verdict_attempt > account.verdict_attempt, KarmaError::NotProposer)?; // P-16
-        require(!account.is_quorum(account.sealed_stake), KarmaError::TooLate)?; // P-16
+        require(!account.is_quorum(account.sealed_stake), KarmaError::TooLate)?;
+        // P-16
     }
 
     account.state = epoch::VERDICTS;

@@ -10,7 +10,7 @@ use crate::{
         epoch::{self, Epoch},
         read, write, Key,
     },
-    verify::hash::{kind, sha256},
+    verify::records,
 };
 use pinocchio::{error::ProgramError, AccountView, Address, ProgramResult};
 
@@ -56,7 +56,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
                 return Ok(());
             }
             Found::Entry { slot: of, hash } => {
-                let beacon = sha256(&[&config.domain, &[kind::BEACON], epoch, &hash, &account.salt_accumulator])?;
+                let beacon = records::beacon(&config.domain, epoch, &hash, &account.salt_accumulator)?;
                 account.beacon = beacon;
                 account.beacon_slot = of;
                 account.state = epoch::BEACON;
@@ -70,7 +70,10 @@ pub fn process(cx: &mut Context) -> ProgramResult {
 enum Found {
     /// The oldest slot that the sysvar holds is already later than the target.
     Forgotten,
-    Entry { slot: u64, hash: Key },
+    Entry {
+        slot: u64,
+        hash: Key,
+    },
 }
 
 /// The hash of the first slot at or after `target`. The sysvar lists slots from the newest to the oldest behind a u64 count;

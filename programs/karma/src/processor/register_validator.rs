@@ -36,10 +36,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     };
     // P-04
     match has_secp256k1 {
-        0 => require(
-            *address == [0; 20] && *signature == [0; 64] && recovery_id == 0,
-            KarmaError::BadSecp256k1,
-        )?,
+        0 => require(*address == [0; 20] && *signature == [0; 64] && recovery_id == 0, KarmaError::BadSecp256k1)?,
         1 => {
             let config = read::<Config>(config, cx.program)?;
             let participant = participant.address().as_array();

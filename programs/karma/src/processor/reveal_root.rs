@@ -14,7 +14,10 @@ use crate::{
         vote::{self, Vote},
         write, Key,
     },
-    verify::hash::{kind, sha256},
+    verify::{
+        hash::sha256,
+        records::{self, RootSeal},
+    },
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
@@ -55,9 +58,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let counted = vote.has(vote::REVEALED) && position_of(&account, &vote.report_hash).is_some();
     require(!counted, KarmaError::AlreadyVoted)?; // P-18
     let body = sha256(&[report])?;
-    let report_hash = sha256(&[&config.domain, &[kind::REPORT], epoch, &account.verdicts_root, &body])?;
-    let seal = sha256(&[&config.domain, &[kind::ROOT_SEAL], epoch, &report_hash, salt, &validator_key])?;
-    require(seal == vote.seal, KarmaError::SealMismatch)?; // P-18
+    let report_hash = records::report_hash(&config.domain, epoch, &account.verdicts_root, &body)?;
+    let opened = RootSeal { epoch, report_hash: &report_hash, salt, validator: &validator_key };
+    require(records::root_seal(&config.domain, &opened)? == vote.seal, KarmaError::SealMismatch)?; // P-18
 
     vote.flags |= vote::REVEALED;
     vote.report_hash = report_hash;

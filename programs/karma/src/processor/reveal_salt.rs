@@ -12,7 +12,7 @@ use crate::{
         vote::{self, Vote},
         write,
     },
-    verify::hash::{kind, sha256},
+    verify::records::{accumulate, salt_commitment, salt_share, Salt},
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
@@ -48,13 +48,10 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     require(current_slot()? <= until, KarmaError::TooLate)?; // P-14
     require(vote.has(vote::ATTESTED), KarmaError::NotVoted)?; // P-14
     require(!vote.has(vote::SALT_REVEALED), KarmaError::AlreadyVoted)?; // P-14
-    let committed = sha256(&[&config.domain, &[kind::SALT_COMMITMENT], epoch, &validator_key, salt])?;
-    require(committed == vote.salt_hash, KarmaError::SaltMismatch)?; // P-14
+    let salt = Salt { epoch, validator: &validator_key, salt };
+    require(salt_commitment(&config.domain, &salt)? == vote.salt_hash, KarmaError::SaltMismatch)?; // P-14
 
-    let share = sha256(&[&config.domain, &[kind::SALT], epoch, &validator_key, salt])?;
-    for (to, from) in account.salt_accumulator.iter_mut().zip(share) {
-        *to ^= from;
-    }
+    accumulate(&mut account.salt_accumulator, &salt_share(&config.domain, &salt)?);
     account.salt_count = increment(account.salt_count)?;
     vote.flags |= vote::SALT_REVEALED;
     Ok(())

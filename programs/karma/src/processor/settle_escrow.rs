@@ -14,7 +14,7 @@ use crate::{
         write, NONE,
     },
     verify::{
-        hash::sha256,
+        records::{settlement_leaf, SettlementLeaf},
         sum_path::{follow, Place, SumNode},
     },
 };
@@ -51,14 +51,10 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let settled = escrow.last_settled_epoch != NONE && escrow.last_settled_epoch >= number;
         require(!settled, KarmaError::AlreadySettled)?; // P-19
         let leaf = SumNode {
-            hash: sha256(&[
-                &[0],
+            hash: settlement_leaf(
                 &config.domain,
-                epoch,
-                &escrow_key,
-                &cumulative_after.to_le_bytes(),
-                &debit.to_le_bytes(),
-            ])?,
+                &SettlementLeaf { epoch, escrow: &escrow_key, cumulative_after, debit },
+            )?,
             sums: [debit],
         };
         let root = follow(leaf, &Place { index, count: account.escrow_count }, &mut cx.arguments)?;

@@ -146,8 +146,7 @@ impl Config {
     /// Counts a new validator and returns its position among validators. The stake must have been rolled to `slot`.
     #[inline(always)]
     pub fn add_validator(&mut self, slot: u64, bond: u64) -> Result<u32, ProgramError> {
-        let ordinal =
-            self.active_validators[1].checked_add(self.pending_validators).ok_or(KarmaError::Overflow)?;
+        let ordinal = self.active_validators[1].checked_add(self.pending_validators).ok_or(KarmaError::Overflow)?;
         if self.epoch_at(slot).is_none() {
             for i in 0..2 {
                 self.active_stake[i] = add(self.active_stake[i], bond)?;

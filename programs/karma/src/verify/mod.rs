@@ -1,3 +1,4 @@
 pub mod hash;
+pub mod records;
 pub mod secp256k1;
 pub mod sum_path;

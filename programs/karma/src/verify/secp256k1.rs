@@ -1,5 +1,5 @@
 //! P-04: an Ethereum-style address, proven by a signature over the participant's address.
-use super::hash::{kind, sha256};
+use super::records::secp256k1_message;
 use crate::{
     error::{require, KarmaError},
     state::Key,
@@ -8,8 +8,8 @@ use pinocchio::error::ProgramError;
 
 /// Half of the group's order, big-endian. Of the two signatures with one meaning only the lower `s` is taken (EIP-2).
 const HALF_ORDER: Key = [
-    0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x5d, 0x57, 0x6e, 0x73,
-    0x57, 0xa4, 0x50, 0x1d, 0xdf, 0xe9, 0x2f, 0x46, 0x68, 0x1b, 0x20, 0xa0,
+    0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x5d, 0x57, 0x6e,
+    0x73, 0x57, 0xa4, 0x50, 0x1d, 0xdf, 0xe9, 0x2f, 0x46, 0x68, 0x1b, 0x20, 0xa0,
 ];
 
 /// EIP-191, version 0x45, for a message of 32 bytes.
@@ -26,7 +26,7 @@ pub struct Claim<'a> {
 /// `BadSecp256k1` unless the signature over `H(domain || 19 || participant)` is by the key of `address`.
 #[inline(never)]
 pub fn verify(claim: &Claim) -> Result<(), ProgramError> {
-    let message = sha256(&[claim.domain, &[kind::SECP256K1], claim.participant])?;
+    let message = secp256k1_message(claim.domain, claim.participant)?;
     require(claim.recovery_id < 4 && claim.signature[32..] <= HALF_ORDER[..], KarmaError::BadSecp256k1)?;
     let digest = keccak256(&[PREFIX, &message])?;
     let key = recover(claim, &digest)?;
