@@ -33,6 +33,8 @@ export interface RunningMarket extends AsyncDisposable {
   readonly rpcUrl: string;
   readonly gateway: Gateway;
   readonly modelName: string;
+  /** All programs: the cluster, the gateway, the workers, the validators. */
+  readonly processes: readonly Child[];
   /** In the order of the folder's members; a test kills one by its pid. */
   readonly workers: readonly Child[];
   readonly validators: readonly Child[];
@@ -138,6 +140,7 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
     rpcUrl,
     gateway: access,
     modelName: description.manifest.name,
+    processes: everybody,
     workers: children.slice(0, folder.workers.length),
     validators: children.slice(folder.workers.length),
     failed: Promise.race(everybody.map(async (child) => `${child.name} ended (${await child.ended})`)),

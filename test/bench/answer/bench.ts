@@ -1,0 +1,234 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Gateway } from '@karmesh/sdk/client';
+import { clusterPreset } from '@karmesh/sdk/clusters';
+import { REPLICAS } from '@karmesh/sdk/protocol';
+import { openMarketFolder } from '../../../programs/localnet/src/up/folder.ts';
+import { type RunningMarket, startMarket } from '../../../programs/localnet/src/up/startMarket.ts';
+import { type BenchReport, type BenchRow, benchRow, loadNow, median } from '../report.ts';
+import type { DirectAnswer } from './direct.ts';
+
+/** What both sides are asked, in turn. */
+const PROMPTS = [
+  'What is the capital of France?',
+  'Count from one to twenty.',
+  'Tell me about the sea.',
+  'Name some colours.',
+] as const;
+const MAX_TOKENS = 128;
+const ROUNDS = 24;
+/** Rounds whose figures are thrown away, while caches and compilers warm up. */
+const WARM_UP = 4;
+const TIMEOUT_MS = 10 * 60_000;
+/** The rent of the smallest account that holds a receipt's header, and one signature's fee. */
+const ACCOUNT_PER_RECEIPT_LAMPORTS = 1_587_000 + 5000;
+const MODEL = fileURLToPath(new URL('../../../node/models/tiny-q8_0.gguf', import.meta.url));
+
+interface MarketAnswer extends DirectAnswer {
+  readonly receipts: number;
+}
+
+/**
+ * First token, throughput, memory and cost on chain of answers through the market, beside as many node-llama-cpp processes called
+ * directly as there are replicas, and beside a bare Hono and libp2p echo. Rounds of all three alternate.
+ */
+export async function run({ talk }: { readonly talk: (line: string) => void }): Promise<BenchReport> {
+  const before = loadNow();
+  await using stack = new AsyncDisposableStack();
+  const path = await mkdtemp(join(tmpdir(), 'karmesh-bench-'));
+  stack.defer(() => rm(path, { recursive: true, force: true }));
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const folder = await openMarketFolder(path);
+  const cluster = clusterPreset('localnet');
+  const market = stack.use(
+    await startMarket({ folder, cluster, slotMs: 400, rpcPort: 0, gatewayPort: 0, logLevel: 'warn' }, { signal, talk }),
+  );
+  const program = (name: string, args: readonly string[] = []): ChildProcess => {
+    const child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), args, {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    stack.defer(async () => {
+      child.kill();
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    });
+    return child;
+  };
+  const direct = Array.from({ length: REPLICAS }, () => program('direct', [MODEL]));
+  await Promise.all(direct.map((child) => once(child, 'message', { signal })));
+  const [peer] = await once(program('echoPeer'), 'message', { signal });
+  const [echoUrl] = await once(program('echoGateway', [String(peer)]), 'message', { signal });
+
+  talk(`${ROUNDS} rounds of market, direct and echo, in turn …`);
+  const spentBefore = await chainSpending(market, { folder, signal });
+  const rounds: { readonly market: MarketAnswer; readonly direct: readonly DirectAnswer[]; readonly echoMs: number }[] =
+    [];
+  let receipts = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const prompt = PROMPTS[round % PROMPTS.length] ?? PROMPTS[0];
+    const answered = await askMarket(market, { prompt, signal });
+    receipts += answered.receipts;
+    const one = {
+      market: answered,
+      direct: await Promise.all(direct.map((child) => askDirect(child, { prompt, signal }))),
+      echoMs: await echo(String(echoUrl), { prompt, signal }),
+    };
+    if (round >= WARM_UP) rounds.push(one);
+  }
+  talk('Waiting for the epochs of these answers to settle …');
+  await epochsPass(market, { signal, epochs: 2n });
+  const spent = (await chainSpending(market, { folder, signal })) - spentBefore;
+
+  const directFirst = median(rounds.map((round) => Math.max(...round.direct.map(({ firstTokenMs }) => firstTokenMs))));
+  const rows: BenchRow[] = [
+    benchRow({
+      what: 'added first-token latency (stream)',
+      ours: median(rounds.map((round) => round.market.firstTokenMs)) - directFirst,
+      rivalName: 'bare Hono + libp2p echo',
+      rival: median(rounds.map(({ echoMs }) => echoMs)),
+      unit: 'ms',
+      atMost: 3,
+    }),
+    benchRow({
+      what: 'first token (stream)',
+      ours: median(rounds.map((round) => round.market.firstTokenMs)),
+      rivalName: 'node-llama-cpp direct x 3',
+      rival: directFirst,
+      unit: 'ms',
+    }),
+    benchRow({
+      what: 'throughput of an answer with three replicas',
+      ours: median(rounds.map(({ market: { tokens, totalMs } }) => (1000 * tokens) / totalMs)),
+      rivalName: 'node-llama-cpp direct x 3',
+      rival: median(
+        rounds.map((round) => Math.min(...round.direct.map(({ tokens, totalMs }) => (1000 * tokens) / totalMs))),
+      ),
+      unit: 'tokens/s',
+      atLeast: 0.85,
+    }),
+    benchRow({
+      what: `left on chain per receipt (fees, rent of epochs), ${receipts} receipts`,
+      ours: Number(spent) / receipts,
+      rivalName: 'an account and a transaction per receipt',
+      rival: ACCOUNT_PER_RECEIPT_LAMPORTS,
+      unit: 'lamports',
+    }),
+  ];
+  const directBytes = median(await Promise.all(direct.map((child) => residentBytes(child.pid ?? 0))));
+  for (const child of market.processes) {
+    rows.push(
+      benchRow({
+        what: `memory of ${child.name}`,
+        ours: (await residentBytes(child.pid)) / 2 ** 20,
+        rivalName: 'node-llama-cpp direct',
+        rival: directBytes / 2 ** 20,
+        unit: 'MiB',
+      }),
+    );
+  }
+  return { bench: 'answer', load: `${before} before, ${loadNow()} after`, rows };
+}
+
+/** One streamed answer of the market, timed from before the request to its first text and to its end. */
+async function askMarket(
+  { gateway, modelName }: { readonly gateway: Gateway; readonly modelName: string },
+  options: { readonly prompt: string; readonly signal: AbortSignal },
+): Promise<MarketAnswer> {
+  const began = performance.now();
+  const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: modelName,
+      messages: [{ role: 'user', content: options.prompt }],
+      temperature: 0,
+      max_tokens: MAX_TOKENS,
+      stream: true,
+      stream_options: { include_usage: true },
+    }),
+    signal: options.signal,
+  });
+  if (!response.ok || response.body === null)
+    throw new Error(`The gateway answered ${response.status}: ${await response.text()}`);
+  let firstTokenMs = Number.NaN;
+  let lastTextMs = Number.NaN;
+  let tokens = 0;
+  let receipts = 0;
+  let buffered = '';
+  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+    buffered += text;
+    const lines = buffered.split('\n');
+    buffered = lines.pop() ?? '';
+    for (const line of lines) {
+      if (!line.startsWith('data: {')) continue;
+      const event = JSON.parse(line.slice('data: '.length));
+      if (event.choices?.[0]?.delta?.content) {
+        lastTextMs = performance.now() - began;
+        if (Number.isNaN(firstTokenMs)) firstTokenMs = lastTextMs;
+      }
+      if (event.usage) tokens = event.usage.completion_tokens;
+      if (event.karmesh)
+        receipts = event.karmesh.receipts.filter((row: { receiptHash: unknown }) => row.receiptHash !== null).length;
+    }
+  }
+  return { firstTokenMs, totalMs: lastTextMs, tokens, receipts };
+}
+
+async function askDirect(
+  child: ChildProcess,
+  options: { readonly prompt: string; readonly signal: AbortSignal },
+): Promise<DirectAnswer> {
+  const answered = once(child, 'message', { signal: options.signal });
+  child.send({ prompt: options.prompt, maxTokens: MAX_TOKENS });
+  const [answer] = await answered;
+  return answer as DirectAnswer;
+}
+
+/** Milliseconds from before the request to the first byte of its stream. */
+async function echo(url: string, options: { readonly prompt: string; readonly signal: AbortSignal }): Promise<number> {
+  const began = performance.now();
+  const response = await fetch(url, { method: 'POST', body: options.prompt, signal: options.signal });
+  const reader = response.body?.getReader();
+  await reader?.read();
+  const took = performance.now() - began;
+  while (reader !== undefined && !(await reader.read()).done);
+  return took;
+}
+
+/** Lamports that the identities of gateway, workers and validators have left, negated: its growth is what they spent on chain. */
+async function chainSpending(
+  market: RunningMarket,
+  options: { readonly folder: Awaited<ReturnType<typeof openMarketFolder>>; readonly signal: AbortSignal },
+): Promise<bigint> {
+  const { folder, signal } = options;
+  const balances = await Promise.all(
+    [folder.gateway, ...folder.workers, ...folder.validators].map(({ identity }) =>
+      market.client.balance(identity.publicKey, { signal }),
+    ),
+  );
+  return -balances.reduce((sum, lamports) => sum + lamports, 0n);
+}
+
+/** Waits until this many more epochs are final. */
+async function epochsPass(
+  market: RunningMarket,
+  options: { readonly signal: AbortSignal; readonly epochs: bigint },
+): Promise<void> {
+  const { signal, epochs } = options;
+  const final = async (): Promise<bigint> => {
+    const epoch = (await market.client.checkCluster({ signal })).lastFinalisedEpoch;
+    return epoch === 2n ** 64n - 1n ? -1n : epoch;
+  };
+  const target = (await final()) + epochs;
+  while ((await final()) < target) await new Promise((resolve) => setTimeout(resolve, 500));
+}
+
+/** Resident memory of a process, on Linux; NaN elsewhere. */
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kibibytes === undefined ? Number.NaN : Number(kibibytes) * 1024;
+}
