@@ -33,8 +33,6 @@ export const localnetSchema = z.object({
   logLevel: z.enum(logLevels).default('info').meta({ description: 'The least level that is logged, on stderr.' }),
 });
 
-export type LocalnetConfig = z.output<typeof localnetSchema>;
-
 /** @throws KarmeshError `CONFIG_INVALID`. */
 export function readLocalnetConfig(
   argv: readonly string[],
