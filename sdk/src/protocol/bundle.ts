@@ -33,10 +33,8 @@ const setPlaceCodec = struct({
   entryIndex: u32,
   entryPath: sumPathCodec(1),
   groupIndex: u32,
-  groupCount: u32,
   groupPath: sumPathCodec(1),
   slotHashIndex: u32,
-  slotHashCount: u32,
   slotHashPath: sumPathCodec(0),
 });
 
@@ -48,7 +46,6 @@ const creditPlaceCodec = struct({
   karma: karmaCodec,
   owed: u64,
   creditIndex: u32,
-  creditCount: u32,
   creditPath: sumPathCodec(6),
   receiptsRoot: hashCodec,
   lifetimeKarma: karmaCodec,
@@ -164,10 +161,8 @@ export function placeInSet(
     entryIndex,
     entryPath: receiptSetTree(domain, manifest).path(entryIndex),
     groupIndex,
-    groupCount: manifest.groups.length,
     groupPath: candidateGroupsTree(domain, manifest.groups).path(groupIndex),
     slotHashIndex,
-    slotHashCount: manifest.slotHashes.length,
     slotHashPath: slotHashesTree(domain, manifest.slotHashes).path(slotHashIndex),
   };
 }
@@ -195,7 +190,6 @@ export function placeInReport(
       karma: credit.karma,
       owed: credit.owed,
       creditIndex,
-      creditCount: row.credits.length,
       creditPath: tree.path(creditIndex),
       receiptsRoot: tree.root.hash,
       lifetimeKarma: row.karma,
@@ -216,19 +210,22 @@ export function groupReaches(
   return checkSumPathHash({
     leaf,
     index: set.groupIndex,
-    count: set.groupCount,
     path: set.groupPath,
     root: set.manifest.candidatesRoot,
   });
 }
 
-/** T-02 without stated sums at the root: the sums are inside the hashes, so a false one cannot reach the root. */
+/**
+ * T-02 without stated sums at the root: the sums are inside the hashes, so a false one cannot reach the root. A bundle names the
+ * number of leaves only where something signed holds it; elsewhere the path's own length says all that the number would, and
+ * the bundle has no field that could be changed unnoticed.
+ */
 export function checkSumPathHash(
-  check: Omit<Parameters<typeof checkSumPath>[0], 'root'> & { readonly root: Hash },
+  check: Omit<Parameters<typeof checkSumPath>[0], 'root' | 'count'> & { readonly root: Hash; readonly count?: number },
 ): boolean {
   const sums = check.path.reduce(
     (total, node) => total.map((value, i) => value + (node.sums[i] ?? 0n)),
     [...check.leaf.sums],
   );
-  return checkSumPath({ ...check, root: { hash: check.root, sums } });
+  return checkSumPath({ ...check, count: check.count ?? 2 ** check.path.length, root: { hash: check.root, sums } });
 }

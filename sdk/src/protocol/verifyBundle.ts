@@ -215,7 +215,6 @@ function checkSetPlace(options: {
     checkSumPathHash({
       leaf: slotLeaf,
       index: set.slotHashIndex,
-      count: set.slotHashCount,
       path: set.slotHashPath,
       root: set.manifest.slotHashesRoot,
     }),
@@ -270,7 +269,6 @@ function checkReportPlace(options: {
     const inReceipts = checkSumPathHash({
       leaf: creditLeaf(domain, { epoch: report.epoch, credit }),
       index: place.creditIndex,
-      count: place.creditCount,
       path: place.creditPath,
       root: place.receiptsRoot,
     });
