@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { HARD, startMarket } from './fixtures/runningMarket.ts';
+
+test('T-05, V-22: an answer that nobody could audit is carried and paid later, through a restart and by a validator that lost its folder', {
+  timeout: 300_000,
+}, async () => {
+  await using running = await startMarket();
+  const { view, until } = running;
+  const { epochZeroSlot } = view.config();
+  await until('epoch 0', () => view.latestSlotHash().slot > epochZeroSlot + 2n);
+  running.stick(true);
+  const epoch = view.epoch() ?? 0n;
+  const [hard] = running.entries([{ dispatchNumber: 1, tokens: [1, HARD] }]);
+  if (hard === undefined) throw new RangeError('One entry was wished for.');
+  await running.publish([hard], { epoch, sequence: 1n });
+  await until('the entry', () => running.validators.every((one) => one.entries(epoch) === 1));
+  await running.restart(1, 'same');
+  await until('a report that carries', () => view.epochAccount(epoch)?.state === 6);
+  expect(view.epochAccount(epoch)).toMatchObject({ entryCount: 1, settledCount: 0, carriedCount: 1 });
+
+  await running.restart(0, 'empty');
+  running.stick(false);
+  await until('the newcomer’s ledger', () => (running.validators[0]?.ledgerEpoch() ?? -1n) >= epoch);
+  await until('a later report', () => (view.epochAccount(epoch + 2n)?.state ?? 0) === 6);
+  const accounts = [epoch + 1n, epoch + 2n].map((one) => view.epochAccount(one));
+  const price = hard.outcome.value.price;
+  expect(accounts.reduce((sum, one) => sum + (one?.settledLamports ?? 0n), 0n)).toBe(price);
+  expect(accounts.at(-1)?.carriedCount).toBe(0);
+  const share = (price * 8_000n) / 10_000n / 3n;
+  await until('the claims', () => view.participants().filter((one) => one.lifetimePaid === share).length === 3);
+});
