@@ -116,7 +116,8 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
           { requestId: toHex(outcome.requestId), outputTokens: outcome.result.outputTokens.length },
           'Answered.',
         );
-      else if (outcome.kind === 'failed') log.error({ cause: outcome.cause, err: outcome.error }, 'The engine failed.');
+      else if (outcome.kind === 'failed')
+        log.error({ cause: outcome.cause, err: outcome.error }, 'An accepted request failed.');
       else log.info(outcome, 'A dispatch ended without an answer.');
     },
     onAudit(outcome) {

@@ -50,7 +50,7 @@ export type SessionOutcome =
   | { readonly kind: 'cancelled' }
   | {
       readonly kind: 'failed';
-      readonly cause: 'engine-failed' | 'shutting-down' | 'too-slow';
+      readonly cause: 'engine-failed' | 'store-failed' | 'shutting-down' | 'too-slow';
       readonly error: unknown;
     };
 
@@ -223,9 +223,16 @@ async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutc
   // W-15
   if (!checkSeals(parts.chain, { dispatch: checked, own: sealRecord.hash(domain, seal.value), seals }))
     throw new Violation('W-15');
-  const receipt = await commitReceipt(parts, { checked, ran, salt, outputHash, seals, receivedAtMs });
+  let revealed: Awaited<ReturnType<typeof commitReceipt>>;
+  try {
+    revealed = await commitReceipt(parts, { checked, ran, salt, outputHash, seals, receivedAtMs });
+  } catch (error) {
+    // Without its records a receipt may not leave; for the gateway that is one failed worker more.
+    await send({ type: 'failed', cause: 'engine-failed' });
+    return { kind: 'failed', cause: 'store-failed', error };
+  }
   const { outputTokens: tokens, text } = result;
-  await send({ type: 'reveal', revealed: receipt, tokens, text });
+  await send({ type: 'reveal', revealed, tokens, text });
   return { kind: 'revealed', requestId, result };
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FrameStream } from '@karmesh/sdk/network';
@@ -399,6 +399,36 @@ describe('the exchange of seals', () => {
       expect(running.outcomes).toEqual([{ kind: 'cancelled' }]);
       expect(running.worker.load()).toEqual({ active: 0, waiting: 0 });
     }
+  });
+
+  test('W-16: without its records on disk a receipt does not leave', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 32, slot: 99n });
+    const running = await start(dispatch.drawn[0] ?? 0);
+    const { stream, served } = connect(running);
+    const { stream: other } = connect(await start(dispatch.drawn[1] ?? 0));
+    for (const each of [stream, other]) await sendFrame(each, frameOf(dispatch));
+    const seals = [await untilSealed(stream), await untilSealed(other)];
+    await rm(join(running.folder, 'audits'), { recursive: true });
+    await writeFile(join(running.folder, 'audits'), 'a file where the folder was');
+    await sendFrame(stream, { type: 'seals', seals });
+    expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'engine-failed' });
+    await served;
+    expect(running.outcomes).toMatchObject([
+      { kind: 'failed', cause: 'store-failed', error: { code: 'STORE_FAILED' } },
+    ]);
+  });
+
+  test('W-03: an engine that takes too long is stopped', async () => {
+    const long = { maxTokens: 480, temperatureMicro: 2_000_000 };
+    const dispatch = market.dispatch({ dispatchNumber: 33, slot: 99n, request: long });
+    const limits = { ...options.limits, runMs: 1 };
+    const running = await start(dispatch.drawn[0] ?? 0, { options: { limits } });
+    const { stream, served } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    expectType(await nextFrame(stream), 'accepted');
+    expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'too-slow' });
+    await served;
+    expect(running.outcomes).toMatchObject([{ kind: 'failed', cause: 'too-slow', error: { code: 'WORKER_TIMEOUT' } }]);
   });
 
   test('W-04: a frame that cannot be read ends the session', async () => {
