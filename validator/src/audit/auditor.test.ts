@@ -1,0 +1,259 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clusterPreset } from '@karmesh/sdk/clusters';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import type { FrameStream } from '@karmesh/sdk/network';
+import {
+  type AuditFrame,
+  type AuditOpen,
+  decodeAuditFrame,
+  encodeAuditFrame,
+  equalBytes,
+  hashOf,
+  type Measurements,
+  measurementsCodec,
+  type Signed,
+  signRecord,
+  type Verdict,
+  verdictRecord,
+  ZERO_HASH,
+} from '@karmesh/sdk/protocol';
+import { logger } from '@karmesh/sdk/runtime';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type DrawnAudit, drawnAudits } from '../epoch/drawnAudits.ts';
+import { accepted } from '../fixtures/accepted.ts';
+import { type EntryWish, fixtureMarket, named, PROMPT_TOKENS } from '../fixtures/market.ts';
+import { openProtection, type Protection } from '../slashingProtection/openProtection.ts';
+import { type AuditorParts, type AuditRound, auditor } from './auditor.ts';
+import { auditThresholds, judgeAnswer, NO_ANSWER, type Replayer } from './judgeAnswer.ts';
+
+const market = fixtureMarket({ slotsPerEpoch: 100n });
+const { domain, validators } = market;
+const offchain = { ...clusterPreset('localnet').offchain, auditRateQuorum: 10_000n };
+const wish: EntryWish = { dispatchNumber: 1, slot: 501n };
+const [audit] = drawnAudits({
+  domain,
+  beacon: named('beacon'),
+  offchain,
+  validators,
+  entries: [accepted(market, wish).checked],
+  carried: [],
+});
+if (audit === undefined) throw new RangeError('The answer is drawn.');
+const drawn: DrawnAudit = audit;
+const clean: Measurements = { tokens: 5, differing: 0, largestGapMicro: 0n, gapSumMicro: 0n };
+const opened: AuditOpen = {
+  type: 'open',
+  request: market.request(wish),
+  tokens: market.tokens(wish),
+  salt: drawn.receipt.body.salt,
+  receiptHash: drawn.receiptHash,
+};
+
+function replayer(result: Partial<Awaited<ReturnType<Replayer['replay']>>> = {}): Replayer {
+  return {
+    model: () => ({ activeParameters: 1n }),
+    replay: async () => ({ promptTokens: PROMPT_TOKENS, end: 'right', measurements: clean, ...result }),
+  };
+}
+
+function memberOf(address: Uint8Array | undefined) {
+  const found = validators.find((one) => equalBytes(one.address, address ?? ZERO_HASH));
+  if (found === undefined) throw new RangeError('Somebody was drawn.');
+  return found;
+}
+
+describe('what an opened answer shows', () => {
+  const judge = (changes: { readonly opened?: Partial<AuditOpen>; readonly replayer?: Replayer }) =>
+    judgeAnswer(
+      { domain, audit: drawn, opened: { ...opened, ...changes.opened }, thresholds: auditThresholds(offchain) },
+      { replayer: changes.replayer ?? replayer(), signal: new AbortController().signal },
+    );
+  const other = market.request({ dispatchNumber: 2, slot: 501n });
+  test.each([
+    { name: 'U-03: another request', changes: { opened: { request: other } }, rule: 11 },
+    { name: 'U-03: other tokens', changes: { opened: { tokens: [1, 2, 3, 4, 5] } }, rule: 12 },
+    {
+      name: 'U-03: a prompt that was billed longer than it is',
+      changes: { replayer: replayer({ promptTokens: 3 }) },
+      rule: 12,
+    },
+    {
+      name: 'U-03: an end that the model would not have made',
+      changes: { replayer: replayer({ end: 'wrong' }) },
+      rule: 23,
+    },
+    {
+      name: 'U-05: a token too far from the replay’s',
+      changes: { replayer: replayer({ measurements: { ...clean, largestGapMicro: 25_001n } }) },
+      rule: 20,
+    },
+    {
+      name: 'U-05: gaps that add up',
+      changes: { replayer: replayer({ measurements: { ...clean, gapSumMicro: 30_001n } }) },
+      rule: 21,
+    },
+    {
+      name: 'U-05: too many other tokens',
+      changes: { replayer: replayer({ measurements: { ...clean, differing: 4 } }) },
+      rule: 22,
+    },
+  ])('$name fails by rule $rule', async ({ changes, rule }) => {
+    expect(await judge(changes)).toMatchObject({ verdict: 'fail', rule });
+  });
+  test('an honest answer passes, with the hash of what was measured', async () => {
+    const measurementsHash = hashOf(measurementsCodec, clean);
+    expect(await judge({})).toEqual({ verdict: 'pass', rule: 0, measurementsHash, measurements: clean });
+  });
+});
+
+describe('the auditor', () => {
+  let folder = '';
+  let protection: Protection;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'validator-auditor-'));
+    protection = await openProtection(join(folder, 'protection.log'));
+  });
+  afterEach(async () => {
+    await protection[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  const first = memberOf(drawn.auditors[0]?.participant);
+  const second = memberOf(drawn.auditors[1]?.participant);
+  const round: AuditRound = {
+    epoch: 5n,
+    audits: [drawn],
+    placeOf: () => ({ source: 'set', treeEpoch: 5n, index: 0, count: 1, path: [] }),
+    verdicts: [],
+    slot: 700n,
+    firstDeadlineSlot: 710n,
+    secondDeadlineSlot: 716n,
+  };
+
+  /** A worker that answers each ask with what `reply` gives; undefined is silence. */
+  function setUp(
+    me: typeof first,
+    reply: (ask: AuditFrame) => AuditFrame | undefined,
+    changes: Partial<AuditorParts> = {},
+  ): { readonly asked: AuditFrame[]; run(changes?: Partial<AuditRound>): Promise<readonly Signed<Verdict>[]> } {
+    const asked: AuditFrame[] = [];
+    const at = auditor({ askTimeoutMs: 60_000 })({
+      domain,
+      me: me.address,
+      signer: me.keypair,
+      protection,
+      replayer: replayer(),
+      thresholds: auditThresholds(offchain),
+      openStream: async ({ peer }) => {
+        expect(peer).toEqual(
+          drawn.checked.drawn.find((one) => equalBytes(one.participant, drawn.receipt.receipt.value.worker))?.identity,
+        );
+        let answer: AuditFrame | undefined;
+        const stream: Partial<FrameStream> = {
+          send: async (frame) => {
+            const ask = decodeAuditFrame(frame);
+            asked.push(ask);
+            answer = reply(ask);
+          },
+          receive: async () => {
+            if (answer === undefined) throw new KarmeshError('PEER_UNREACHABLE', 'The peer was silent for too long.');
+            return encodeAuditFrame(answer);
+          },
+          close: async () => undefined,
+          [Symbol.asyncDispose]: async () => undefined,
+        };
+        return stream as FrameStream;
+      },
+      isConnected: () => true,
+      nowMs: () => 0,
+      log: logger({ name: 'test', level: 'silent' })(),
+      observe: () => undefined,
+      ...changes,
+    });
+    return { asked, run: (own) => at.run({ ...round, ...own }, { signal: new AbortController().signal }) };
+  }
+  const verdictOf = (by: typeof first, changes: Partial<Verdict>): Verdict => ({
+    epoch: 5n,
+    entryHash: drawn.entryHash,
+    receiptHash: drawn.receiptHash,
+    validator: by.address,
+    attempt: 0,
+    verdict: 'pass',
+    rule: 0,
+    measurementsHash: hashOf(measurementsCodec, clean),
+    ...changes,
+  });
+
+  test('U-11: asks by the place in the tree, and signs its verdict once', async () => {
+    const { asked, run } = setUp(first, () => opened);
+    const verdicts = await run();
+    expect(verdicts.map(({ value }) => value)).toEqual([verdictOf(first, {})]);
+    expect(asked).toMatchObject([
+      { type: 'ask', epoch: 5n, attempt: 0, source: 'set', treeEpoch: 5n, index: 0, count: 1 },
+    ]);
+    expect(await run()).toEqual(verdicts);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('U-08: a restarted auditor says what it said, whatever it would find now', async () => {
+    const [before] = await setUp(first, () => opened).run();
+    const lying = replayer({ measurements: { ...clean, largestGapMicro: 9_000_000n } });
+    const [after] = await setUp(first, () => opened, { replayer: lying }).run();
+    expect(after).toEqual(before);
+  });
+
+  test('U-09: silence counts from the deadline on, and after two asks', async () => {
+    const { asked, run } = setUp(first, () => undefined);
+    expect(await run()).toEqual([]);
+    expect(await run({ slot: 709n })).toEqual([]);
+    const verdicts = await run({ slot: 710n });
+    const { rule, measurementsHash } = NO_ANSWER;
+    expect(verdicts.map(({ value }) => value)).toEqual([verdictOf(first, { verdict: 'fail', rule, measurementsHash })]);
+    expect(asked).toHaveLength(3);
+    const late = setUp(second, () => undefined);
+    expect(await late.run({ slot: 720n })).toEqual([]);
+  });
+
+  test('U-09: a refusal is no answer', async () => {
+    const { run } = setUp(first, () => ({ type: 'refuse', reason: 'unknown-receipt' }));
+    expect(await run({ slot: 711n })).toEqual([]);
+    expect((await run({ slot: 711n })).map(({ value }) => value.rule)).toEqual([10]);
+  });
+
+  test('U-09: an auditor without peers, or without the model, says nothing', async () => {
+    for (const changes of [{ isConnected: () => false }, { replayer: { ...replayer(), model: () => undefined } }]) {
+      const { asked, run } = setUp(first, () => undefined, changes);
+      for (const slot of [711n, 712n, 713n]) expect(await run({ slot })).toEqual([]);
+      expect(asked).toEqual([]);
+    }
+  });
+
+  test('U-02: the second auditor acts on the first one’s failing verdict alone, and shows it', async () => {
+    const { asked, run } = setUp(second, () => opened);
+    const by = (value: Verdict) => signRecord(verdictRecord, { domain, signer: first.keypair }, value);
+    expect(await run()).toEqual([]);
+    expect(await run({ verdicts: [by(verdictOf(first, {}))] })).toEqual([]);
+    const failing = by(verdictOf(first, { verdict: 'fail', rule: 20 }));
+    const verdicts = await run({ verdicts: [failing] });
+    expect(verdicts.map(({ value }) => value)).toEqual([verdictOf(second, { attempt: 1 })]);
+    expect(asked).toMatchObject([{ attempt: 1, verdicts: [failing] }]);
+  });
+
+  test('who was not drawn does nothing', async () => {
+    const idle = validators.find((one) => drawn.auditors.every(({ index }) => index !== one.index));
+    if (idle === undefined) throw new RangeError('Two of four are drawn.');
+    const { asked, run } = setUp(idle, () => opened);
+    expect(await run()).toEqual([]);
+    expect(asked).toEqual([]);
+  });
+
+  test('an engine that breaks gives no verdict', async () => {
+    const broken: Replayer = {
+      ...replayer(),
+      replay: () => Promise.reject(new KarmeshError('ENGINE_FAILED', 'It broke.')),
+    };
+    expect(await setUp(first, () => opened, { replayer: broken }).run({ slot: 711n })).toEqual([]);
+  });
+});
