@@ -812,6 +812,8 @@ def audit_vectors() -> None:
         "rule": "U-01, U-02, U-05, U-06",
         "beacon": beacon.hex(), "validators": validators,
         "draws": {"rule": "U-01, U-02", "cases": rows},
+        "rates": {"rule": "U-01", "cases": [{"rate": rate, "asked": asked, "effective": min(10_000, rate * 2 ** max(0, asked - 3))}
+                                            for rate in (0, 100, 2500, 5000, 10_000) for asked in (3, 4, 5, 8)]},
         "judge": {"rule": "U-05", "thresholds": {"largestGapMicro": "10000", "gapSumMicroPer1000": "200000", "differingPer1000": 20},
                   "cases": [{"name": n, "tokens": m[0], "differing": m[1], "largestGapMicro": str(m[2]), "gapSumMicro": str(m[3]), "rule": r} for n, m, r in judged]},
         "verdictsRoot": {"rule": "U-06", "cases": [

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { auditedReceipt, drawAuditors, isAudited, judgeMeasurements, verdictsRootOf } from './audit.ts';
+import { auditedReceipt, auditRateOf, drawAuditors, isAudited, judgeMeasurements, verdictsRootOf } from './audit.ts';
 import { fromHex, toHex } from './bytes.ts';
-import { label } from './fixtures/market.ts';
+import { label, Market } from './fixtures/market.ts';
 
 interface Vectors {
   readonly beacon: string;
@@ -14,6 +14,9 @@ interface Vectors {
       readonly receiptOf: Readonly<Record<string, number>>;
       readonly auditors: readonly number[];
     }[];
+  };
+  readonly rates: {
+    readonly cases: readonly { readonly rate: number; readonly asked: number; readonly effective: number }[];
   };
   readonly judge: {
     readonly thresholds: {
@@ -49,6 +52,15 @@ test('U-01: an entry is drawn exactly when its lot is below the rate', () => {
       [0, lot, lot + 1, 10_000].map((ratePer10000) => isAudited({ ...draw, ratePer10000 })),
       entryHash,
     ).toEqual([false, false, true, true]);
+  }
+});
+
+test('U-01: the rate doubles for each worker that was asked beyond the third', () => {
+  const market = new Market();
+  for (const { rate, asked, effective } of vectors.rates.cases) {
+    const roles = Array.from({ length: asked }, (_, i) => (i < asked - 2 ? 'times out' : 'x'));
+    const rates = { stream: 1, quorum: rate, proof: 10_000 };
+    expect(auditRateOf(rates, market.entry({ roles }))).toBe(effective);
   }
 });
 

@@ -1,13 +1,24 @@
-import { drawNumber } from './assignment.ts';
+import { drawNumber, REPLICAS } from './assignment.ts';
 import { compareBytes, readU64le } from './bytes.ts';
 import type { Decoded } from './codec.ts';
 import { struct, u32, u64 } from './codec.ts';
+import type { Entry } from './entry.ts';
 import { type Hash, hash } from './hash.ts';
 import type { Participant } from './ids.ts';
 import type { Assurance } from './request.ts';
 
 /** U-01: audits per 10,000 agreed answers, by assurance. `proof` is certain. */
 export type AuditRates = Readonly<Record<Assurance, number>>;
+
+/**
+ * U-01: the rate of one entry: that of its assurance, doubled for each worker that was drawn beyond the third, at most certain. A gateway
+ * records time-outs alone, so it could pass over strangers until its friends are drawn; the deeper it goes, the surer the audit.
+ */
+export function auditRateOf(rates: AuditRates, entry: Entry): number {
+  const { receipts, refusals, timeouts } = entry.evidence;
+  const beyond = Math.max(0, receipts.length + refusals.length + timeouts.length - REPLICAS);
+  return Math.min(10_000, rates[entry.dispatch.value.assurance] * 2 ** beyond);
+}
 
 /** U-02: how many auditors may be drawn for one receipt: the first, and a second that a failing verdict needs. */
 export const AUDITORS = 2;

@@ -1,4 +1,4 @@
-import { auditedReceipt, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
+import { auditedReceipt, auditRateOf, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
 import type { AuditAsk } from './auditFrames.ts';
 import { equalBytes } from './bytes.ts';
 import { answersOf } from './checkEntry.ts';
@@ -54,7 +54,7 @@ export function checkAuditAsk(
   if (isCarried ? ask.treeEpoch >= ask.epoch : ask.treeEpoch !== ask.epoch) return notDrawn;
   if (reached === undefined || !equalBytes(reached.hash, isCarried ? tree.carriedRoot : tree.receiptSetRoot))
     return notDrawn;
-  const ratePer10000 = auditRates(chain.offchain)[ask.entry.dispatch.value.assurance];
+  const ratePer10000 = auditRateOf(auditRates(chain.offchain), ask.entry);
   if (!isCarried && !isAudited({ beacon, entryHash, ratePer10000 })) return notDrawn;
   const validators = chain.validators(ask.epoch);
   const auditors = drawAuditors({ beacon, entryHash, validators });

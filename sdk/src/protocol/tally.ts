@@ -1,4 +1,4 @@
-import { auditedReceipt, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
+import { auditedReceipt, auditRateOf, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
 import { compareBytes, toHex } from './bytes.ts';
 import type { CheckedEntry } from './checkEntry.ts';
 import { entryHashOf, type RevealedReceipt } from './entry.ts';
@@ -99,7 +99,7 @@ function auditWords(
   const { checked, isCarried } = options;
   const entryHash = entryHashOf(checked.entry);
   const count = checked.agreeing.length;
-  const ratePer10000 = auditRates(input.offchain)[checked.entry.dispatch.value.assurance];
+  const ratePer10000 = auditRateOf(auditRates(input.offchain), checked.entry);
   const isDrawn = count > 0 && (isCarried || isAudited({ beacon: input.beacon, entryHash, ratePer10000 }));
   const drawn = isDrawn ? checked.agreeing[auditedReceipt({ beacon: input.beacon, entryHash, count })] : undefined;
   if (drawn === undefined) return { decision: 'not-drawn', counted: [] };

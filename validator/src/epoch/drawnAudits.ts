@@ -1,5 +1,6 @@
 import {
   auditedReceipt,
+  auditRateOf,
   auditRates,
   type CheckedEntry,
   type Domain,
@@ -36,7 +37,7 @@ export function drawnAudits(draw: {
   const rates = auditRates(draw.offchain);
   const drawnOf = (checked: CheckedEntry, isCarried: boolean): readonly DrawnAudit[] => {
     const entryHash = entryHashOf(checked.entry);
-    const ratePer10000 = rates[checked.entry.dispatch.value.assurance];
+    const ratePer10000 = auditRateOf(rates, checked.entry);
     if (checked.agreeing.length === 0) return [];
     if (!isCarried && !isAudited({ beacon, entryHash, ratePer10000 })) return [];
     const receipt = checked.agreeing[auditedReceipt({ beacon, entryHash, count: checked.agreeing.length })];
