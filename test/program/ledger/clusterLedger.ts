@@ -8,12 +8,17 @@ import { PROGRAM_FILE } from './programFile.ts';
 const POLL_MS = 20;
 const COMPUTE_UNITS = 200_000;
 
+/** A ledger whose cluster others can speak to. */
+export interface ClusterLedger extends Ledger {
+  readonly connection: Connection;
+}
+
 /** A running cluster behind JSON-RPC, reached with web3.js alone. Slots pass by themselves. */
 export async function clusterLedger(options: {
   readonly kind: ClusterKind;
   readonly slotMs: number;
   readonly signal: AbortSignal;
-}): Promise<Ledger> {
+}): Promise<ClusterLedger> {
   const { kind, slotMs, signal } = options;
   await using stack = new AsyncDisposableStack();
   const programs = [{ id: toBase58(PROGRAM_ID), path: PROGRAM_FILE }];
@@ -30,8 +35,9 @@ export async function clusterLedger(options: {
     }
   };
   let sent = 0;
-  const ledger: Ledger = {
+  const ledger: ClusterLedger = {
     kind,
+    connection,
     genesis,
     async send(instructions, signers) {
       const [payer, ...others] = signers.map(transactionSigner);
