@@ -43,6 +43,8 @@ export interface DutyState {
   readonly ledgerEpoch: bigint | undefined;
   /** Whether the manifest of the epoch is the one that this validator is bound to, or may still bind itself to. */
   readonly mayAttest: (epoch: EpochFacts) => boolean;
+  /** Whether this validator has put an attestation of the epoch on record: then no other manifest may take its place. */
+  readonly isBound: (epoch: bigint) => boolean;
   /** Whether a root vote for the epoch and attempt is on record, so that it can be revealed. */
   readonly hasRootVote: (epoch: bigint, attempt: number) => boolean;
   /** Whether a participant's lifetime grew beyond what its account has synced, among those that are this validator's turn. */
@@ -57,6 +59,9 @@ const GIVE_UP_EPOCHS = 4n;
 
 /** How many slots each validator in turn leaves the one before it, where anyone may act. */
 const TURN_SLOTS = 4n;
+
+/** How many slots at least a manifest or a list of verdicts has to find its votes: as many as transactions take on a busy machine. */
+const REPLACE_AFTER_SLOTS = 24n;
 
 /** What this validator ought to do now, oldest epoch first. A pure function, so that every case stands in a table of tests. */
 export function nextDuties(state: DutyState): readonly Duty[] {
@@ -89,8 +94,12 @@ function epochToClose(state: DutyState, current: bigint): bigint | undefined {
   const { closeDelaySlots, proposerWindowSlots } = config.parameters;
   const newest = state.epochs.at(-1);
   const settled = newest?.epoch ?? config.lastFinalisedEpoch ?? -1n;
-  // A manifest that nobody attests is replaced in a later turn.
-  const isReplaceable = newest?.state === 'closed' && newest.attestedStake === 0n;
+  // A manifest that nobody attests is replaced in a later turn; not by who is bound to it and whose vote may be on its way.
+  const isReplaceable =
+    newest?.state === 'closed' &&
+    newest.attestedStake === 0n &&
+    !state.isBound(newest.epoch) &&
+    slot >= newest.closeSlot + replaceAfter(proposerWindowSlots);
   const oldest = isReplaceable ? settled : settled + 1n;
   const last = current - 1n;
   let epoch = oldest > last - WINDOW_EPOCHS ? oldest : last - WINDOW_EPOCHS;
@@ -109,6 +118,10 @@ function epochToClose(state: DutyState, current: bigint): bigint | undefined {
     if (attempt <= usedAttempt) return undefined;
   }
   return epoch;
+}
+
+function replaceAfter(proposerWindowSlots: bigint): bigint {
+  return proposerWindowSlots > REPLACE_AFTER_SLOTS ? proposerWindowSlots : REPLACE_AFTER_SLOTS;
 }
 
 function clockOf(config: ConfigFacts): { readonly epochZeroSlot: bigint | undefined; readonly slotsPerEpoch: bigint } {
@@ -180,7 +193,8 @@ function isVerdictProposer(state: DutyState, account: EpochFacts, roleOrdinal: n
   const { auditSlots, proposerWindowSlots } = state.config.parameters;
   const begin = account.beaconTargetSlot + auditSlots;
   if (state.slot < begin || account.validatorCount === 0) return false;
-  if (account.state === 'verdicts' && state.slot < account.verdictsSlot + proposerWindowSlots) return false;
+  if (account.state === 'verdicts' && state.slot < account.verdictsSlot + replaceAfter(proposerWindowSlots))
+    return false;
   const attempt = (state.slot - begin) / proposerWindowSlots;
   // The chain keeps the last attempt plus one, 0 before the first.
   if (account.state === 'verdicts' && attempt < BigInt(account.verdictAttempt)) return false;

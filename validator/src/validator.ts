@@ -171,9 +171,7 @@ export const validator =
       takeEntry: (entry) => taker.entry(entry),
       escrowAtEnd: (epoch, escrow) => atEnd.get(epoch)?.get(toHex(escrow)),
       announce: {
-        verdict: async (signed) => {
-          await host.publish(topics.verdicts, encode(signedVerdictCodec, signed));
-        },
+        verdict: (signed) => host.publish(topics.verdicts, encode(signedVerdictCodec, signed)),
         manifest: async (manifest) => {
           await host.publish(topics.manifests, encode(manifestAnnouncementCodec, manifest));
         },
@@ -181,6 +179,7 @@ export const validator =
           await host.publish(topics.reports, encode(reportAnnouncementCodec, report));
         },
       },
+      heard: new Set(),
       randomHash: () => new Uint8Array(randomBytes(32)),
       log,
     };
@@ -314,6 +313,7 @@ export const validator =
             ? epoch > protection.newestAttested()
             : equalBytes(bound.manifestHash, manifestHash);
         },
+        isBound: (epoch) => protection.attestation(epoch) !== undefined,
         hasRootVote: (epoch, attempt) => protection.rootVote(epoch, attempt) !== undefined,
         hasClaims: claims().length > 0,
       });

@@ -1,5 +1,5 @@
 import { programErrorName } from '@karmesh/sdk/program';
-import { equalBytes, toHex, ZERO_HASH } from '@karmesh/sdk/protocol';
+import { toHex, ZERO_HASH } from '@karmesh/sdk/protocol';
 import type { EpochFacts, ParticipantFacts } from '../chain/chainReader.ts';
 import type { Claim } from '../chain/chainWriter.ts';
 import type { RunDuty } from './dutyParts.ts';
@@ -21,8 +21,9 @@ export function dueClaims(state: {
   const { last } = state.ledger;
   const { epoch, validatorCount } = state.account;
   if (last === undefined || last.epoch !== epoch || validatorCount === 0) return [];
+  const accounts = new Map(state.participants.map((one) => [toHex(one.address), one]));
   return last.body.lifetimes.flatMap((row): Claim[] => {
-    const account = state.participants.find(({ address }) => equalBytes(address, row.participant));
+    const account = accounts.get(toHex(row.participant));
     if (account === undefined) return [];
     const grew = row.karma.some((part, i) => part > (account.lifetime[i] ?? 0n)) || row.owed > account.lifetimePaid;
     const count = BigInt(validatorCount);

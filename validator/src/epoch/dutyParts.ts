@@ -48,10 +48,13 @@ export interface DutyParts {
   /** What an escrow could pay when the epoch ended, if this validator saw it then. */
   readonly escrowAtEnd: (epoch: bigint, escrow: Uint8Array) => EscrowRow | undefined;
   readonly announce: {
-    verdict(signed: Signed<Verdict>): Promise<void>;
+    /** Resolves with how many peers got it from us. */
+    verdict(signed: Signed<Verdict>): Promise<number>;
     manifest(manifest: { readonly epoch: bigint; readonly manifestHash: Hash; readonly bodyHash: Hash }): Promise<void>;
     report(report: { readonly epoch: bigint; readonly bodyHash: Hash }): Promise<void>;
   };
+  /** Own verdicts that a peer has got, by hex hash. */
+  readonly heard: Set<string>;
   readonly randomHash: () => Hash;
   readonly log: Logger;
 }

@@ -7,6 +7,7 @@ import { isDrawnVerdict } from './verdictList.ts';
 
 /** Slots before the first `post_verdicts` by which a second auditor has to say something, so that its verdict still gets round. */
 const SECOND_MARGIN_SLOTS = 4n;
+const MAX_HEARD = 65_536;
 
 /** U-02, U-09: audits what this validator was drawn for, and gossips its verdicts. Called until the epoch's verdicts are posted. */
 export const runAudits: RunDuty = async (parts, account, { signal }) => {
@@ -31,9 +32,11 @@ export const runAudits: RunDuty = async (parts, account, { signal }) => {
   );
   for (const signed of verdicts) {
     const verdictHash = verdictRecord.hash(domain, signed.value);
-    if (store.book(epoch)?.verdicts.has(toHex(verdictHash)) === true) continue;
+    const key = toHex(verdictHash);
     await store.addVerdict({ verdictHash, signed, arrivedSlot: chain.slot() });
-    await parts.announce.verdict(signed);
+    // Said until somebody heard it; a restarted validator says it once more.
+    if (!parts.heard.has(key) && (await parts.announce.verdict(signed)) > 0) parts.heard.add(key);
+    if (parts.heard.size > MAX_HEARD) parts.heard.clear();
   }
   return 'waiting';
 };
