@@ -49,7 +49,7 @@ const workerMain = fileURLToPath(new URL('./main.ts', import.meta.url));
 const localnetMain = fileURLToPath(new URL('programs/localnet/src/main.ts', root));
 const program = fileURLToPath(new URL('programs/karma/karma.so', root));
 const preset = clusterPreset('localnet');
-const signal = AbortSignal.timeout(240_000);
+const signal = AbortSignal.timeout(600_000);
 const open = new AsyncDisposableStack();
 const chainSecret = { secret: new Uint8Array(32).fill(5), length: 64 };
 
@@ -136,7 +136,7 @@ beforeAll(async () => {
     engineClass: fromHex(String(registered[0]?.engineClassId)),
     modelId: fromHex(String(registered[0]?.modelId)),
   };
-}, 120_000);
+}, 180_000);
 afterAll(() => open.disposeAsync());
 
 function startWorker(name: string, extra: readonly string[] = []): Running {
@@ -266,7 +266,7 @@ test('two worker processes answer, one survives kill -9 and goes on with its cou
 
   again.kill('SIGTERM');
   expect((await again.ended).code).toBe(0);
-}, 120_000);
+}, 180_000);
 
 test.each([
   [
@@ -289,11 +289,15 @@ test.each([
   ],
   ['a model that is none', 'MODEL_INVALID', 1, async () => ['--model', program]],
   ['an unknown flag', 'CONFIG_INVALID', 2, async () => ['--colour', 'red']],
-] as const)('start says what is wrong with %s', async (_, code, exit, flags) => {
-  await using process = startWorker('worker1', ['--data-dir', join(market.folder, 'wrong'), ...(await flags())]);
-  const { code: ended, stderr } = await process.ended;
-  expect({ ended, stderr: JSON.parse(stderr.trim().split('\n').at(-1) ?? '').error.code }).toEqual({
-    ended: exit,
-    stderr: code,
-  });
-});
+] as const)(
+  'start says what is wrong with %s',
+  async (_, code, exit, flags) => {
+    await using process = startWorker('worker1', ['--data-dir', join(market.folder, 'wrong'), ...(await flags())]);
+    const { code: ended, stderr } = await process.ended;
+    expect({ ended, stderr: JSON.parse(stderr.trim().split('\n').at(-1) ?? '').error.code }).toEqual({
+      ended: exit,
+      stderr: code,
+    });
+  },
+  60_000,
+);

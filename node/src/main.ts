@@ -2,14 +2,12 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { output } from '@karmesh/sdk/runtime';
 import type { Command } from './cli/command.ts';
-import { describeCommand } from './cli/describeCommand.ts';
-import { registerCommand } from './cli/registerCommand.ts';
-import { startCommand } from './cli/startCommand.ts';
 
-const commands: Readonly<Record<string, Command>> = {
-  start: startCommand,
-  register: registerCommand,
-  describe: describeCommand,
+/** Loaded when asked for: each brings other large libraries. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  start: async () => (await import('./cli/startCommand.ts')).startCommand,
+  register: async () => (await import('./cli/registerCommand.ts')).registerCommand,
+  describe: async () => (await import('./cli/describeCommand.ts')).describeCommand,
 };
 
 const usage = `Usage: karmesh worker COMMAND [--json] [--help]
@@ -29,11 +27,12 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const stopping = new AbortController();
   try {
-    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (command === undefined)
+    const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (load === undefined)
       throw new KarmeshError('CONFIG_INVALID', `There is no command "${name}".`, {
         known: Object.keys(commands).join(', '),
       });
+    const command = await load();
     return await command.run({ argv: rest, env: process.env, signal: stopping.signal });
   } catch (error) {
     return output({ json: argv.includes('--json'), color: process.env.NO_COLOR === undefined })().fail(error);

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { createHost } from '@karmesh/sdk/network';
+import { type ChainView, createChainView, type ParticipantAccount, ROLE, toBase58 } from '@karmesh/sdk/program';
+import {
+  AUDIT_PROTOCOL,
+  equalBytes,
+  INFER_PROTOCOL,
+  MAX_AUDIT_FRAME_BYTES,
+  MAX_INFER_FRAME_BYTES,
+  toHex,
+} from '@karmesh/sdk/protocol';
+import {
+  acquireLockFile,
+  health,
+  healthServer,
+  type Keypair,
+  logger,
+  metrics,
+  nativeVerifySignature,
+  output,
+  shutdown,
+} from '@karmesh/sdk/runtime';
+import { Connection } from '@solana/web3.js';
+import type { EngineDescription } from '../engines/engine.ts';
+import { openAuditFiles } from '../store/auditFiles.ts';
+import { openReceiptLog } from '../store/receiptLog.ts';
+import { systemClock } from '../worker/clock.ts';
+import { worker } from '../worker/worker.ts';
+import { chainOf } from './chainOf.ts';
+import { chooseCluster, parametersOf } from './cluster.ts';
+import type { StartConfig } from './config.ts';
+import { openEngine } from './openEngine.ts';
+import { workerMetrics } from './workerMetrics.ts';
+
+/** Streams at once: those that run or wait, and those that are sealed and wait for others. */
+const SEALED_STREAMS = 64;
+const AUDIT_STREAMS = 8;
+const DISPATCH_MS = 10_000;
+/** How long a running answer may go on after a stop was asked for. */
+const DRAIN_MS = 5_000;
+/** Without news of the chain for so long a worker cannot judge dispatches. */
+const STALE_MS = 10_000;
+
+/** All the wiring of a worker, until SIGINT or SIGTERM. What is opened later is closed earlier. Resolves to the exit code. */
+export async function startWorker(
+  own: { readonly config: StartConfig; readonly keypair: Keypair },
+  signal: AbortSignal,
+): Promise<number> {
+  const { config, keypair } = own;
+  const log = logger({ name: 'karmesh-worker', level: config.logLevel })();
+  const talk = output({ json: config.json })();
+  const cluster = await chooseCluster(config);
+  await using stack = new AsyncDisposableStack();
+  using stopping = shutdown()({ log });
+  stack.use(await acquireLockFile(join(config.dataDir, 'lock')));
+  const started = AbortSignal.any([signal, stopping.signal]);
+
+  talk.talk('Loading the model.');
+  const engine = stack.use(await openEngine(config, { signal: started }));
+  const description = engine.describe();
+  const { engineClassId, modelId } = description;
+  const view = stack.use(
+    await createChainView({
+      connection: new Connection(cluster.rpcUrl, 'confirmed'),
+      programId: cluster.programId,
+      pollMs: config.pollMs,
+      signal: started,
+    }),
+  );
+  const account = registeredWorker(view, { identity: keypair.publicKey, description });
+  const chain = chainOf(view, {
+    participant: account.address,
+    offchain: parametersOf(cluster, view.config()),
+    verify: nativeVerifySignature,
+  });
+
+  const receipts = stack.use(await openReceiptLog(config.dataDir));
+  const audits = await openAuditFiles(config.dataDir);
+  const numbers = metrics();
+  let load = (): { readonly active: number; readonly waiting: number } => ({ active: 0, waiting: 0 });
+  const count = workerMetrics(numbers, () => load());
+  const limits = { dispatchMs: DISPATCH_MS, runMs: config.runSeconds * 1000, sealsMs: config.sealSeconds * 1000 };
+  const serving = worker({ maxConcurrent: config.sequences, maxQueue: config.maxQueue, limits })({
+    engine,
+    signer: keypair,
+    chain,
+    receipts,
+    audits,
+    clock: systemClock,
+    random: (length) => new Uint8Array(randomBytes(length)),
+    onInfer(outcome) {
+      count.infer(outcome);
+      if (outcome.kind === 'revealed')
+        log.info(
+          { requestId: toHex(outcome.requestId), outputTokens: outcome.result.outputTokens.length },
+          'Answered.',
+        );
+      else if (outcome.kind === 'failed')
+        log.error({ cause: outcome.cause, err: outcome.error }, 'An accepted request failed.');
+      else log.info(outcome, 'A dispatch ended without an answer.');
+    },
+    onAudit(outcome) {
+      count.audit(outcome);
+      log.info(outcome, 'An audit was answered.');
+    },
+  });
+  load = () => serving.load();
+  stack.defer(() => serving.stop({ signal: AbortSignal.timeout(DRAIN_MS) }));
+  stack.defer(
+    pruneByEpoch(view, {
+      prune: () => serving.prune(),
+      onError: (err) => log.error({ err }, 'Old audit records could not be deleted.'),
+    }),
+  );
+
+  const host = stack.use(
+    await createHost({
+      keypair,
+      domain: view.config().domain,
+      listen: config.listen,
+      ...(config.announce.length === 0 ? {} : { announce: config.announce }),
+      bootstrap: config.bootstrap,
+      localnet: cluster.isLocal,
+      verify: nativeVerifySignature,
+      log,
+    }),
+  );
+  await host.handle({
+    protocol: INFER_PROTOCOL,
+    maxStreams: config.sequences + config.maxQueue + SEALED_STREAMS,
+    maxFrameBytes: MAX_INFER_FRAME_BYTES,
+    // The session's own limits come first.
+    idleMs: limits.dispatchMs + limits.runMs + limits.sealsMs,
+    handler: serving.serveInfer,
+  });
+  await host.handle({
+    protocol: AUDIT_PROTOCOL,
+    maxStreams: AUDIT_STREAMS,
+    maxFrameBytes: MAX_AUDIT_FRAME_BYTES,
+    handler: serving.serveAudit,
+  });
+  host.announce({ role: 'worker', participant: account.address, engineClass: engineClassId, models: [modelId] });
+
+  const checks = health();
+  checks.add({ name: 'chain', kind: 'ready', check: () => checkChain(view) });
+  const probe = stack.use(
+    await healthServer({ host: config.healthHost, port: config.healthPort })({ health: checks, metrics: numbers }),
+  );
+  const shown = {
+    event: 'ready',
+    peerId: host.peerId,
+    participant: toBase58(account.address),
+    multiaddrs: host.addresses(),
+    engineClassId,
+    modelId,
+    healthUrl: probe.url,
+  };
+  log.info(
+    { peerId: host.peerId, participant: shown.participant, cpuKernel: description.engineClass.cpuKernel },
+    'Serving.',
+  );
+  talk.data(shown, () =>
+    [`Worker ${shown.participant} serves at`, ...shown.multiaddrs, `Health and metrics at ${probe.url}`].join('\n'),
+  );
+  stopping.add('worker', () => stack.disposeAsync());
+  return (await stopping.stopped) ? 0 : 1;
+}
+
+/** The account of this identity. Throws `CONFIG_INVALID` unless it is a worker of this machine's class and model. */
+function registeredWorker(
+  view: ChainView,
+  own: { readonly identity: Uint8Array; readonly description: EngineDescription },
+): ParticipantAccount {
+  const account = view.participantByIdentity(own.identity);
+  if (account?.role !== ROLE.worker)
+    throw new KarmeshError(
+      'CONFIG_INVALID',
+      'No worker is registered with this identity; run karmesh worker register.',
+      {
+        identity: toBase58(own.identity),
+      },
+    );
+  const { engineClassId, modelId } = own.description;
+  if (!equalBytes(account.engineClass, engineClassId))
+    throw new KarmeshError(
+      'CONFIG_INVALID',
+      'The worker is registered with another engine class than this machine has.',
+      {
+        registered: toHex(account.engineClass),
+        here: toHex(engineClassId),
+      },
+    );
+  if (!account.models.some((model) => equalBytes(model, modelId)))
+    throw new KarmeshError('CONFIG_INVALID', 'The worker is not registered for this model.', { model: toHex(modelId) });
+  return account;
+}
+
+/** Deletes old audit records whenever another epoch has become final. Returns what ends that. */
+function pruneByEpoch(
+  view: ChainView,
+  options: { readonly prune: () => Promise<void>; readonly onError: (error: unknown) => void },
+): () => void {
+  let pruned: bigint | undefined;
+  return view.onSlot(() => {
+    const { lastFinalisedEpoch } = view.config();
+    if (lastFinalisedEpoch === pruned) return;
+    pruned = lastFinalisedEpoch;
+    options.prune().catch(options.onError);
+  });
+}
+
+function checkChain(view: ChainView): void {
+  const { ageMs, error } = view.staleness();
+  if (ageMs > STALE_MS)
+    throw error ?? new KarmeshError('RPC_UNREACHABLE', 'There is no news of the chain.', { ageMs: Math.round(ageMs) });
+}
