@@ -57,7 +57,7 @@ export async function closeSlot(world: World, epoch: bigint): Promise<bigint> {
 }
 
 /** The validator whose turn it is in `slot`, where `from` is the first slot of turns. */
-export function proposerAt(
+function proposerAt(
   world: World,
   turn: { readonly epoch: bigint; readonly slot: bigint; readonly from: bigint },
 ): Member {

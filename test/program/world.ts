@@ -1,5 +1,4 @@
 import {
-  addressFromBase58,
   type ConfigAccount,
   commitChain,
   decodeConfig,
@@ -233,5 +232,3 @@ export async function lamportsOf({ ledger }: World, address: Uint8Array): Promis
 export async function firstSlot(world: World, epoch: bigint): Promise<bigint> {
   return (await readConfig(world)).epochZeroSlot + epoch * world.parameters.slotsPerEpoch;
 }
-
-export const SYSTEM_PROGRAM = addressFromBase58('11111111111111111111111111111111');

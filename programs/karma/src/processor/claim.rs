@@ -62,7 +62,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         require(account.state == epoch::FINALISED, KarmaError::NotFinalised)?; // P-21
         require(index == participant.index, KarmaError::BadPath)?; // P-21
         require(*owner.address().as_array() == participant.owner, KarmaError::BadOwner)?; // P-21
-                                                                                          // T-01
+
+        // T-01
         let leaf = LifetimeLeaf { epoch, participant: &participant_key, counters, receipts_root };
         let hash = lifetime_leaf(&config.domain, &leaf)?;
         let place = Place { index, count: account.participant_count };

@@ -32,9 +32,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let vote = read::<Vote>(vote, cx.program)?;
         account.require_epoch(number)?;
         require(vote.epoch == number, KarmaError::WrongEpoch)?;
-        require(account.state == epoch::FINALISED, KarmaError::NotFinalised)?; // P-22
-        require(*payer.address().as_array() == vote.payer, KarmaError::BadOwner)?;
         // P-22
+        require(account.state == epoch::FINALISED, KarmaError::NotFinalised)?;
+        require(*payer.address().as_array() == vote.payer, KarmaError::BadOwner)?;
     }
     let lamports = vote.lamports();
     move_lamports(vote, payer, lamports)?;

@@ -41,10 +41,10 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         gateway.require_role(GATEWAY)?; // P-07
         gateway.require_identity(identity)?;
         let config = read::<Config>(config, cx.program)?;
-        let begun = config.started != 0 && slot >= config.first_slot(number)?;
-        require(!begun, KarmaError::EpochBegun)?; // P-07
-        require((1..=MAX_CHAIN_LENGTH).contains(&length), KarmaError::BadLength)?;
         // P-07
+        let begun = config.started != 0 && slot >= config.first_slot(number)?;
+        require(!begun, KarmaError::EpochBegun)?;
+        require((1..=MAX_CHAIN_LENGTH).contains(&length), KarmaError::BadLength)?;
     }
 
     let gateway_key = *gateway.address().as_array();

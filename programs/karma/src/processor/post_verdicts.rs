@@ -51,9 +51,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     .require_proposer(validator.role_ordinal)?; // P-16
     let verdict_attempt = u32::try_from(add(attempt, 1)?).map_err(|_| KarmaError::Overflow)?;
     if account.state == epoch::VERDICTS {
-        require(verdict_attempt > account.verdict_attempt, KarmaError::NotProposer)?; // P-16
-        require(!account.is_quorum(account.sealed_stake), KarmaError::TooLate)?;
         // P-16
+        require(verdict_attempt > account.verdict_attempt, KarmaError::NotProposer)?;
+        require(!account.is_quorum(account.sealed_stake), KarmaError::TooLate)?;
     }
 
     account.state = epoch::VERDICTS;

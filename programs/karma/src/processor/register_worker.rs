@@ -31,8 +31,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     cx.arguments.finish()?;
     require(model_count >= 1 && model_count as usize <= MAX_MODELS, KarmaError::BadModels)?; // P-03
     for (position, model) in models.iter().enumerate() {
-        require((**model != [0; 32]) == (position < model_count as usize), KarmaError::BadModels)?;
         // P-03
+        require((**model != [0; 32]) == (position < model_count as usize), KarmaError::BadModels)?;
     }
 
     register(cx, WORKER, bond)?;
