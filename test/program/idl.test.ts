@@ -145,6 +145,14 @@ test('the instructions are those of docs/protocol.md, with their arguments', () 
   expect(actual).toEqual(documentedArguments);
 });
 
+test('karma.so is the file whose hash is committed', async () => {
+  const folder = join(root, 'programs', 'karma');
+  const hash = createHash('sha256')
+    .update(await readFile(join(folder, 'karma.so')))
+    .digest('hex');
+  expect(await readFile(join(folder, 'karma.so.sha256'), 'utf8')).toBe(`${hash}  karma.so\n`);
+});
+
 test("every cluster preset names the program's address", () => {
   for (const name of CLUSTER_NAMES) expect(clusterPreset(name).programId).toBe(toBase58(PROGRAM_ID));
 });
