@@ -1,24 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { hash } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findChain } from '../store/chains.ts';
-import { type Database, openDatabase } from '../store/openDatabase.ts';
+import { openTestDatabase, type TestDatabase } from '../store/fixtures/testDatabase.ts';
 import { chainCommitter } from './chainCommitter.ts';
 import { hashChain } from './hashChain.ts';
 
-let folder: string;
-let database: Database;
+let database: TestDatabase;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'karmesh-chains-'));
-  database = await openDatabase({ dataFolder: folder });
+  database = await openTestDatabase();
 });
 afterAll(async () => {
   await database[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const { signal } = new AbortController();
