@@ -1,4 +1,4 @@
-import type { ChainView } from '@karmesh/sdk/program';
+import type { ChainView, ParticipantAccount } from '@karmesh/sdk/program';
 import {
   type Bundle,
   type BundleFile,
@@ -6,6 +6,7 @@ import {
   encodeBundle,
   equalBytes,
   identityInEpoch,
+  type Participant,
   placeInReport,
   placeInSet,
   type RequestId,
@@ -31,7 +32,11 @@ export type FindBundleParts = {
   readonly db: Db;
   readonly domain: Domain;
   readonly cluster: Bundle['cluster'];
-  readonly view: Pick<ChainView, 'participant' | 'epoch'>;
+  readonly view: Pick<ChainView, 'epoch'> & {
+    participant(
+      address: Participant,
+    ): Pick<ParticipantAccount, 'identity' | 'previousIdentity' | 'identityFromEpoch'> | undefined;
+  };
   readonly models: readonly MarketModel[];
   readonly bodies: EpochBodies;
 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { killRounds } from './killRounds.ts';
 
-test('the store keeps every acknowledged row through kills with SIGKILL', { timeout: 120_000 }, async () => {
+test('the store keeps every acknowledged row through kills with SIGKILL', { timeout: 300_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'karmesh-kill-'));
   try {
     const result = await killRounds({ folder, initialisationKills: 1, writeKills: 3 });

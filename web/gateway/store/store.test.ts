@@ -119,7 +119,8 @@ describe.each([
     folder = await mkdtemp(join(tmpdir(), 'karmesh-store-'));
     if (kind === 'postgres') server = await startPostgres(folder);
     database = await openDatabase({ dataFolder: join(folder, 'a'), databaseUrl: server?.url });
-  });
+    // Making a database takes seconds of a core, which a busy machine stretches.
+  }, 240_000);
   afterAll(async () => {
     await database[Symbol.asyncDispose]();
     server?.stop();
