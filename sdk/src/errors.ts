@@ -8,6 +8,7 @@ export type KarmeshErrorCode =
   | 'MODEL_INVALID'
   | 'MODEL_UNKNOWN'
   | 'CONTEXT_OVERFLOW'
+  | 'REQUEST_REFUSED'
   | 'ENGINE_FAILED'
   | 'QUEUE_FULL'
   | 'WORKER_TIMEOUT'

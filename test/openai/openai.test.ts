@@ -46,6 +46,7 @@ let cancelled = Promise.withResolvers<unknown>();
 const market: Market = {
   models: () => [model],
   async *ask(request, { signal }) {
+    yield { kind: 'accepted', requestId: bytes(32, 0xab) };
     yield { kind: 'text', text: 'Paris,\n' };
     if (request.messages[0]?.content === 'wait') {
       waiting.resolve();

@@ -77,6 +77,7 @@ function scripted(
     models: () => [model],
     async *ask(request, { signal }) {
       asked.push(request);
+      yield { kind: 'accepted', requestId };
       yield* script.events ?? [{ kind: 'text', text: 'Hello' }, { kind: 'text', text: ' world' }, done];
       if (script.failure !== undefined) throw script.failure;
       if (script.hang === true) {
@@ -168,7 +169,8 @@ test('streams chunks in OpenAI form, the evidence in the last one', async () => 
   expect(lines.pop()).toBe('[DONE]');
   const chunks = lines.map((line) => JSON.parse(line) as { id: string });
   const id = chunks[0]?.id;
-  expect(id).toMatch(/^chatcmpl-/);
+  expect(id).toBe(`chatcmpl-${toHex(requestId)}`);
+  expect(response.headers.get('x-request-id')).toBe(toHex(requestId));
   const chunk = (delta: object, finish_reason: string | null = null) => ({
     id,
     object: 'chat.completion.chunk',
@@ -421,6 +423,7 @@ const failures: [KarmeshErrorCode, number, string, string, string | null][] = [
   ['QUEUE_FULL', 429, 'rate_limit_error', 'rate_limit_exceeded', '1'],
   ['ESCROW_SHORT', 429, 'insufficient_quota', 'insufficient_quota', null],
   ['CONTEXT_OVERFLOW', 400, 'invalid_request_error', 'context_length_exceeded', null],
+  ['REQUEST_REFUSED', 400, 'invalid_request_error', 'request_refused', null],
   ['NO_WORKERS', 503, 'server_error', 'no_workers', '2'],
   ['NO_QUORUM', 502, 'server_error', 'no_quorum', null],
   ['WORKER_TIMEOUT', 504, 'server_error', 'worker_timeout', null],
@@ -434,7 +437,7 @@ test.each(failures)('%s becomes status %i', async (code, status, type, apiCode, 
     expect(response.status).toBe(status);
     expect(response.headers.get('retry-after')).toBe(retryAfter);
     expect(await response.json()).toEqual({
-      error: { message: 'A sentence.', type, code: apiCode, param: code === 'CONTEXT_OVERFLOW' ? 'messages' : null },
+      error: { message: 'A sentence.', type, code: apiCode, param: status === 400 ? 'messages' : null },
     });
   }
 });

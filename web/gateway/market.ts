@@ -49,6 +49,7 @@ export type AnswerSummary = {
 };
 
 export type MarketEvent =
+  | { readonly kind: 'accepted'; readonly requestId: RequestId }
   | { readonly kind: 'text'; readonly text: string }
   | {
       readonly kind: 'done';
@@ -59,9 +60,10 @@ export type MarketEvent =
     };
 
 /**
- * Sells answers. `ask` yields text as it may be shown and ends with exactly one `done`, after the answer's entry is on disk.
+ * Sells answers. `ask` first yields `accepted`, then text as it may be shown, and ends with exactly one `done`, after the answer's
+ * entry is on disk.
  *
- * Throws KarmeshError `QUEUE_FULL`, `CONTEXT_OVERFLOW`, `NO_WORKERS`, `WORKER_TIMEOUT`, `NO_QUORUM`, `ESCROW_SHORT`, `ABORTED`.
+ * Throws KarmeshError `QUEUE_FULL`, `CONTEXT_OVERFLOW`, `REQUEST_REFUSED`, `NO_WORKERS`, `WORKER_TIMEOUT`, `NO_QUORUM`, `ESCROW_SHORT`, `ABORTED`.
  * Aborting the signal, or leaving the iteration, cancels the work.
  */
 export type Market = {

@@ -3,7 +3,7 @@ import { toHex } from '@karmesh/sdk/protocol';
 import type { Logger, Metrics } from '@karmesh/sdk/runtime';
 import { type Context, Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
-import type { AnswerSummary, Market, MarketEvent, MarketRequest } from '../market.ts';
+import type { Market, MarketEvent, MarketRequest } from '../market.ts';
 import { type Authenticated, authenticate } from '../middleware/authenticate.ts';
 import { invalidRequest, modelNotFound, toApiError } from '../openai/apiError.ts';
 import { type ChatRequest, parseChatRequest } from '../openai/chatRequest.ts';
@@ -31,6 +31,7 @@ export type ChatParts = {
 };
 
 type Done = Extract<MarketEvent, { kind: 'done' }>;
+type Events = AsyncGenerator<MarketEvent, void, undefined>;
 
 /** `POST /v1/chat/completions`, streaming and not, as https://platform.openai.com/docs/api-reference/chat has it. */
 export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
@@ -63,45 +64,26 @@ export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
     );
   };
 
-  const answerWhole = async (
-    context: Context,
-    head: Omit<AnswerHead, 'id'>,
-    events: AsyncIterable<MarketEvent>,
-  ): Promise<Response> => {
+  const answerWhole = async (context: Context, head: AnswerHead, events: Events): Promise<Response> => {
     let text = '';
     let done: Done | undefined;
     for await (const event of events) {
       if (event.kind === 'text') text += event.text;
-      else done = event;
+      else if (event.kind === 'done') done = event;
     }
     if (done === undefined) throw new KarmeshError('NO_QUORUM', 'The market ended an answer without its evidence.');
     ended(done);
-    context.header('x-request-id', toHex(done.summary.requestId));
-    return context.json(
-      completion(
-        { ...head, id: completionId(done.summary) },
-        {
-          text,
-          finishReason: done.finishReason,
-          usage: done,
-          karmesh: karmeshField(done.summary, originOf(context, options)),
-        },
-      ),
-    );
+    const karmesh = karmeshField(done.summary, originOf(context, options));
+    return context.json(completion(head, { text, finishReason: done.finishReason, usage: done, karmesh }));
   };
 
   const answerStream = async (
     context: Context,
     head: AnswerHead,
-    run: {
-      readonly events: AsyncIterable<MarketEvent>;
-      readonly includeUsage: boolean;
-      readonly abort: AbortController;
-    },
+    run: { readonly events: Events; readonly includeUsage: boolean; readonly abort: AbortController },
   ): Promise<Response> => {
-    const { includeUsage } = run;
-    const events = run.events[Symbol.asyncIterator]();
-    // Until the first event a failure can still have its own HTTP status; afterwards it can only be a line of the stream.
+    const { events, includeUsage } = run;
+    // Until there is text a failure can still have its own HTTP status; afterwards it can only be a line of the stream.
     const first = await events.next();
     const origin = originOf(context, options);
     // Proxies that buffer would turn a stream into one late block.
@@ -109,27 +91,27 @@ export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
     return streamSSE(context, async (stream) => {
       stream.onAbort(() => run.abort.abort(new KarmeshError('ABORTED', 'The client closed the connection.')));
       const send = (object: unknown) => stream.writeSSE({ data: JSON.stringify(object) });
+      const sendEvent = async (event: MarketEvent): Promise<void> => {
+        if (event.kind === 'text' && event.text !== '') {
+          await send(chunk(head, { delta: { content: event.text }, includeUsage }));
+        }
+        if (event.kind !== 'done') return;
+        ended(event);
+        const karmesh = karmeshField(event.summary, origin);
+        const { finishReason } = event;
+        await send(chunk(head, { delta: {}, finishReason, includeUsage, ...(includeUsage ? {} : { karmesh }) }));
+        if (includeUsage) await send(usageChunk(head, { usage: event, karmesh }));
+      };
       try {
         await send(chunk(head, { delta: { role: 'assistant', content: '', refusal: null }, includeUsage }));
-        for (let next = first; !next.done; next = await events.next()) {
-          const event = next.value;
-          if (event.kind === 'text') {
-            if (event.text !== '') await send(chunk(head, { delta: { content: event.text }, includeUsage }));
-            continue;
-          }
-          ended(event);
-          const karmesh = karmeshField(event.summary, origin);
-          const { finishReason } = event;
-          await send(chunk(head, { delta: {}, finishReason, includeUsage, ...(includeUsage ? {} : { karmesh }) }));
-          if (includeUsage) await send(usageChunk(head, { usage: event, karmesh }));
-        }
+        for (let next = first; !next.done; next = await events.next()) await sendEvent(next.value);
         await stream.writeSSE({ data: '[DONE]' });
       } catch (cause) {
         const error = toApiError(cause);
         if (error.status >= 500) log.warn({ err: cause, status: error.status }, 'An answer broke off in mid-stream.');
         await send(error.body);
       } finally {
-        await events.return?.();
+        await events.return(undefined);
       }
     });
   };
@@ -150,11 +132,15 @@ export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
         abort,
         onFirstText: () => firstText.observe({ assurance: request.assurance }, (clock.nowMs() - began) / 1000),
       });
-      const head = { created: Math.floor(began / 1000), model: request.model };
+      const accepted = await events.next();
+      if (accepted.done || accepted.value.kind !== 'accepted') {
+        throw new KarmeshError('NO_QUORUM', 'The market began an answer without its request.');
+      }
+      const requestId = toHex(accepted.value.requestId);
+      context.header('x-request-id', requestId);
+      const head = { id: `chatcmpl-${requestId}`, created: Math.floor(began / 1000), model: request.model };
       if (!request.stream) return answerWhole(context, head, events);
-      // The request id exists only once the market has taken the request; a stream names itself in its first chunk.
-      const id = `chatcmpl-${crypto.randomUUID()}`;
-      return answerStream(context, { ...head, id }, { events, includeUsage: request.includeUsage, abort });
+      return answerStream(context, head, { events, includeUsage: request.includeUsage, abort });
     });
 };
 
@@ -162,7 +148,7 @@ export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
 async function* watch(
   ask: () => AsyncIterable<MarketEvent>,
   options: { readonly deadlineMs: number; readonly abort: AbortController; onFirstText(): void },
-): AsyncGenerator<MarketEvent> {
+): Events {
   const { deadlineMs, abort } = options;
   const timer = setTimeout(() => {
     abort.abort(new KarmeshError('WORKER_TIMEOUT', 'The market did not finish the answer in time.', { deadlineMs }));
@@ -206,10 +192,6 @@ function toMarketRequest(
     messages: request.messages,
     keyHash: options.keyHash,
   };
-}
-
-function completionId(summary: AnswerSummary): string {
-  return `chatcmpl-${toHex(summary.requestId)}`;
 }
 
 function originOf(context: Context, options: Pick<ChatOptions, 'publicUrl'>): string {

@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { equalBytes, type FinishReason, QUORUM } from '@karmesh/sdk/protocol';
+import { equalBytes, type FinishReason, QUORUM, type RefusalReason } from '@karmesh/sdk/protocol';
 import type { DispatchEnd } from './runDispatch.ts';
 
 export type AgreedAnswer = {
@@ -45,8 +45,12 @@ export function failureOf({ decision, places }: DispatchEnd): KarmeshError {
     );
   }
   if (revealed >= QUORUM) return new KarmeshError('NO_QUORUM', 'No two workers gave the same answer.', facts);
-  // One worker may lie about a prompt's length; two that were drawn are believed.
-  if (refusals.filter((reason) => reason === 'context-overflow').length >= QUORUM) {
+  // One worker may lie about a request; two that were drawn are believed.
+  const isCommon = (wanted: RefusalReason): boolean => refusals.filter((reason) => reason === wanted).length >= QUORUM;
+  if (isCommon('bad-request')) {
+    return new KarmeshError('REQUEST_REFUSED', 'The model cannot take these messages as they are.', facts);
+  }
+  if (isCommon('context-overflow')) {
     return new KarmeshError(
       'CONTEXT_OVERFLOW',
       "The messages and the answer's limit do not fit the model's context.",

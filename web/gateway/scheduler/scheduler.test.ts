@@ -109,7 +109,12 @@ test('quorum: three workers agree; the entry is accepted by a validator’s chec
 
 test('stream: chunks come as the first drawn says them, and agreement is told at the end', async () => {
   const events = await market.collect(scheduler, question('stream'));
-  expect(events.map((event) => (event.kind === 'text' ? event.text : event.kind))).toEqual(['Par', 'is', 'done']);
+  expect(events.map((event) => (event.kind === 'text' ? event.text : event.kind))).toEqual([
+    'accepted',
+    'Par',
+    'is',
+    'done',
+  ]);
   expect(outcomesOf(events)).toEqual(['agreed', 'agreed', 'agreed']);
   expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
 });
@@ -202,6 +207,7 @@ const failing: [name: string, all: Behaviour, code: string][] = [
   ['nobody can be reached', { kind: 'gone' }, 'NO_WORKERS'],
   ['everybody is full', { kind: 'refuses', reason: 'queue-full' }, 'NO_WORKERS'],
   ['the prompt is too long for all', { kind: 'refuses', reason: 'context-overflow' }, 'CONTEXT_OVERFLOW'],
+  ['the messages suit no model', { kind: 'refuses', reason: 'bad-request' }, 'REQUEST_REFUSED'],
   ['nobody accepts', { kind: 'silent', after: 'dispatch' }, 'WORKER_TIMEOUT'],
 ];
 

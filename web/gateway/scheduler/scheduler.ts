@@ -202,6 +202,7 @@ export const openScheduler =
         priceCap,
         keyHash: asked.keyHash,
       });
+      say({ kind: 'accepted', requestId: ticket.value.requestId });
       await place.turn;
       throwIfAborted(signal);
       const issued = await dispatches.issue({ ticket, modelId: asked.model.modelId, assurance: asked.assurance });
