@@ -12,7 +12,11 @@ export interface Conditions {
   readonly cores: number;
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)}`;
+/** In percent: whole from 10 on, one place below, and a plain 0 for nothing. */
+function percent(share: number): string {
+  if (share < 0.0005) return '0';
+  return (100 * share).toFixed(share < 0.0995 ? 1 : 0);
+}
 const percentOf = ({ value, low, high }: Estimate): string =>
   `${percent(value)} % (${percent(low)} to ${percent(high)})`;
 const areaOf = ({ value, low, high }: Estimate): string =>
