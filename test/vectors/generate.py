@@ -55,14 +55,14 @@ U64_MAX = 2**64 - 1
 # ---------------------------------------------------------------------------------------------------------- karma.json
 
 def halving_factor(k: int) -> int:
-    """floor(2^32 x 2^(-2^-k)), exactly: the 2^k-th root of 2^(32 x 2^k - 1) by k integer square roots."""
-    value = 1 << (32 * 2**k - 1)
+    """floor(2^32 * 2^(-2^-k)) by k square roots of one half, with 400 bits of fraction."""
+    value = 1 << 399
     for _ in range(k):
-        value = isqrt(value)
-    return value
+        value = isqrt(value << 400)
+    return value >> 368
 
 
-FACTORS = [halving_factor(k) for k in range(1, 17)]
+FACTORS = [halving_factor(k) for k in range(1, 25)]
 
 
 def inference_karma(active: int, prompt: int, output: int) -> int:
@@ -86,9 +86,9 @@ def decay(karma: int, elapsed: int, half_life: int) -> int:
     if whole >= 64:
         return 0
     out = karma >> whole
-    fraction = (elapsed % half_life) * 65536 // half_life
-    for place in range(16):
-        if fraction & (1 << (15 - place)):
+    fraction = (elapsed % half_life) * (1 << 24) // half_life
+    for place in range(24):
+        if fraction & (1 << (23 - place)):
             out = out * FACTORS[place] >> 32
     return out
 

@@ -51,7 +51,7 @@ export function priceLamports(work: {
   return (numerator + denominator - 1n) / denominator;
 }
 
-/** `floor(2^32 x 2^(-2^-k))` for k = 1 to 16: the factors of K-06. */
+/** `floor(2^32 x 2^(-2^-k))` for k = 1 to 24: the factors of K-06. */
 const HALVING_FACTORS: readonly bigint[] = [
   3037000499n,
   3611622602n,
@@ -69,10 +69,18 @@ const HALVING_FACTORS: readonly bigint[] = [
   4294785595n,
   4294876444n,
   4294921870n,
+  4294944583n,
+  4294955939n,
+  4294961617n,
+  4294964456n,
+  4294965876n,
+  4294966586n,
+  4294966941n,
+  4294967118n,
 ];
 
 /**
- * K-06: decay by a half-life in fixed point, the same on chain: whole half-lives shift right; the rest is 16 bits of a fraction,
+ * K-06: decay by a half-life in fixed point, the same on chain: whole half-lives shift right; the rest is 24 bits of a fraction,
  * each set bit one multiplication by a factor of 32 bits. Always rounds down.
  */
 export function decayKarma(
@@ -82,10 +90,10 @@ export function decayKarma(
   if (time.halfLifeSlots === 0n) return karma;
   const whole = time.elapsedSlots / time.halfLifeSlots;
   if (whole >= 64n) return 0n;
-  const fraction = ((time.elapsedSlots % time.halfLifeSlots) << 16n) / time.halfLifeSlots;
+  const fraction = ((time.elapsedSlots % time.halfLifeSlots) << 24n) / time.halfLifeSlots;
   let out = karma >> whole;
   for (const [index, factor] of HALVING_FACTORS.entries()) {
-    if ((fraction >> BigInt(15 - index)) & 1n) out = (out * factor) >> 32n;
+    if ((fraction >> BigInt(23 - index)) & 1n) out = (out * factor) >> 32n;
   }
   return out;
 }

@@ -2,13 +2,14 @@
 use super::mul_div::{mul_div, mul_wide};
 use pinocchio::error::ProgramError;
 
-/// `floor(2^32 x 2^(-2^-k))` for k = 1 to 16.
-const HALVING_FACTORS: [u64; 16] = [
+/// `floor(2^32 x 2^(-2^-k))` for k = 1 to 24.
+const HALVING_FACTORS: [u64; 24] = [
     3037000499, 3611622602, 3938502375, 4112874773, 4202935003, 4248701964, 4271771996, 4283353945, 4289156690,
-    4292061009, 4293513906, 4294240539, 4294603902, 4294785595, 4294876444, 4294921870,
+    4292061009, 4293513906, 4294240539, 4294603902, 4294785595, 4294876444, 4294921870, 4294944583, 4294955939,
+    4294961617, 4294964456, 4294965876, 4294966586, 4294966941, 4294967118,
 ];
 
-/// What is left of `karma` after `elapsed` slots: whole half-lives shift right, the rest is a fraction of 16 bits of which each
+/// What is left of `karma` after `elapsed` slots: whole half-lives shift right, the rest is a fraction of 24 bits of which each
 /// set bit is one multiplication by a factor of 32 bits. Always rounds down. A half-life of zero means no decay.
 #[inline(never)]
 pub fn decay(karma: u64, elapsed: u64, half_life: u64) -> Result<u64, ProgramError> {
@@ -19,9 +20,9 @@ pub fn decay(karma: u64, elapsed: u64, half_life: u64) -> Result<u64, ProgramErr
     if whole >= 64 {
         return Ok(0);
     }
-    let fraction = mul_div(elapsed % half_life, 1 << 16, half_life)?;
+    let fraction = mul_div(elapsed % half_life, 1 << 24, half_life)?;
     let mut out = karma >> whole;
-    let mut bit = 15u32;
+    let mut bit = 23u32;
     for factor in HALVING_FACTORS {
         if (fraction >> bit) & 1 == 1 {
             let product = mul_wide(out, factor);
