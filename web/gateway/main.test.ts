@@ -66,6 +66,18 @@ test('says what is wrong, with the exit code for it', { timeout: 120_000 }, asyn
   expect([unknown.stdout, none.stdout, wrongMode.stdout, down.stdout]).toEqual(['', '', '', '']);
 });
 
+test('keys: makes, lists and ends keys', { timeout: 240_000 }, async () => {
+  const dataDir = join(folder, 'keys');
+  const keys = (...args: string[]) => run('keys', ...args, '--json', '--data-dir', dataDir);
+  const [noName, unknown] = await Promise.all([keys('add'), keys('burn', 'alice')]);
+  expect([noName.code, unknown.code]).toEqual([2, 2]);
+  const added = JSON.parse((await keys('add', 'alice')).stdout);
+  expect(added).toEqual({ name: 'alice', key: expect.stringMatching(/^sk-karmesh-/) });
+  expect(JSON.parse((await keys('list')).stdout)).toEqual([{ name: 'alice', createdAtMs: expect.any(String) }]);
+  expect(JSON.parse((await keys('revoke', 'alice')).stdout)).toEqual({ name: 'alice', ended: 1 });
+  expect(JSON.parse((await keys('revoke', 'alice')).stdout)).toEqual({ name: 'alice', ended: 0 });
+});
+
 const hex = (byte: string) => byte.repeat(32);
 const manifest = {
   name: 'tiny',

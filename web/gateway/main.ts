@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { type ExitCode, exitCodes, logger, output, shutdown } from '@karmesh/sdk/runtime';
 import { readGatewayConfig } from './config.ts';
+import { keysCommand } from './keysCommand.ts';
 import { startGateway } from './startGateway.ts';
 
 const argv = process.argv.slice(2);
 
 async function main(): Promise<ExitCode | undefined> {
+  if (argv[0] === 'keys') return keysCommand(argv.slice(1));
   const read = await readGatewayConfig(argv);
   if (read.kind === 'help') {
     process.stdout.write(read.text);

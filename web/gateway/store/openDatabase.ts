@@ -23,6 +23,8 @@ export type OpenDatabaseOptions = {
   readonly dataFolder: string;
   /** `postgres://…`: a PostgreSQL server (15 or newer) instead of the embedded database. */
   readonly databaseUrl?: string | undefined;
+  /** Do not ask to be alone where that can be helped, which is on PostgreSQL. Only for what takes no numbers. */
+  readonly sharing?: boolean;
 };
 
 /** Object identifiers of PostgreSQL's types (pg_type.dat). */
@@ -42,11 +44,13 @@ const parseBytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex.s
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
   await using opening = new AsyncDisposableStack();
-  opening.use(await acquireLockFile(join(options.dataFolder, 'gateway.lock')));
+  const { dataFolder, databaseUrl } = options;
+  const alone = databaseUrl === undefined || options.sharing !== true;
+  if (alone) opening.use(await acquireLockFile(join(dataFolder, 'gateway.lock')));
   const { db, kind, lost } =
-    options.databaseUrl === undefined
-      ? await openEmbedded(options.dataFolder, opening)
-      : await openServer(options.databaseUrl, opening);
+    databaseUrl === undefined
+      ? await openEmbedded(dataFolder, opening)
+      : await openServer({ databaseUrl, alone }, opening);
   await migrate(db);
   const owned = opening.move();
   return { db, kind, lost, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -67,7 +71,10 @@ async function openEmbedded(dataFolder: string, opening: AsyncDisposableStack): 
   }
 }
 
-async function openServer(databaseUrl: string, opening: AsyncDisposableStack): Promise<Opened> {
+async function openServer(
+  { databaseUrl, alone }: { readonly databaseUrl: string; readonly alone: boolean },
+  opening: AsyncDisposableStack,
+): Promise<Opened> {
   const types = {
     getTypeParser: (type: number, format?: 'text' | 'binary') => {
       if (type === INT8) return BigInt;
@@ -76,7 +83,20 @@ async function openServer(databaseUrl: string, opening: AsyncDisposableStack): P
     },
   };
   const lost = new AbortController();
-  // The lock lives as long as this connection, which therefore serves nothing else.
+  if (alone) await holdLock({ databaseUrl, lost }, opening);
+  const pool = new pg.Pool({ connectionString: databaseUrl, application_name: 'karmesh-gateway', max: 8, types });
+  // An idle connection that the server ends is replaced at its next use; without a listener it would end the process.
+  pool.on('error', () => {});
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  opening.defer(() => db.destroy());
+  return { db, kind: 'postgres', lost: lost.signal };
+}
+
+/** Takes the advisory lock of this database for as long as one connection lives, which therefore serves nothing else. */
+async function holdLock(
+  { databaseUrl, lost }: { readonly databaseUrl: string; readonly lost: AbortController },
+  opening: AsyncDisposableStack,
+): Promise<void> {
   const holder = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'karmesh-gateway-lock',
@@ -88,18 +108,12 @@ async function openServer(databaseUrl: string, opening: AsyncDisposableStack): P
   try {
     await holder.connect();
   } catch (cause) {
-    // The message of a URL that failed to parse may quote its password, so only the kind of failure is shown.
+    // The driver's own message may quote the URL with its password, so only the kind of failure is shown.
     throw new KarmeshError('STORE_FAILED', 'The PostgreSQL server could not be reached.', { code: codeOf(cause) });
   }
   opening.defer(() => holder.end());
   const { rows } = await holder.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [ADVISORY_LOCK]);
   if (rows[0]?.taken !== true) throw new KarmeshError('STORE_LOCKED', 'Another gateway uses this PostgreSQL database.');
-  const pool = new pg.Pool({ connectionString: databaseUrl, application_name: 'karmesh-gateway', max: 8, types });
-  // An idle connection that the server ends is replaced at its next use; without a listener it would end the process.
-  pool.on('error', () => {});
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
-  opening.defer(() => db.destroy());
-  return { db, kind: 'postgres', lost: lost.signal };
 }
 
 function codeOf(cause: unknown): string | undefined {

@@ -134,6 +134,13 @@ describe.each([
     });
   });
 
+  test('what takes no numbers may share a server’s database, never an embedded one', async () => {
+    const dataFolder = join(folder, kind === 'pglite' ? 'a' : 'b');
+    const opened = openDatabase({ dataFolder, databaseUrl: server?.url, sharing: true });
+    if (kind === 'pglite') await expect(opened).rejects.toMatchObject({ code: 'STORE_LOCKED' });
+    else await (await opened)[Symbol.asyncDispose]();
+  });
+
   test('belongs to one gateway on one cluster', async () => {
     const gateway = { domain: bytes(32, 1), participant: bytes(32, 2) };
     await bindGateway(database.db, gateway);
