@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { createHost, topics } from '@karmesh/sdk/network';
+import { createHost, type Host, topics } from '@karmesh/sdk/network';
 import {
   type ChainView,
   commitChain,
@@ -12,7 +12,7 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, REPLICAS, toHex } from '@karmesh/sdk/protocol';
 import { health, type Logger, loadKeypair, metrics, nativeVerifySignature } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
@@ -189,6 +189,7 @@ export async function startGateway(
   checks.add({ name: 'database', kind: 'ready', check: () => pingDatabase(db) });
   checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view) });
   checks.add({ name: 'market', kind: 'ready', check: () => market.ready() });
+  checks.add({ name: 'workers', kind: 'ready', check: () => checkReachable(host, chain.workers()) });
 
   const app = createApp({
     maxBodyBytes: config.maxBodyBytes,
@@ -258,6 +259,19 @@ function chosenEscrow(
     });
   }
   return richest;
+}
+
+/** Draws name registered workers; only those who have announced themselves can be reached. */
+function checkReachable(host: Pick<Host, 'announcements'>, workers: readonly { readonly address: Uint8Array }[]): void {
+  const heard = host
+    .announcements()
+    .filter(
+      ({ role, participant }) => role === 'worker' && workers.some(({ address }) => equalBytes(address, participant)),
+    );
+  const needed = Math.min(REPLICAS, workers.length);
+  if (heard.length < needed) {
+    throw new KarmeshError('NO_WORKERS', 'Too few workers have announced themselves.', { heard: heard.length, needed });
+  }
 }
 
 function checkFresh(view: ChainView): void {
