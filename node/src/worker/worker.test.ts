@@ -563,11 +563,11 @@ describe('an audit', () => {
     ]);
   });
 
-  test('W-17: an answer is kept until the epoch after the next is final', async () => {
+  test('W-17: an answer is kept until the epoch after its own is final and carries nothing on', async () => {
     const dispatch = market.dispatch({ dispatchNumber: 42, slot: 99n });
     const place = dispatch.drawn[0] ?? 0;
-    let final: bigint | undefined;
-    const running = await start(place, { chain: { lastFinalisedEpoch: () => final } });
+    let settled: bigint | undefined;
+    const running = await start(place, { chain: { lastSettledEpoch: () => settled } });
     const partner = await start(dispatch.drawn[1] ?? 0);
     const streams = [connect(running).stream, connect(partner).stream];
     for (const stream of streams) await sendFrame(stream, frameOf(dispatch));
@@ -575,10 +575,10 @@ describe('an audit', () => {
     for (const stream of streams) await sendFrame(stream, { type: 'seals', seals });
     for (const stream of streams) expectType(await nextFrame(stream), 'reveal');
     const kept: number[] = [];
-    for (final of [undefined, 0n, 1n, 2n]) {
+    for (settled of [undefined, 0n, 1n, 2n]) {
       await running.worker.prune();
       kept.push((await readdir(join(running.folder, 'audits'))).length);
     }
-    expect(kept).toEqual([1, 1, 1, 0]);
+    expect(kept).toEqual([1, 1, 0, 0]);
   });
 });

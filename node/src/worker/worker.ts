@@ -43,9 +43,6 @@ export interface Worker {
   stop(options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
-/** W-17: an entry stands in the set of its epoch or of the next, and a carried one is judged an epoch later. */
-const AUDITABLE_EPOCHS = 2n;
-
 export const worker =
   (options: WorkerOptions) =>
   (parts: WorkerParts): Worker => {
@@ -86,8 +83,9 @@ export const worker =
       serveAudit: (stream) => track(async () => parts.onAudit?.(await auditSession(parts, stream))),
       load: () => ({ active: queue.active, waiting: queue.waiting }),
       async prune() {
-        const final = parts.chain.lastFinalisedEpoch();
-        if (final !== undefined && final >= AUDITABLE_EPOCHS) await parts.audits.dropUpTo(final - AUDITABLE_EPOCHS);
+        // W-17: an entry stands in the set of its epoch or of the next one, and is judged there or carried on.
+        const settled = parts.chain.lastSettledEpoch();
+        if (settled !== undefined && settled >= 1n) await parts.audits.dropUpTo(settled - 1n);
       },
       async stop({ signal }) {
         draining.abort();

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { auditedReceipt, auditRateOf, drawAuditors, isAudited, judgeMeasurements, verdictsRootOf } from './audit.ts';
+import {
+  auditedReceipt,
+  auditRateOf,
+  drawAuditors,
+  isAudited,
+  judgeMeasurements,
+  thresholdsAt,
+  verdictsRootOf,
+} from './audit.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { label, Market } from './fixtures/market.ts';
 
@@ -114,4 +122,15 @@ test.each(vectors.judge.cases)('U-05: $name: rule $rule', ({ rule, ...measured }
 test.each(vectors.verdictsRoot.cases)('U-06: the root over verdicts: $name', ({ hashes, root }) => {
   expect(toHex(verdictsRootOf(hashes.map(fromHex)))).toBe(root);
   expect(toHex(verdictsRootOf(hashes.toReversed().map(fromHex)))).toBe(root);
+});
+
+test('U-05: allowances for gaps grow with the square of the temperature above one, the count does not', () => {
+  const thresholds = { largestGapMicro: 25_000n, gapSumMicroPer1000: 300_000n, differingPer1000: 50 };
+  expect([0, 800_000, 1_000_000].map((micro) => thresholdsAt(thresholds, micro))).toEqual([
+    thresholds,
+    thresholds,
+    thresholds,
+  ]);
+  const warm = { largestGapMicro: 100_000n, gapSumMicroPer1000: 1_200_000n, differingPer1000: 50 };
+  expect([1_000_001, 2_000_000].map((micro) => thresholdsAt(thresholds, micro))).toEqual([warm, warm]);
 });

@@ -117,6 +117,19 @@ export interface AuditThresholds {
   readonly differingPer1000: number;
 }
 
+/**
+ * U-05: thresholds were calibrated up to temperature 1. Above it honest gaps grow, because the noise reaches tokens of lower scores,
+ * so the allowances for gaps grow with the square of the temperature, rounded up to whole degrees.
+ */
+export function thresholdsAt(thresholds: AuditThresholds, temperatureMicro: number): AuditThresholds {
+  const degrees = BigInt(Math.max(1, Math.ceil(temperatureMicro / 1_000_000)));
+  return {
+    largestGapMicro: thresholds.largestGapMicro * degrees * degrees,
+    gapSumMicroPer1000: thresholds.gapSumMicroPer1000 * degrees * degrees,
+    differingPer1000: thresholds.differingPer1000,
+  };
+}
+
 /** U-05: the first rule that the measurements break, or undefined. A short answer is given the allowance of 1,000 tokens / 10. */
 export function judgeMeasurements(measured: Measurements, thresholds: AuditThresholds): number | undefined {
   const tokens = BigInt(Math.max(measured.tokens, 100));

@@ -16,6 +16,7 @@ import {
   outputHashOf,
   type RequestId,
   requestIdOf,
+  thresholdsAt,
   type Verdict,
   ZERO_HASH,
 } from '@karmesh/sdk/protocol';
@@ -75,7 +76,8 @@ export async function judgeAnswer(
   const { requestId } = entry.ticket.value;
   if (
     !equalBytes(requestIdOf(domain, opened.request), requestId) ||
-    !equalBytes(opened.request.modelId, entry.dispatch.value.modelId)
+    !equalBytes(opened.request.modelId, entry.dispatch.value.modelId) ||
+    opened.request.assurance !== entry.dispatch.value.assurance
   ) {
     return failed(AUDIT_RULES.requestMismatch);
   }
@@ -96,7 +98,7 @@ export async function judgeAnswer(
   // A prompt that is longer on the receipt than in the model was billed and never run.
   if (replayed.promptTokens !== promptTokens) return failed(AUDIT_RULES.outputMismatch, measurements);
   if (replayed.end === 'wrong') return failed(AUDIT_RULES.wrongEnd, measurements);
-  const rule = judgeMeasurements(measurements, answer.thresholds);
+  const rule = judgeMeasurements(measurements, thresholdsAt(answer.thresholds, opened.request.temperatureMicro));
   if (rule !== undefined) return failed(rule, measurements);
   return { verdict: 'pass', rule: 0, measurementsHash: hashOf(measurementsCodec, measurements), measurements };
 }
