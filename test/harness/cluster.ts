@@ -88,7 +88,7 @@ async function startLocalnetProcess({
       ...(maxLogBytes === undefined ? [] : [`--max-log-bytes=${maxLogBytes}`]),
       ...programs.flatMap(({ id, path }) => ['--program', id, path]),
     ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: ['ignore', 'pipe', 'ignore'] },
   );
   stack.defer(() => end(child, 'SIGTERM'));
   const lines = createInterface({ input: child.stdout });
