@@ -416,10 +416,10 @@ function subscribe(
       const account = parts.accountOf(said.epoch);
       return account !== undefined && equalBytes(account.manifestHash, said.manifestHash) ? 'accept' : 'ignore';
     }),
-    host.subscribe(topics.reports, async ({ data }) => {
+    host.subscribe(topics.reports, ({ data }) => {
       const said = parseBody(reportAnnouncementCodec, data);
       if (said === undefined) return 'reject';
-      const bodies = await store.bodiesOf(said.epoch);
+      const bodies = store.bodiesOf(said.epoch);
       const isHeld = bodies.some(({ kind, bodyHash }) => kind === 'report' && equalBytes(bodyHash, said.bodyHash));
       return isHeld ? 'accept' : 'ignore';
     }),

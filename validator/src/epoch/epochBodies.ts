@@ -1,6 +1,6 @@
 import { equalBytes, type Hash, type Identity, toHex } from '@karmesh/sdk/protocol';
 import type { ValidatorPeers } from '../peers/validatorPeers.ts';
-import type { BodyKind } from '../store/epochRecords.ts';
+import type { BodyKind } from '../store/bodyIndex.ts';
 import type { Store } from '../store/openStore.ts';
 
 /** No manifest, list or report is fetched that is longer. */
@@ -31,7 +31,7 @@ export function epochBodies(parts: {
   return {
     async find(wanted, { signal }) {
       const { epoch, kind, key, from, parse } = wanted;
-      for (const reference of await store.bodiesOf(epoch)) {
+      for (const reference of store.bodiesOf(epoch)) {
         if (reference.kind !== kind || !equalBytes(reference.key, key)) continue;
         const bytes = await store.bytesOf(reference.bodyHash);
         const body = bytes === undefined ? undefined : parse(bytes);

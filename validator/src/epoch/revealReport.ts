@@ -7,7 +7,7 @@ export const revealReport: RunDuty = async (parts, account, { signal }) => {
   const vote = parts.protection.rootVote(epoch, verdictAttempt);
   if (vote === undefined) return 'refused';
   const signature = await parts.writer.revealRoot({ epoch, report: vote.report, salt: vote.salt }, { signal });
-  const bodies = await parts.store.bodiesOf(epoch);
+  const bodies = parts.store.bodiesOf(epoch);
   const body = bodies.find(({ kind, key }) => kind === 'report' && equalBytes(key, vote.reportHash));
   if (body !== undefined) await parts.announce.report({ epoch, bodyHash: body.bodyHash });
   parts.log.info({ epoch: epoch.toString(), signature }, 'The report was revealed.');

@@ -1,5 +1,5 @@
 import { type Codec, hashCodec, oneOf, struct, u64, vector } from '@karmesh/sdk/protocol';
-import { BODY_KINDS, type BodyReference } from '../store/epochRecords.ts';
+import { BODY_KINDS, type BodyReference } from '../store/bodyIndex.ts';
 
 /** V-18: asks a validator by which hashes the bodies of an epoch are served: one ask, one answer. */
 export const EPOCH_PROTOCOL = '/karmesh/epoch/1';

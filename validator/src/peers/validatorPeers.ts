@@ -2,7 +2,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Host } from '@karmesh/sdk/network';
 import { decode, encode, equalBytes, type Hash, type Identity, toHex } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
-import type { BodyReference } from '../store/epochRecords.ts';
+import type { BodyReference } from '../store/bodyIndex.ts';
 import type { Store } from '../store/openStore.ts';
 import { EPOCH_PROTOCOL, epochAnswerCodec, epochAskCodec, MAX_BODIES, MAX_EPOCH_FRAME_BYTES } from './epochFrames.ts';
 
@@ -116,7 +116,7 @@ export async function serveBodies(parts: {
       const ask = await stream.receive({ signal: stream.signal });
       if (ask === undefined) return;
       const { epoch } = decode(epochAskCodec, ask);
-      const bodies = (await store.bodiesOf(epoch)).slice(-MAX_BODIES);
+      const bodies = store.bodiesOf(epoch).slice(-MAX_BODIES);
       await stream.send(encode(epochAnswerCodec, { bodies }), { signal: stream.signal });
     },
   });

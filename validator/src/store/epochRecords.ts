@@ -3,7 +3,6 @@ import {
   answersOf,
   type CandidateGroup,
   type CheckedEntry,
-  type Codec,
   candidateCodec,
   candidateGroupCodec,
   concatBytes,
@@ -17,7 +16,6 @@ import {
   type Hash,
   hashCodec,
   MAX_DRAWN,
-  oneOf,
   type Signed,
   signedCodec,
   struct,
@@ -41,22 +39,11 @@ export interface StoredVerdict {
   readonly arrivedSlot: bigint;
 }
 
-/** What a body of an epoch is found by: a manifest by its manifest hash, a verdict list by its root, a report by its report hash. */
-export const BODY_KINDS = ['manifest', 'verdicts', 'report'] as const;
-export type BodyKind = (typeof BODY_KINDS)[number];
-
-export interface BodyReference {
-  readonly kind: BodyKind;
-  readonly key: Hash;
-  readonly bodyHash: Hash;
-}
-
 /** One record of an epoch's log. A `carried` entry was dispatched earlier and waits for this epoch's tally. */
 export type EpochRecord =
   | { readonly type: 'entry' | 'carried'; readonly stored: StoredEntry }
   | { readonly type: 'verdict'; readonly stored: StoredVerdict }
-  | { readonly type: 'snapshot'; readonly groups: readonly CandidateGroup[] }
-  | { readonly type: 'body'; readonly body: BodyReference };
+  | { readonly type: 'snapshot'; readonly groups: readonly CandidateGroup[] };
 
 /** No cluster has more pairs of an engine class and a model in one epoch. */
 const MAX_GROUPS = 1024;
@@ -73,9 +60,8 @@ const storedEntryCodec = struct({
 });
 const storedVerdictCodec = struct({ arrivedSlot: u64, signed: signedCodec(verdictRecord) });
 const snapshotCodec = vector(candidateGroupCodec, MAX_GROUPS);
-const bodyCodec: Codec<BodyReference> = struct({ kind: oneOf(BODY_KINDS), key: hashCodec, bodyHash: hashCodec });
 
-const TAGS = { entry: 1, carried: 2, verdict: 3, snapshot: 4, body: 5 } as const;
+const TAGS = { entry: 1, carried: 2, verdict: 3, snapshot: 4 } as const;
 
 /** The bytes of one record: a tag and its fields. */
 export function encodeEpochRecord(record: EpochRecord): Uint8Array {
@@ -94,8 +80,6 @@ function fieldsOf(record: EpochRecord): Uint8Array {
       return encode(storedVerdictCodec, record.stored);
     case 'snapshot':
       return encode(snapshotCodec, record.groups);
-    case 'body':
-      return encode(bodyCodec, record.body);
   }
 }
 
@@ -113,8 +97,6 @@ export function decodeEpochRecord(bytes: Uint8Array, verdictHashOf: (verdict: Ve
     }
     case TAGS.snapshot:
       return { type: 'snapshot', groups: decode(snapshotCodec, fields) };
-    case TAGS.body:
-      return { type: 'body', body: decode(bodyCodec, fields) };
     default:
       throw new KarmeshError('STORE_FAILED', 'The log of an epoch holds a record of an unknown kind.', {
         tag: bytes[0],

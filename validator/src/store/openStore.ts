@@ -12,9 +12,8 @@ import {
 } from '@karmesh/sdk/protocol';
 import { type AppendLog, acquireLockFile, openAppendLog, storeError } from '@karmesh/sdk/runtime';
 import { openBodyFiles } from './bodyFiles.ts';
+import { type BodyKind, type BodyReference, openBodyIndex } from './bodyIndex.ts';
 import {
-  type BodyKind,
-  type BodyReference,
   decodeEpochRecord,
   type EpochRecord,
   encodeEpochRecord,
@@ -32,7 +31,6 @@ export interface EpochBook {
   readonly verdicts: ReadonlyMap<string, StoredVerdict>;
   /** A-04: every group of candidates, read while it was the epoch's own. */
   readonly snapshot: readonly CandidateGroup[] | undefined;
-  readonly bodies: readonly BodyReference[];
 }
 
 export interface StoreOptions {
@@ -61,7 +59,7 @@ export interface Store extends AsyncDisposable {
     readonly bytes: Uint8Array;
   }): Promise<Hash>;
   /** The bodies of any epoch on disk. */
-  bodiesOf(epoch: bigint): Promise<readonly BodyReference[]>;
+  bodiesOf(epoch: bigint): readonly BodyReference[];
   /** The bytes under a hash: a body, or an entry of an epoch in memory. */
   bytesOf(hash: Hash): Promise<Uint8Array | undefined>;
   entry(entryHash: Hash): StoredEntry | undefined;
@@ -74,12 +72,11 @@ interface OpenBook extends EpochBook {
   readonly entries: Map<string, StoredEntry>;
   readonly carried: Map<string, StoredEntry>;
   readonly verdicts: Map<string, StoredVerdict>;
-  readonly bodies: BodyReference[];
   snapshot: readonly CandidateGroup[] | undefined;
 }
 
 /**
- * The validator's data folder: a lock, one append log per epoch, bodies by hash. What an `add` acknowledged survives `kill -9`.
+ * The validator's data folder: a lock, one append log per epoch, bodies by hash and their index. What an `add` acknowledged survives `kill -9`.
  *
  * @throws KarmeshError `STORE_LOCKED` for a second process, `STORE_FAILED`, `DISK_FULL`.
  */
@@ -102,7 +99,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       entries: new Map(),
       carried: new Map(),
       verdicts: new Map(),
-      bodies: [],
       snapshot: undefined,
     };
     for await (const bytes of log.read()) apply(book, decodeEpochRecord(bytes, verdictHashOf));
@@ -146,37 +142,35 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     apply(book, options_.record);
   }
 
-  const bodies = await openBodyFiles(join(folder, 'bodies'));
+  let bodies: Awaited<ReturnType<typeof openBodyFiles>>;
+  let index: Awaited<ReturnType<typeof openBodyIndex>>;
+  try {
+    bodies = await openBodyFiles(join(folder, 'bodies'));
+    index = await openBodyIndex(join(folder, 'bodies.log'));
+  } catch (cause) {
+    await lock.release();
+    throw cause;
+  }
+  cutBytes += index.log.cutBytes;
   try {
     await mkdir(epochsFolder, { recursive: true, mode: 0o700 });
-    const onDisk = (await readdir(epochsFolder))
-      .flatMap((name) => (/^\d+\.log$/.test(name) ? [BigInt(name.slice(0, -4))] : []))
-      .sort((a, b) => (a < b ? -1 : 1));
-    await removeOld(onDisk.slice(0, Math.max(0, onDisk.length - keptEpochs)));
-    for (const epoch of onDisk.slice(-Math.min(loadedEpochs, keptEpochs))) await opened(epoch);
+    const logs = (await readdir(epochsFolder)).flatMap((name) =>
+      /^\d+\.log$/.test(name) ? [BigInt(name.slice(0, -4))] : [],
+    );
+    const known = [...new Set([...logs, ...index.epochs()])].sort((a, b) => (a < b ? -1 : 1));
+    for (const epoch of known.slice(0, Math.max(0, known.length - keptEpochs))) await removeEpoch(epoch);
+    const kept = known.slice(-keptEpochs);
+    for (const epoch of kept.slice(-loadedEpochs)) if (logs.includes(epoch)) await opened(epoch);
   } catch (cause) {
-    await Promise.all([...ready.values()].map(({ log }) => log.close()));
+    await Promise.all([index.log.close(), ...[...ready.values()].map(({ log }) => log.close())]);
     await lock.release();
     throw storeError(epochsFolder, cause);
   }
 
-  async function removeOld(epochs: readonly bigint[]): Promise<void> {
-    for (const epoch of epochs) {
-      const book = await load(epoch);
-      await book.log.close();
-      for (const { bodyHash } of book.bodies) await bodies.remove(bodyHash);
-      await rm(pathOf(epoch), { force: true });
-    }
-  }
-
-  async function bodiesOf(epoch: bigint): Promise<readonly BodyReference[]> {
-    const book = ready.get(epoch);
-    if (book !== undefined) return book.bodies;
-    const names = await readdir(epochsFolder);
-    if (!names.includes(`${epoch}.log`)) return [];
-    const old = await load(epoch);
-    await old.log.close();
-    return old.bodies;
+  async function removeEpoch(epoch: bigint): Promise<void> {
+    for (const { bodyHash } of index.of(epoch)) await bodies.remove(bodyHash);
+    index.forget(epoch);
+    await rm(pathOf(epoch), { force: true });
   }
 
   const entry = (entryHash: Hash): StoredEntry | undefined => {
@@ -207,12 +201,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       add(epoch, { record: { type: 'snapshot', groups }, has: (book) => book.snapshot !== undefined }),
     async addBody({ epoch, kind, key, bytes }) {
       const bodyHash = await bodies.put(bytes);
-      const body: BodyReference = { kind, key, bodyHash };
-      const same = (other: BodyReference): boolean => toHex(other.bodyHash) === toHex(bodyHash) && other.kind === kind;
-      await add(epoch, { record: { type: 'body', body }, has: (book) => book.bodies.some(same) });
+      await index.add(epoch, { kind, key, bodyHash });
       return bodyHash;
     },
-    bodiesOf,
+    bodiesOf: index.of,
     async bytesOf(hash) {
       const held = entry(hash);
       return held === undefined ? bodies.get(hash) : encode(entryCodec, held.checked.entry);
@@ -222,7 +214,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return cutBytes;
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...ready.values()].map(({ log }) => log.close()));
+      await Promise.all([index.log.close(), ...[...ready.values()].map(({ log }) => log.close())]);
       ready.clear();
       books.clear();
       await lock.release();
@@ -243,9 +235,6 @@ function apply(book: OpenBook, record: EpochRecord): void {
       break;
     case 'snapshot':
       book.snapshot = record.groups;
-      break;
-    case 'body':
-      book.bodies.push(record.body);
       break;
   }
 }
