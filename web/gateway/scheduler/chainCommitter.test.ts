@@ -10,7 +10,7 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   database = await openTestDatabase();
-});
+}, 240_000);
 afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });

@@ -6,7 +6,7 @@ let market: TestMarket;
 
 beforeAll(async () => {
   market = await testMarket({ workers: 3 });
-});
+}, 240_000);
 afterAll(async () => {
   await market[Symbol.asyncDispose]();
 });

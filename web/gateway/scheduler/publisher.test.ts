@@ -26,7 +26,7 @@ let scheduler: Scheduler;
 beforeAll(async () => {
   market = await testMarket({ workers: 3 });
   scheduler = await market.open();
-});
+}, 240_000);
 afterAll(async () => {
   await scheduler[Symbol.asyncDispose]();
   await market[Symbol.asyncDispose]();
