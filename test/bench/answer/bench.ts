@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { llamaEngine } from '@karmesh/node/engines';
 import type { Gateway } from '@karmesh/sdk/client';
 import { clusterPreset } from '@karmesh/sdk/clusters';
 import { REPLICAS } from '@karmesh/sdk/protocol';
@@ -12,17 +13,18 @@ import { type RunningMarket, startMarket } from '../../../programs/localnet/src/
 import { type BenchReport, type BenchRow, benchRow, loadNow, median } from '../report.ts';
 import type { DirectAnswer } from './direct.ts';
 
-/** What both sides are asked, in turn. */
-const PROMPTS = [
-  'What is the capital of France?',
-  'Count from one to twenty.',
-  'Tell me about the sea.',
-  'Name some colours.',
+/** What both sides are asked, in turn: short answers for the first token, long ones for the throughput. */
+const SHORT = [
+  'What is the capital of Spain?',
+  'What does a dog say?',
+  'What is the opposite of hot?',
+  'Who are you?',
 ] as const;
-const MAX_TOKENS = 128;
-const ROUNDS = 24;
+const LONG = ['Tell me a story about a fox.', 'Tell me a story about a bear.', 'Tell me a story about a cat.'] as const;
+const MAX_TOKENS = 256;
+const ROUNDS = 30;
 /** Rounds whose figures are thrown away, while caches and compilers warm up. */
-const WARM_UP = 4;
+const WARM_UP = 6;
 const TIMEOUT_MS = 10 * 60_000;
 /** The rent of the smallest account that holds a receipt's header, and one signature's fee. */
 const ACCOUNT_PER_RECEIPT_LAMPORTS = 1_587_000 + 5000;
@@ -62,18 +64,32 @@ export async function run({ talk }: { readonly talk: (line: string) => void }): 
   const [peer] = await once(program('echoPeer'), 'message', { signal });
   const [echoUrl] = await once(program('echoGateway', [String(peer)]), 'message', { signal });
 
+  const engine = await llamaEngine({ modelPath: MODEL, threads: 1, sequences: 1 }, { signal });
+  const templated = new Map(
+    [...SHORT, ...LONG].map((prompt) => [prompt as string, engine.applyTemplate([{ role: 'user', content: prompt }])]),
+  );
+  await engine[Symbol.asyncDispose]();
+  const tokensOf = (prompt: string): readonly number[] => templated.get(prompt) ?? [];
   talk(`${ROUNDS} rounds of market, direct and echo, in turn …`);
   const spentBefore = await chainSpending(market, { folder, signal });
-  const rounds: { readonly market: MarketAnswer; readonly direct: readonly DirectAnswer[]; readonly echoMs: number }[] =
-    [];
+  const rounds: {
+    readonly isLong: boolean;
+    readonly market: MarketAnswer;
+    readonly direct: readonly DirectAnswer[];
+    readonly echoMs: number;
+  }[] = [];
   let receipts = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const prompt = PROMPTS[round % PROMPTS.length] ?? PROMPTS[0];
+    const isLong = round % 2 === 1;
+    const prompts: readonly string[] = isLong ? LONG : SHORT;
+    const prompt = prompts[Math.floor(round / 2) % prompts.length] ?? SHORT[0];
+    const tokens = tokensOf(prompt);
     const answered = await askMarket(market, { prompt, signal });
     receipts += answered.receipts;
     const one = {
+      isLong,
       market: answered,
-      direct: await Promise.all(direct.map((child) => askDirect(child, { prompt, signal }))),
+      direct: await Promise.all(direct.map((child) => askDirect(child, { prompt: tokens, signal }))),
       echoMs: await echo(String(echoUrl), { prompt, signal }),
     };
     if (round >= WARM_UP) rounds.push(one);
@@ -82,29 +98,31 @@ export async function run({ talk }: { readonly talk: (line: string) => void }): 
   await epochsPass(market, { signal, epochs: 2n });
   const spent = (await chainSpending(market, { folder, signal })) - spentBefore;
 
-  const directFirst = median(rounds.map((round) => Math.max(...round.direct.map(({ firstTokenMs }) => firstTokenMs))));
+  const short = rounds.filter(({ isLong }) => !isLong);
+  const long = rounds.filter(({ isLong }) => isLong);
+  const directFirst = median(short.map((round) => Math.max(...round.direct.map(({ firstTokenMs }) => firstTokenMs))));
   const rows: BenchRow[] = [
     benchRow({
       what: 'added first-token latency (stream)',
-      ours: median(rounds.map((round) => round.market.firstTokenMs)) - directFirst,
+      ours: median(short.map((round) => round.market.firstTokenMs)) - directFirst,
       rivalName: 'bare Hono + libp2p echo',
-      rival: median(rounds.map(({ echoMs }) => echoMs)),
+      rival: median(short.map(({ echoMs }) => echoMs)),
       unit: 'ms',
       atMost: 3,
     }),
     benchRow({
       what: 'first token (stream)',
-      ours: median(rounds.map((round) => round.market.firstTokenMs)),
+      ours: median(short.map((round) => round.market.firstTokenMs)),
       rivalName: 'node-llama-cpp direct x 3',
       rival: directFirst,
       unit: 'ms',
     }),
     benchRow({
       what: 'throughput of an answer with three replicas',
-      ours: median(rounds.map(({ market: { tokens, totalMs } }) => (1000 * tokens) / totalMs)),
+      ours: median(long.map(({ market: { tokens, totalMs } }) => (1000 * tokens) / totalMs)),
       rivalName: 'node-llama-cpp direct x 3',
       rival: median(
-        rounds.map((round) => Math.min(...round.direct.map(({ tokens, totalMs }) => (1000 * tokens) / totalMs))),
+        long.map((round) => Math.min(...round.direct.map(({ tokens, totalMs }) => (1000 * tokens) / totalMs))),
       ),
       unit: 'tokens/s',
       atLeast: 0.85,
@@ -179,7 +197,7 @@ async function askMarket(
 
 async function askDirect(
   child: ChildProcess,
-  options: { readonly prompt: string; readonly signal: AbortSignal },
+  options: { readonly prompt: readonly number[]; readonly signal: AbortSignal },
 ): Promise<DirectAnswer> {
   const answered = once(child, 'message', { signal: options.signal });
   child.send({ prompt: options.prompt, maxTokens: MAX_TOKENS });

@@ -1,6 +1,7 @@
-import { getLlama, LlamaChatSession, LlamaLogLevel } from 'node-llama-cpp';
+import { getLlama, LlamaLogLevel, type Token } from 'node-llama-cpp';
 
-// The rival: node-llama-cpp called directly, as its documentation shows, in a process of its own. It answers one prompt per message.
+// The rival: node-llama-cpp called directly, in a process of its own: its shortest way from a prompt's tokens to an answer's, with its
+// own sampler. It answers one prompt per message.
 const [modelPath = ''] = process.argv.slice(2);
 const llama = await getLlama({
   gpu: false,
@@ -20,22 +21,23 @@ export interface DirectAnswer {
   readonly tokens: number;
 }
 
-process.on('message', async ({ prompt, maxTokens }: { prompt: string; maxTokens: number }) => {
+process.on('message', async ({ prompt, maxTokens }: { prompt: readonly Token[]; maxTokens: number }) => {
   await sequence.clearHistory();
-  const session = new LlamaChatSession({ contextSequence: sequence });
   const began = performance.now();
   let firstTokenMs = Number.NaN;
-  let tokens = 0;
-  await session.prompt(prompt, {
-    temperature: 0,
-    maxTokens,
-    onToken(chunk) {
-      if (tokens === 0) firstTokenMs = performance.now() - began;
-      tokens += chunk.length;
-    },
-  });
-  const answer: DirectAnswer = { firstTokenMs, totalMs: performance.now() - began, tokens };
-  session.dispose({ disposeSequence: false });
+  const output: Token[] = [];
+  let text = '';
+  for await (const token of sequence.evaluate([...prompt], { temperature: 0, yieldEogToken: true })) {
+    if (output.length === 0) firstTokenMs = performance.now() - began;
+    output.push(token);
+    text += model.detokenize([token]);
+    if (model.isEogToken(token) || output.length === maxTokens) break;
+  }
+  const answer: DirectAnswer = {
+    firstTokenMs,
+    totalMs: performance.now() - began,
+    tokens: text === '' ? 0 : output.length,
+  };
   process.send?.(answer);
 });
 process.send?.('ready');
