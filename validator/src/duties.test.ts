@@ -92,6 +92,13 @@ const cases: readonly Case[] = [
     duties: ['close 0', `attest 0 ${'0'.repeat(64)}`],
   },
   {
+    name: 'M-03: no close while the last final report is not held',
+    slot: 1304n,
+    ordinal: 1,
+    state: { config: finalised, ledgerEpoch: undefined },
+    duties: ['catchUp 0'],
+  },
+  {
     name: 'P-12: its votes get time to arrive',
     slot: 1178n,
     ordinal: 3,

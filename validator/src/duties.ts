@@ -91,6 +91,8 @@ export function nextDuties(state: DutyState): readonly Duty[] {
 function epochToClose(state: DutyState, current: bigint): bigint | undefined {
   const { config, slot, me } = state;
   if (current === 0n || me === undefined) return undefined;
+  // The escrows of carried entries are listed too (M-03), and the last final report tells which they are.
+  if (state.ledgerEpoch !== config.lastFinalisedEpoch) return undefined;
   const { closeDelaySlots, proposerWindowSlots } = config.parameters;
   const newest = state.epochs.at(-1);
   const settled = newest?.epoch ?? config.lastFinalisedEpoch ?? -1n;
