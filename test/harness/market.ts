@@ -21,14 +21,14 @@ import { type RunningMarket, startMarket } from '../../programs/localnet/src/up/
 /** 200 ms leave a dispatch 1.6 seconds to reach a worker (W-10), which a machine with more to do than cores still keeps. */
 const SLOT_MS = 200;
 
-/** Short periods: an epoch of 13 seconds that is final 10 seconds after its end. The chain takes no shorter epoch. */
+/** Short periods: an epoch of 13 seconds that is final 12 seconds after its end. The chain takes no shorter epoch. */
 const QUICK = {
   slotsPerEpoch: 64n,
   closeDelaySlots: 4n,
   proposerWindowSlots: 12n,
   saltRevealSlots: 6n,
   beaconDelaySlots: 8n,
-  auditSlots: 12n,
+  auditSlots: 20n,
   challengeSlots: 4n,
 } as const;
 
