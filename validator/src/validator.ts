@@ -9,9 +9,11 @@ import {
   epochOfSlot,
   equalBytes,
   identityInEpoch,
+  manifestAnnouncementCodec,
   type OffchainParameters,
   offchainParametersHash,
   type Participant,
+  reportAnnouncementCodec,
   type Signed,
   signedCodec,
   toHex,
@@ -44,7 +46,6 @@ import { settleEscrows } from './epoch/settleEscrows.ts';
 import { snapshotGroups } from './epoch/snapshot.ts';
 import { judgeGossipedVerdict } from './ingest/gossipedVerdict.ts';
 import { type Ingest, ingest } from './ingest/ingest.ts';
-import { manifestAnnouncementCodec, reportAnnouncementCodec } from './peers/epochFrames.ts';
 import { serveBodies, validatorPeers } from './peers/validatorPeers.ts';
 import { openProtection } from './slashingProtection/openProtection.ts';
 import { countVote, readDutyCounts, writeDutyCounts } from './store/dutyJournal.ts';

@@ -1,3 +1,4 @@
+import { clusterSettings } from '@karmesh/sdk/clusters/choose';
 import { logLevels, type ReadConfigResult, readConfig } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 
@@ -11,20 +12,7 @@ const milliseconds = (value: number, description: string) =>
 
 /** The settings of `karmesh-gateway`. */
 export const gatewaySchema = z.object({
-  url: z.string().default('localnet').meta({
-    description: 'the cluster: localnet, devnet or the URL of an RPC node',
-    flag: 'u',
-    placeholder: 'url',
-    alsoEnv: 'ANCHOR_PROVIDER_URL',
-  }),
-  programId: z
-    .string()
-    .optional()
-    .meta({ description: 'the karma program, if it is not at its usual address', placeholder: 'address' }),
-  clusterFile: z.string().optional().meta({
-    description: 'parameters of a cluster of your own, as a JSON file like the shipped presets',
-    placeholder: 'file',
-  }),
+  ...clusterSettings,
   keypair: z.string().min(1).meta({
     description: 'the file of the gateway’s identity key, which signs tickets and pays for its transactions',
     flag: 'k',

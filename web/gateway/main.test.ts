@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { chooseCluster } from '@karmesh/sdk/clusters/choose';
 import { createKeypairFile } from '@karmesh/sdk/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chooseCluster } from './chooseCluster.ts';
 import { readManifest } from './readManifest.ts';
 
 let folder: string;

@@ -1,3 +1,4 @@
+import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost, type Host, topics } from '@karmesh/sdk/network';
 import {
@@ -18,7 +19,6 @@ import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
 import { epochBodies } from './bundles/epochBodies.ts';
 import { findBundle } from './bundles/findBundle.ts';
-import { chooseCluster, parametersOf } from './chooseCluster.ts';
 import type { GatewayConfig } from './config.ts';
 import { ensureApiKey } from './ensureApiKey.ts';
 import { listen } from './listen.ts';

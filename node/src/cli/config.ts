@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { clusterSettings } from '@karmesh/sdk/clusters/choose';
 import { logLevels } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 
@@ -37,22 +38,6 @@ const engine = {
     .meta({ description: 'for tests: a CPU library of llama.cpp to run instead of the best one', placeholder: 'name' }),
 };
 
-const cluster = {
-  url: z.string().default('localnet').meta({
-    flag: 'u',
-    description: 'the cluster: localnet, devnet or the URL of an RPC node',
-    alsoEnv: 'ANCHOR_PROVIDER_URL',
-  }),
-  programId: z
-    .string()
-    .optional()
-    .meta({ description: 'the karma program, if it is not at its usual address', placeholder: 'address' }),
-  clusterFile: z.string().optional().meta({
-    description: 'parameters of a cluster of your own, as a JSON file like the shipped presets',
-    placeholder: 'file',
-  }),
-};
-
 const identity = {
   keypair: z
     .string()
@@ -63,12 +48,11 @@ const identity = {
 const speech = { json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout' }) };
 
 export type EngineConfig = z.output<z.ZodObject<typeof engine>>;
-export type ClusterConfig = z.output<z.ZodObject<typeof cluster>>;
 
 export const describeSchema = z.object({ ...engine, ...speech });
 
 export const registerSchema = z.object({
-  ...cluster,
+  ...clusterSettings,
   ...identity,
   ...engine,
   owner: z
@@ -85,7 +69,7 @@ export const registerSchema = z.object({
 const multiaddrs = z.array(z.string());
 
 export const startSchema = z.object({
-  ...cluster,
+  ...clusterSettings,
   ...identity,
   ...engine,
   dataDir: z

@@ -1,8 +1,8 @@
+import { chooseCluster } from '@karmesh/sdk/clusters/choose';
 import { createProgramClient, explorerLink, registerWorker, toBase58, transactionSigner } from '@karmesh/sdk/program';
 import { namedParameters } from '@karmesh/sdk/protocol';
 import { loadKeypair, output, readConfig } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
-import { chooseCluster } from './cluster.ts';
 import type { Command } from './command.ts';
 import { CONFIG_FILES, registerSchema } from './config.ts';
 import { openEngine } from './openEngine.ts';

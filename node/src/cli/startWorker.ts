@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost } from '@karmesh/sdk/network';
 import { type ChainView, createChainView, type ParticipantAccount, ROLE, toBase58 } from '@karmesh/sdk/program';
@@ -29,7 +30,6 @@ import { openReceiptLog } from '../store/receiptLog.ts';
 import { systemClock } from '../worker/clock.ts';
 import { worker } from '../worker/worker.ts';
 import { chainOf } from './chainOf.ts';
-import { chooseCluster, parametersOf } from './cluster.ts';
 import type { StartConfig } from './config.ts';
 import { openEngine } from './openEngine.ts';
 import { workerMetrics } from './workerMetrics.ts';

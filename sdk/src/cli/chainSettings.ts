@@ -1,41 +1,27 @@
 import { Connection } from '@solana/web3.js';
 import { z } from 'zod';
-import { CLUSTER_NAMES, type Cluster, clusterPreset } from '../clusters/index.ts';
+import { type ChosenCluster, chooseCluster, clusterSettings } from '../clusters/chooseCluster.ts';
 import { KarmeshError } from '../errors.ts';
-import { addressFromBase58, createProgramClient, type ProgramClient, transactionSigner } from '../program/index.ts';
+import { createProgramClient, type ProgramClient, transactionSigner } from '../program/index.ts';
 
 /** The settings of every command that reads the chain. */
 export const chainSettings = {
-  cluster: z.enum(CLUSTER_NAMES).default('localnet').meta({ description: 'whose parameters and program' }),
-  url: z.string().optional().meta({
-    description: 'the Solana RPC endpoint, as a URL or a cluster’s name; the cluster’s own unless told',
-    flag: 'u',
-    placeholder: 'url',
-    alsoEnv: 'ANCHOR_PROVIDER_URL',
-  }),
+  ...clusterSettings,
   json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout' }),
 };
 
-/** A client that only reads: it has no key, and whoever makes it sign gets an error. */
-export function readingClient(config: {
-  readonly cluster: (typeof CLUSTER_NAMES)[number];
-  readonly url?: string | undefined;
-}): {
-  readonly cluster: Cluster;
+/** A client that only reads: it has no key, and whoever makes it sign gets an error. Throws `CONFIG_INVALID`. */
+export async function readingClient(config: Parameters<typeof chooseCluster>[0]): Promise<{
+  readonly cluster: ChosenCluster;
   readonly client: ProgramClient;
-} {
-  const cluster = clusterPreset(config.cluster);
-  const known = CLUSTER_NAMES.find((name) => name === config.url);
-  const url = known === undefined ? (config.url ?? cluster.rpcUrl) : clusterPreset(known).rpcUrl;
+}> {
+  const cluster = await chooseCluster(config);
   const payer = transactionSigner({
     publicKey: new Uint8Array(32),
     sign: () => {
       throw new KarmeshError('BAD_ARGUMENT', 'This command only reads the chain.');
     },
   });
-  const connection = new Connection(url, 'confirmed');
-  return {
-    cluster,
-    client: createProgramClient({ connection, programId: addressFromBase58(cluster.programId), payer }),
-  };
+  const connection = new Connection(cluster.rpcUrl, 'confirmed');
+  return { cluster, client: createProgramClient({ connection, programId: cluster.programId, payer }) };
 }

@@ -36,7 +36,7 @@ export const karmaShowCommand: Command = {
       process.stdout.write(read.text);
       return 0;
     }
-    const { client } = readingClient(read.config);
+    const { client } = await readingClient(read.config);
     const config = await client.checkCluster({ signal });
     const parameters = namedParameters(config.parameters);
     const [participants, slot] = await Promise.all([

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { readBundleChain } from '../client/readBundleChain.ts';
+import { parametersOf } from '../clusters/chooseCluster.ts';
 import { KarmeshError } from '../errors.ts';
 import { type BundleVerdict, decodeBundle, toHex, verifyBundle } from '../protocol/index.ts';
 import { output, readConfig } from '../runtime/index.ts';
@@ -34,8 +35,9 @@ export const receiptVerifyCommand: Command = {
     const [path] = read.positionals;
     if (path === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no bundle to verify.');
     const bundle = decodeBundle(await readJsonFile(path));
-    const { cluster, client } = readingClient(read.config);
-    const chain = await readBundleChain(client, { bundle, offchain: cluster.offchain, signal });
+    const { cluster, client } = await readingClient(read.config);
+    const offchain = parametersOf(cluster, await client.checkCluster({ signal }));
+    const chain = await readBundleChain(client, { bundle, offchain, signal });
     const verdict = verifyBundle(bundle, chain);
     output({ json: read.config.json })().data({ ...verdict, requestId: toHex(verdict.requestId) }, () =>
       renderVerdict(verdict),

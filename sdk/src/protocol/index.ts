@@ -9,6 +9,7 @@ export * from './codec.ts';
 export * from './engineClass.ts';
 export * from './entry.ts';
 export * from './epochClock.ts';
+export * from './epochFrames.ts';
 export * from './hash.ts';
 export * from './header.ts';
 export * from './ids.ts';

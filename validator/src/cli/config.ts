@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BUNDLED_MODEL_PATH } from '@karmesh/node/models';
+import { clusterSettings } from '@karmesh/sdk/clusters/choose';
 import { logLevels } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 
@@ -9,22 +10,6 @@ export const CONFIG_FILES: readonly string[] = [
   'karmesh.config.json',
   join(homedir(), '.config', 'karmesh', 'karmesh.config.json'),
 ];
-
-const cluster = {
-  url: z.string().default('localnet').meta({
-    flag: 'u',
-    description: 'the cluster: localnet, devnet or the URL of an RPC node',
-    alsoEnv: 'ANCHOR_PROVIDER_URL',
-  }),
-  programId: z
-    .string()
-    .optional()
-    .meta({ description: 'the karma program, if it is not at its usual address', placeholder: 'address' }),
-  clusterFile: z.string().optional().meta({
-    description: 'parameters of a cluster of your own, as a JSON file like the shipped presets',
-    placeholder: 'file',
-  }),
-};
 
 const identity = {
   keypair: z
@@ -42,10 +27,8 @@ const data = {
 
 const speech = { json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout' }) };
 
-export type ClusterConfig = z.output<z.ZodObject<typeof cluster>>;
-
 export const registerSchema = z.object({
-  ...cluster,
+  ...clusterSettings,
   ...identity,
   owner: z
     .string()
@@ -58,13 +41,13 @@ export const registerSchema = z.object({
   ...speech,
 });
 
-export const statusSchema = z.object({ ...cluster, ...identity, ...data, ...speech });
+export const statusSchema = z.object({ ...clusterSettings, ...identity, ...data, ...speech });
 export type StatusConfig = z.output<typeof statusSchema>;
 
 const multiaddrs = z.array(z.string());
 
 export const startSchema = z.object({
-  ...cluster,
+  ...clusterSettings,
   ...identity,
   ...data,
   models: z

@@ -1,3 +1,4 @@
+import { chooseCluster } from '@karmesh/sdk/clusters/choose';
 import {
   createProgramClient,
   explorerLink,
@@ -8,7 +9,6 @@ import {
 import { namedParameters } from '@karmesh/sdk/protocol';
 import { loadKeypair, output, readConfig } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
-import { chooseCluster } from './cluster.ts';
 import type { Command } from './command.ts';
 import { CONFIG_FILES, registerSchema } from './config.ts';
 

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost } from '@karmesh/sdk/network';
 import {
@@ -25,7 +26,6 @@ import { Connection } from '@solana/web3.js';
 import { chainWriter, followChain } from '../chain/followChain.ts';
 import { validator } from '../validator.ts';
 import { validatorMetrics } from '../validatorMetrics.ts';
-import { chooseCluster, parametersOf } from './cluster.ts';
 import type { Command } from './command.ts';
 import { CONFIG_FILES, type StartConfig, startSchema } from './config.ts';
 import { openReplayer } from './openReplayer.ts';

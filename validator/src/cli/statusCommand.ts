@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { chooseCluster } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   createChainView,
@@ -13,7 +14,6 @@ import { KARMA_PARTS, namedParameters, toHex } from '@karmesh/sdk/protocol';
 import { loadKeypair, output, readConfig } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { readDutyCounts } from '../store/dutyJournal.ts';
-import { chooseCluster } from './cluster.ts';
 import type { Command } from './command.ts';
 import { CONFIG_FILES, type StatusConfig, statusSchema } from './config.ts';
 

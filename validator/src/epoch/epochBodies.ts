@@ -1,6 +1,6 @@
+import type { BodyKind } from '@karmesh/sdk/protocol';
 import { equalBytes, type Hash, type Identity, toHex } from '@karmesh/sdk/protocol';
 import type { ValidatorPeers } from '../peers/validatorPeers.ts';
-import type { BodyKind } from '../store/bodyIndex.ts';
 import type { Store } from '../store/openStore.ts';
 
 /** No manifest, list or report is fetched that is longer. */

@@ -1,10 +1,21 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Host } from '@karmesh/sdk/network';
-import { decode, encode, equalBytes, type Hash, type Identity, toHex } from '@karmesh/sdk/protocol';
+import type { BodyReference } from '@karmesh/sdk/protocol';
+import {
+  decode,
+  EPOCH_PROTOCOL,
+  encode,
+  epochAnswerCodec,
+  epochAskCodec,
+  equalBytes,
+  type Hash,
+  type Identity,
+  MAX_BODIES,
+  MAX_EPOCH_FRAME_BYTES,
+  toHex,
+} from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
-import type { BodyReference } from '../store/bodyIndex.ts';
 import type { Store } from '../store/openStore.ts';
-import { EPOCH_PROTOCOL, epochAnswerCodec, epochAskCodec, MAX_BODIES, MAX_EPOCH_FRAME_BYTES } from './epochFrames.ts';
 
 type Signalled = { readonly signal: AbortSignal };
 

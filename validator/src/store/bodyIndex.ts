@@ -1,15 +1,15 @@
-import { decode, encode, equalBytes, type Hash, hashCodec, oneOf, struct, u64 } from '@karmesh/sdk/protocol';
+import {
+  BODY_KINDS,
+  type BodyReference,
+  decode,
+  encode,
+  equalBytes,
+  hashCodec,
+  oneOf,
+  struct,
+  u64,
+} from '@karmesh/sdk/protocol';
 import { type AppendLog, openAppendLog } from '@karmesh/sdk/runtime';
-
-/** What a body of an epoch is found by: a manifest by its manifest hash, a verdict list by its root, a report by its report hash. */
-export const BODY_KINDS = ['manifest', 'verdicts', 'report'] as const;
-export type BodyKind = (typeof BODY_KINDS)[number];
-
-export interface BodyReference {
-  readonly kind: BodyKind;
-  readonly key: Hash;
-  readonly bodyHash: Hash;
-}
 
 const recordCodec = struct({ epoch: u64, kind: oneOf(BODY_KINDS), key: hashCodec, bodyHash: hashCodec });
 

@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BodyKind, BodyReference } from '@karmesh/sdk/protocol';
 import {
   type CandidateGroup,
   type Domain,
@@ -12,7 +13,7 @@ import {
 } from '@karmesh/sdk/protocol';
 import { type AppendLog, acquireLockFile, openAppendLog, storeError } from '@karmesh/sdk/runtime';
 import { openBodyFiles } from './bodyFiles.ts';
-import { type BodyKind, type BodyReference, openBodyIndex } from './bodyIndex.ts';
+import { openBodyIndex } from './bodyIndex.ts';
 import {
   decodeEpochRecord,
   type EpochRecord,

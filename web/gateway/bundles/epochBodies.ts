@@ -2,39 +2,29 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { type Host, maxBodyBytes } from '@karmesh/sdk/network';
 import type { ChainView, EpochAccount } from '@karmesh/sdk/program';
 import {
+  type BodyKind,
   type Codec,
   checkManifestOrder,
   type Domain,
   decode,
+  EPOCH_PROTOCOL,
   encode,
+  epochAnswerCodec,
+  epochAskCodec,
   equalBytes,
   type Hash,
-  hashCodec,
   type Identity,
+  MAX_EPOCH_FRAME_BYTES,
   type ManifestBody,
   manifestBodyCodec,
   manifestHashOf,
   manifestRoots,
-  oneOf,
   type ReportBody,
   reportBodyCodec,
   reportHashOf,
-  struct,
   treesOfBody,
-  u64,
-  vector,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
-
-/** V-18: asks a validator by which hashes the bodies of an epoch are served. */
-const EPOCH_PROTOCOL = '/karmesh/epoch/1';
-const BODY_KINDS = ['manifest', 'verdicts', 'report'] as const;
-const MAX_BODIES = 64;
-const MAX_FRAME_BYTES = 4 + MAX_BODIES * 65;
-const askCodec = struct({ epoch: u64 });
-const answerCodec = struct({
-  bodies: vector(struct({ kind: oneOf(BODY_KINDS), key: hashCodec, bodyHash: hashCodec }), MAX_BODIES),
-});
 
 /** Epochs whose bodies are kept in memory; older ones are fetched again. */
 const MAX_KEPT = 16;
@@ -80,20 +70,20 @@ export const epochBodies = (parts: {
   };
 
   const fetchBody = (
-    wanted: { readonly epoch: bigint; readonly kind: (typeof BODY_KINDS)[number]; readonly key: Hash },
+    wanted: { readonly epoch: bigint; readonly kind: BodyKind; readonly key: Hash },
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> =>
     firstOf(signal, async (peer) => {
       await using stream = await host.openStream(
-        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_FRAME_BYTES },
+        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES },
         { signal },
       );
-      await stream.send(encode(askCodec, { epoch: wanted.epoch }), { signal });
+      await stream.send(encode(epochAskCodec, { epoch: wanted.epoch }), { signal });
       const answer = await stream.receive({ signal });
       const reference =
         answer === undefined
           ? undefined
-          : decode(answerCodec, answer).bodies.find(
+          : decode(epochAnswerCodec, answer).bodies.find(
               ({ kind, key }) => kind === wanted.kind && equalBytes(key, wanted.key),
             );
       if (reference === undefined) return undefined;

@@ -1,25 +1,42 @@
 import { readFile } from 'node:fs/promises';
-import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from '@karmesh/sdk/clusters';
-import { KarmeshError } from '@karmesh/sdk/errors';
-import { type Address, addressFromBase58, type ConfigAccount, PROGRAM_ID } from '@karmesh/sdk/program';
-import { equalBytes, type OffchainParameters, offchainParametersHash } from '@karmesh/sdk/protocol';
-import type { GatewayConfig } from './config.ts';
+import { z } from 'zod';
+import { KarmeshError } from '../errors.ts';
+import { type Address, addressFromBase58, type ConfigAccount, PROGRAM_ID } from '../program/index.ts';
+import { equalBytes, type OffchainParameters, offchainParametersHash } from '../protocol/index.ts';
+import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from './index.ts';
 
-/** Which cluster the gateway serves. */
-export type ChosenCluster = {
+/** The settings by which every program names its cluster. */
+export const clusterSettings = {
+  url: z.string().default('localnet').meta({
+    flag: 'u',
+    description: 'the cluster: localnet, devnet or the URL of an RPC node',
+    alsoEnv: 'ANCHOR_PROVIDER_URL',
+  }),
+  programId: z
+    .string()
+    .optional()
+    .meta({ description: 'the karma program, if it is not at its usual address', placeholder: 'address' }),
+  clusterFile: z.string().optional().meta({
+    description: 'parameters of a cluster of your own, as a JSON file like the shipped presets',
+    placeholder: 'file',
+  }),
+};
+
+/** Which cluster a program speaks to. */
+export interface ChosenCluster {
   readonly rpcUrl: string;
   readonly programId: Address;
   /** All participants are on one machine. */
   readonly isLocal: boolean;
   /** The presets that may be this cluster's; `parametersOf` picks. */
   readonly presets: readonly Cluster[];
-};
+}
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /** The cluster that the settings name. Throws `CONFIG_INVALID`. */
 export async function chooseCluster(
-  config: Pick<GatewayConfig, 'url' | 'programId' | 'clusterFile'>,
+  config: Readonly<z.output<z.ZodObject<typeof clusterSettings>>>,
 ): Promise<ChosenCluster> {
   const own = config.clusterFile === undefined ? undefined : await readClusterFile(config.clusterFile);
   const named = CLUSTER_NAMES.find((name) => name === config.url);

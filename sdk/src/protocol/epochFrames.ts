@@ -1,5 +1,5 @@
-import { type Codec, hashCodec, oneOf, struct, u64, vector } from '@karmesh/sdk/protocol';
-import { BODY_KINDS, type BodyReference } from '../store/bodyIndex.ts';
+import { type Decoded, oneOf, struct, u64, vector } from './codec.ts';
+import { hashCodec } from './hash.ts';
 
 /** V-18: asks a validator by which hashes the bodies of an epoch are served: one ask, one answer. */
 export const EPOCH_PROTOCOL = '/karmesh/epoch/1';
@@ -12,11 +12,12 @@ export const MAX_EPOCH_FRAME_BYTES = 4 + MAX_BODIES * 65;
 
 export const epochAskCodec = struct({ epoch: u64 });
 
-const bodyReferenceCodec: Codec<BodyReference> = struct({
-  kind: oneOf(BODY_KINDS),
-  key: hashCodec,
-  bodyHash: hashCodec,
-});
+/** V-18: what a body is of; its key is the hash that the chain holds: manifestHash, verdictsRoot or reportHash. */
+export const BODY_KINDS = ['manifest', 'verdicts', 'report'] as const;
+export type BodyKind = (typeof BODY_KINDS)[number];
+
+const bodyReferenceCodec = struct({ kind: oneOf(BODY_KINDS), key: hashCodec, bodyHash: hashCodec });
+export type BodyReference = Decoded<typeof bodyReferenceCodec>;
 export const epochAnswerCodec = struct({ bodies: vector(bodyReferenceCodec, MAX_BODIES) });
 
 /** V-18, gossiped: the body of the manifest that an epoch was closed with. */
