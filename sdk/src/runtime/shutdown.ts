@@ -29,8 +29,8 @@ export type Shutdown = Disposable & {
 const forcedExit = 130;
 
 /**
- * Ends a program in order on SIGINT or SIGTERM, with exit code 0, or 1 when a step failed or the deadline passed. A second signal
- * ends it at once with 130.
+ * Ends a program in order on SIGINT or SIGTERM, and when a parent that started it with a channel (`ipc`) is gone, however it died:
+ * with exit code 0, or 1 when a step failed or the deadline passed. A second signal ends it at once with 130.
  */
 export const shutdown =
   ({ deadlineMs = 10_000 }: ShutdownOptions = {}) =>
@@ -81,6 +81,13 @@ export const shutdown =
     const onTerminate = (): void => onSignal('SIGTERM');
     host.on('SIGINT', onInterrupt);
     host.on('SIGTERM', onTerminate);
+    const onOrphaned = (): void => {
+      if (!running) onSignal('the end of the parent');
+    };
+    if (host === process && process.connected === true) {
+      process.channel?.unref();
+      process.on('disconnect', onOrphaned);
+    }
 
     return {
       signal: controller.signal,
@@ -92,6 +99,7 @@ export const shutdown =
       [Symbol.dispose]: () => {
         host.off('SIGINT', onInterrupt);
         host.off('SIGTERM', onTerminate);
+        if (host === process) process.off('disconnect', onOrphaned);
       },
     };
   };

@@ -36,14 +36,18 @@ export async function startChild(options: ChildOptions, { signal }: { readonly s
   signal.throwIfAborted();
   const log = createWriteStream(options.logFile, { flags: 'a', mode: 0o600 });
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', options.script, ...options.args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The channel carries nothing: it ends with this process, and then the child ends too, even after a kill -9.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ...options.env },
     // Its own process group: a Ctrl-C in the terminal reaches `up` alone, which ends its children in order.
     detached: true,
   });
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null)
+    throw new KarmeshError('WORKER_FAILED', 'A program was started without its outputs.');
   const recent: string[] = [];
-  child.stderr.pipe(log, { end: false });
-  createInterface({ input: child.stderr }).on('line', (line) => {
+  stderr.pipe(log, { end: false });
+  createInterface({ input: stderr }).on('line', (line) => {
     recent.push(line);
     if (recent.length > 5) recent.shift();
   });
@@ -60,7 +64,7 @@ export async function startChild(options: ChildOptions, { signal }: { readonly s
     }
     log.end();
   };
-  const lines = createInterface({ input: child.stdout });
+  const lines = createInterface({ input: stdout });
   const firstJson = new Promise<Readonly<Record<string, unknown>>>((resolve) => {
     lines.on('line', (line) => {
       log.write(`${line}\n`);
