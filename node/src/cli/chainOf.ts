@@ -6,6 +6,7 @@ import {
   namedParameters,
   type OffchainParameters,
   type VerifySignature,
+  withChainMemo,
 } from '@karmesh/sdk/protocol';
 import type { WorkerChain } from '../worker/workerChain.ts';
 
@@ -41,7 +42,7 @@ export function chainOf(
       const account = view.participant(gateway);
       return account?.role === ROLE.gateway ? identityInEpoch(account, epoch) : undefined;
     },
-    chain: (gateway, epoch) => view.chain(gateway, epoch),
+    chain: withChainMemo((gateway, epoch) => view.chain(gateway, epoch)),
     slotHash: (slot) => view.slotHash(slot),
     candidates: (key) => candidateGroup(ofRole(ROLE.worker), key, offchain).candidates,
     escrowGateway: (escrow) => view.escrow(escrow)?.gateway,

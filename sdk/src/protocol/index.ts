@@ -3,6 +3,7 @@ export * from './audit.ts';
 export * from './auditFrames.ts';
 export * from './bundle.ts';
 export * from './bytes.ts';
+export * from './chainMemo.ts';
 export * from './checkAuditAsk.ts';
 export * from './checkEntry.ts';
 export * from './codec.ts';

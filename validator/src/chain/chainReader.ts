@@ -1,4 +1,11 @@
-import type { ChainParameters, EscrowAddress, Hash, Participant, WorkerAccount } from '@karmesh/sdk/protocol';
+import type {
+  ChainParameters,
+  EntryContext,
+  EscrowAddress,
+  Hash,
+  Participant,
+  WorkerAccount,
+} from '@karmesh/sdk/protocol';
 import type { EscrowFacts } from '../epoch/escrowRow.ts';
 
 /** Config, as far as duties need it. Undefined stands for the chain's 2^64-1. */
@@ -72,7 +79,7 @@ export interface ChainReader {
   config(): ConfigFacts;
   participants(): readonly ParticipantFacts[];
   slotHash(slot: bigint): Hash | undefined;
-  gatewayChain(gateway: Participant, epoch: bigint): { readonly commitment: Hash; readonly length: number } | undefined;
+  readonly gatewayChain: EntryContext['chain'];
   escrow(address: EscrowAddress): EscrowFacts | undefined;
   /** The accounts of the epochs that are not final, and of the last ones that are, ascending. */
   epochs(): readonly EpochFacts[];

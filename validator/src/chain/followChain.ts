@@ -20,7 +20,7 @@ import {
   settleEscrow,
   VOTE_FLAG,
 } from '@karmesh/sdk/program';
-import { namedParameters, type Participant } from '@karmesh/sdk/protocol';
+import { namedParameters, type Participant, withChainMemo } from '@karmesh/sdk/protocol';
 import type { TransactionInstruction } from '@solana/web3.js';
 import type { EscrowFacts } from '../epoch/escrowRow.ts';
 import {
@@ -107,7 +107,7 @@ export function followChain(parts: {
       return participants;
     },
     slotHash: (slot) => view.slotHash(slot),
-    gatewayChain: (gateway, epoch) => view.chain(gateway, epoch),
+    gatewayChain: withChainMemo((gateway, epoch) => view.chain(gateway, epoch)),
     escrow(address): EscrowFacts | undefined {
       const escrow = view.escrow(address);
       if (escrow === undefined) return undefined;

@@ -3,14 +3,14 @@ import {
   candidateGroup,
   type EngineClassId,
   type ModelId,
-  QUORUM,
+  REPLICAS,
   toHex,
   type WorkerAccount,
 } from '@karmesh/sdk/protocol';
 
 /**
  * The engine class that runs a request, with its candidates (A-04): replicas come from one class, and the one with most candidates
- * draws best. Undefined if no class has enough of them to agree.
+ * draws best. Undefined if no class has as many as E-17 wants asked.
  */
 export function chooseGroup(
   workers: readonly WorkerAccount[],
@@ -26,7 +26,7 @@ export function chooseGroup(
     const engineClass = classes.get(id);
     if (engineClass === undefined) continue;
     const group = candidateGroup(workers, { ...key, engineClass }, policy);
-    if (group.candidates.length > (best?.candidates.length ?? QUORUM - 1)) best = group;
+    if (group.candidates.length > (best?.candidates.length ?? REPLICAS - 1)) best = group;
   }
   return best;
 }
