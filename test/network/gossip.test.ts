@@ -48,6 +48,15 @@ function knows(a: Host, b: Host): boolean {
 
 const say = (host: Host, text: string): Promise<number> => host.publish(topic, new TextEncoder().encode(text));
 
+test('what was published before anybody listened reaches who comes later, when it is published again', async () => {
+  const [early, late] = await Promise.all([listener(), listener()]);
+  expect(await say(early.host, 'left by an earlier process')).toBe(0);
+  await join(early.host, late.host);
+  const heard = late.next('left by an earlier process');
+  await expect.poll(() => say(early.host, 'left by an earlier process'), { timeout: 20_000 }).toBe(1);
+  await heard;
+});
+
 describe('in a line of three', () => {
   async function line(middle: (text: string) => GossipVerdict | Promise<GossipVerdict>) {
     const [first, second, third] = await Promise.all([listener(), listener(middle), listener()]);

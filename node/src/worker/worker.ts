@@ -79,8 +79,16 @@ export const worker =
     };
 
     return {
-      serveInfer: (stream) => track(async () => parts.onInfer?.(await infer(session, stream))),
-      serveAudit: (stream) => track(async () => parts.onAudit?.(await auditSession(parts, stream))),
+      serveInfer: (stream) =>
+        track(async () => {
+          const outcome = await infer(session, stream);
+          parts.onInfer?.(outcome);
+        }),
+      serveAudit: (stream) =>
+        track(async () => {
+          const outcome = await auditSession(parts, stream);
+          parts.onAudit?.(outcome);
+        }),
       load: () => ({ active: queue.active, waiting: queue.waiting }),
       async prune() {
         // W-17: an entry stands in the set of its epoch or of the next one, and is judged there or carried on.

@@ -74,7 +74,8 @@ export function gossipsubOptions({
     floodPublish: true,
     doPX: false,
     emitSelf: false,
-    allowPublishToZeroTopicPeers: true,
+    // What went to nobody must not count as seen, or it could not be sent again once somebody listens.
+    allowPublishToZeroTopicPeers: false,
     ignoreDuplicatePublishError: true,
     allowedTopics: [...topics],
     msgIdFn: ({ topic, data }: Message) => hash(tag, textEncoder.encode(topic), new Uint8Array(1), data),
@@ -120,6 +121,9 @@ const results: Readonly<Record<GossipVerdict, TopicValidatorResult>> = {
   ignore: TopicValidatorResult.Ignore,
   reject: TopicValidatorResult.Reject,
 };
+
+/** What gossipsub throws where nobody takes part in a topic. */
+const NO_PEERS = 'PublishError.NoPeersSubscribedToTopic';
 
 /** Topics with a check each, behind limits on size, rate and time. */
 export const gossip =
@@ -172,8 +176,13 @@ export const gossip =
           const facts = { topic, bytes: data.length, maxGossipBytes: limits.maxGossipBytes };
           throw new KarmeshError('MESSAGE_TOO_LARGE', 'The gossip message is empty or over the limit.', facts);
         }
-        const { recipients } = await pubsub.publish(topic, data);
-        return recipients.length;
+        try {
+          const { recipients } = await pubsub.publish(topic, data);
+          return recipients.length;
+        } catch (error) {
+          if (error instanceof Error && error.message === NO_PEERS) return 0;
+          throw error;
+        }
       },
       subscribe: (topic, check) => {
         requireTopic(topic);

@@ -75,9 +75,6 @@ export async function runHostileWorker(malice: Malice): Promise<void> {
     audits: await openAuditFiles(config.dataDir),
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
-    // The service answers only where somebody listens for the outcome.
-    onInfer: () => undefined,
-    onAudit: () => undefined,
   });
   stack.defer(() => service.stop({ signal: AbortSignal.timeout(1_000) }));
   const host = stack.use(
