@@ -69,8 +69,8 @@ export const gatewaySchema = z.object({
     .default(256)
     .meta({ description: 'tokens of an answer whose request names no limit' }),
   deadlineMs: milliseconds(300_000, 'how long a request may take in all'),
-  openMs: milliseconds(3_000, 'how long a drawn worker may take to be reached'),
-  acceptMs: milliseconds(5_000, 'how long it may take to accept or refuse'),
+  openMs: milliseconds(1_500, 'how long a drawn worker may take to be reached'),
+  acceptMs: milliseconds(2_500, 'how long it may take to accept or refuse'),
   sealMs: milliseconds(120_000, 'how long it may take from there to its seal'),
   revealMs: milliseconds(10_000, 'how long it may take to reveal'),
   stragglerMs: milliseconds(

@@ -13,9 +13,11 @@ import {
   type InferenceRequest,
   type ModelId,
   priceLamports,
+  REPLICAS,
   type RefusalReason,
   requestIdOf,
   type Signed,
+  SPARE_AGE_FACTOR,
   type Ticket,
   ticketRecord,
 } from '@karmesh/sdk/protocol';
@@ -93,7 +95,8 @@ export function checkDispatch(
   // W-10
   const newest = chain.slot();
   const slotHash = chain.slotHash(dispatch.slot);
-  if (slotHash === undefined || dispatch.slot + chain.offchain.dispatchMaxAgeSlots < newest)
+  const maxAge = chain.offchain.dispatchMaxAgeSlots;
+  if (slotHash === undefined || dispatch.slot + maxAge * SPARE_AGE_FACTOR < newest)
     return refuse('W-10', 'dispatch-too-old');
   // W-11
   const commitment = chain.chain(ticket.gateway, epoch);
@@ -102,7 +105,10 @@ export function checkDispatch(
     return refuse('W-11', 'bad-ticket');
   const candidates = chain.candidates({ epoch, engineClass: dispatch.engineClass, modelId: dispatch.modelId }) ?? [];
   const drawn = drawWorkers({ seed: drawSeed({ slotHash, preimage, dispatchNumber }), candidates });
-  if (!drawn.some(({ participant }) => equalBytes(participant, chain.participant))) return refuse('W-11', 'not-drawn');
+  const place = drawn.findIndex(({ participant }) => equalBytes(participant, chain.participant));
+  if (place < 0) return refuse('W-11', 'not-drawn');
+  // W-10: whoever is asked after a silence or a split is asked late.
+  if (place < REPLICAS && dispatch.slot + maxAge < newest) return refuse('W-10', 'dispatch-too-old');
   return checkWork(chain, { ...options, refuse, checked: { ...frame, dispatchHash, epoch, drawn } });
 }
 

@@ -273,7 +273,6 @@ describe('a refusal', () => {
     ],
     ['W-07: of another class', { dispatch: { engineClass: new Uint8Array(32) } }, 'model-not-loaded'],
     ['W-09: of an escrow of somebody else', { ticket: { escrow: new Uint8Array(32) } }, 'bad-ticket'],
-    ['W-10: nine slots old', { slot: 91n }, 'dispatch-too-old'],
     ['W-10: of a slot that nobody has seen', { slot: 101n }, 'dispatch-too-old'],
     ['W-11: with a false preimage', { dispatch: { preimage: new Uint8Array(32) } }, 'bad-ticket'],
     ['W-12: for no token', { request: { maxTokens: 0 } }, 'bad-request'],
@@ -288,6 +287,21 @@ describe('a refusal', () => {
     expect(await refusal(dispatch, await start(market.dispatch({ dispatchNumber: 10, slot: 99n }).drawn[0] ?? 0))).toBe(
       reason,
     );
+  });
+
+  test('W-10: nine slots old for the first three', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 10, slot: 91n });
+    expect(await refusal(dispatch, await start(dispatch.drawn[2] ?? 0))).toBe('dispatch-too-old');
+  });
+
+  test('W-10: nine slots old for a spare is accepted', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 10, slot: 91n });
+    expect(dispatch.drawn.length).toBeGreaterThan(3);
+    const running = await start(dispatch.drawn[3] ?? 0);
+    const { stream } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    expectType(await nextFrame(stream), 'accepted');
+    stream.abort(new Error('The test is over.'));
   });
 
   test('W-09: of an escrow that cannot pay', async () => {

@@ -15,6 +15,13 @@ export const MAX_CHAIN_LENGTH = 65_536;
 export const REPLICAS = 3;
 export const MAX_DRAWN = 8;
 
+/**
+ * W-10: how many times older than for the first three a dispatch may be for those drawn after them, who are asked only after a time-out
+ * or a split. That gives a gateway which lies about the first three more slots to choose from; each further worker doubles the
+ * audit rate (U-01).
+ */
+export const SPARE_AGE_FACTOR = 40n;
+
 /** every so many numbers of a chain a verified preimage is kept. */
 const MEMO_STEP = 256n;
 
