@@ -1,7 +1,7 @@
 // Starts every `npm run …` of this repository. Plain JavaScript without dependencies, because it runs before anything is
 // installed and on whatever Node (20 or newer) started npm. It installs what the lockfile names, then hands over to the
 // Node 24 that came with that install.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -91,16 +91,38 @@ installIfLockfileChanged();
 const node = node24();
 const env = { ...process.env, ...(name === 'test:long' ? { LONG: '1' } : {}) };
 const cwd = name === 'up' || name === 'karmesh' ? (process.env.INIT_CWD ?? root) : root;
-// A Ctrl-C reaches the whole process group; the child ends itself in order and this process waits for it.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
-for (const command of commands) {
+/** Runs one command in this terminal; signals that reach only this process are passed on, and its end takes the command along. */
+function run(command) {
   const script = command.map((part, index) => (index === 0 ? join(root, part) : part));
-  const done = spawnSync(node, ['--disable-warning=ExperimentalWarning', ...script, ...args], {
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...script, ...args], {
     cwd,
     env,
     stdio: 'inherit',
   });
-  if (done.error) fail(`Node could not be started: ${done.error.message}`);
-  if (done.status !== 0) process.exit(done.status ?? 1);
+  const parent = process.ppid;
+  const pass = (signal) => child.kill(signal);
+  const passed = ['SIGTERM', 'SIGHUP'];
+  for (const signal of passed) process.on(signal, pass);
+  // A Ctrl-C reaches the whole process group; the command ends itself in order and this process waits for it.
+  const wait = () => {};
+  process.on('SIGINT', wait);
+  // npm starts this process through a shell that passes no signal on: whoever ends npm leaves an orphan here.
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM');
+  }, 1000);
+  return new Promise((resolve) => {
+    const done = (code) => {
+      clearInterval(watch);
+      for (const signal of passed) process.off(signal, pass);
+      process.off('SIGINT', wait);
+      resolve(code);
+    };
+    child.once('error', (error) => fail(`Node could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => done(code ?? (signal ? 1 : 0)));
+  });
+}
+
+for (const command of commands) {
+  const code = await run(command);
+  if (code !== 0) process.exit(code);
 }

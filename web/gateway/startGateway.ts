@@ -209,7 +209,7 @@ export async function startGateway(
       cluster: { genesisHash: genesis, programId },
       view,
       models,
-      bodies: epochBodies({ domain, view, host, log }),
+      bodies: epochBodies({ domain, view, readEpoch: client.epoch, host, log }),
     }),
   });
   const server = starting.use(await listen({ app, host: config.bind, port: config.port }));

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { type ExitCode, exitCodes, logger, output, shutdown } from '@karmesh/sdk/runtime';
 import { readLocalnetConfig } from './config.ts';
 import { startLocalnet } from './startLocalnet.ts';

@@ -54,6 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const stop = (): void => stopping.abort(new KarmeshError('ABORTED', 'Stopped.'));
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
   const signal =
     once === undefined ? stopping.signal : AbortSignal.any([stopping.signal, AbortSignal.timeout(ONCE_DEADLINE_MS)]);
   const talk = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
@@ -122,8 +123,8 @@ async function writeClientConfig(path: string, { gateway, rpcUrl }: RunningMarke
   await writeFile(join(path, 'karmesh.config.json'), `${JSON.stringify(settings, undefined, 2)}\n`, { mode: 0o600 });
 }
 
-/** Ten lines: what to open and what to paste. */
-function welcome(path: string, { gateway, rpcUrl, modelName }: RunningMarket): string {
+/** Some ten lines: what to open and what to paste. */
+function welcome(path: string, { bootstrap, gateway, rpcUrl, modelName }: RunningMarket): string {
   const body = JSON.stringify({
     model: modelName,
     messages: [{ role: 'user', content: 'What is the capital of France?' }],
@@ -133,10 +134,11 @@ function welcome(path: string, { gateway, rpcUrl, modelName }: RunningMarket): s
     `Karmesh is up: five workers, four validators, a gateway and a local Solana cluster (development keys only).`,
     `  OpenAI-compatible API  ${gateway.url}/v1     key ${gateway.apiKey}`,
     `  Solana RPC             ${rpcUrl}     data and logs in ${path}`,
+    `  Peers join at          ${bootstrap}`,
     'Ask, then look at who earned what:',
     `  curl ${gateway.url}/v1/chat/completions -H 'authorization: Bearer ${gateway.apiKey}' -H 'content-type: application/json' -d '${body}'`,
     '  npm run karmesh -- ask "What is the capital of France?" --bundle bundle.json',
-    '  npm run karmesh -- receipt verify bundle.json      (complete about two minutes later)',
+    '  npm run karmesh -- receipt fetch REQUEST && npm run karmesh -- receipt verify bundle.json   (about two minutes later)',
     '  npm run karmesh -- karma show',
     'Ctrl-C ends everything; starting again in this folder continues.',
     '',

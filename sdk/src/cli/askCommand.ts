@@ -6,13 +6,10 @@ import { KarmeshError } from '../errors.ts';
 import { output, readConfig } from '../runtime/index.ts';
 import { configFiles } from './clientConfig.ts';
 import type { Command } from './command.ts';
+import { gatewaySettings } from './gatewaySettings.ts';
 
 const schema = z.object({
-  gateway: z
-    .url()
-    .default('http://127.0.0.1:8787')
-    .meta({ description: 'the gateway to buy from', placeholder: 'url' }),
-  apiKey: z.string().min(1).meta({ description: 'the key that the gateway knows you by', placeholder: 'key' }),
+  ...gatewaySettings,
   model: z
     .string()
     .optional()
@@ -25,7 +22,6 @@ const schema = z.object({
     .default(0)
     .meta({ description: 'randomness; 0 always takes the likeliest token' }),
   bundle: z.string().optional().meta({ description: 'also save the receipt bundle to this file', placeholder: 'file' }),
-  json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout' }),
 });
 
 /** `karmesh ask "…"`: one question with assurance `quorum`. */
@@ -48,7 +44,8 @@ export const askCommand: Command = {
     }
     const { config, positionals } = read;
     const [prompt] = positionals;
-    if (prompt === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no question.', {});
+    if (prompt === undefined || prompt.trim() === '')
+      throw new KarmeshError('CONFIG_INVALID', 'There is no question.', {});
     const gateway = { url: config.gateway.replace(/\/$/, ''), apiKey: config.apiKey };
     const answer = await ask(gateway, {
       prompt,

@@ -5,11 +5,13 @@ import { askCommand } from './askCommand.ts';
 import type { Command } from './command.ts';
 import { findProgram, runProgram } from './externalProgram.ts';
 import { karmaShowCommand } from './karmaShowCommand.ts';
+import { receiptFetchCommand } from './receiptFetchCommand.ts';
 import { receiptVerifyCommand } from './receiptVerifyCommand.ts';
 
 /** What this program does itself; everything else is a program of its own beside it, as git has it. */
 const commands: Readonly<Record<string, Command>> = {
   ask: askCommand,
+  'receipt fetch': receiptFetchCommand,
   'receipt verify': receiptVerifyCommand,
   'karma show': karmaShowCommand,
 };
@@ -48,6 +50,11 @@ async function main(argv: readonly string[]): Promise<number> {
       return await command.run({ argv: argv.slice(words.length), env: process.env, signal: abort.signal });
     }
     if (Object.hasOwn(external, first)) return await runProgram(findProgram(first), argv.slice(1));
+    const members = Object.entries(commands).filter(([name]) => name.startsWith(`${first} `));
+    if (members.length > 0 && (second === undefined || second === '--help' || second === '-h')) {
+      process.stdout.write(`${members.map(([name, { summary }]) => `karmesh ${name}  ${summary}`).join('\n')}\n`);
+      return second === undefined ? 2 : 0;
+    }
     const group = Object.keys(commands).filter((name) => name.startsWith(`${first} `));
     throw new KarmeshError('CONFIG_INVALID', `There is no command "${[first, second].filter(Boolean).join(' ')}".`, {
       known: (group.length > 0 ? group : [...Object.keys(commands), ...Object.keys(external)]).join(', '),

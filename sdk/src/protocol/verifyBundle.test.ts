@@ -221,8 +221,18 @@ describe('B-01: reading', () => {
 describe('B-08: what the chain cannot say yet', () => {
   const { set: _, report: __, ...young } = bundle;
   test.each<readonly [string, Bundle, BundleChain, string]>([
-    ['not closed', young, chain, 'The epoch of this answer is not closed yet.'],
-    ['not reported', { ...young, set: made(bundle.set) }, chain, 'The epoch of this answer is not reported yet.'],
+    [
+      'not closed',
+      young,
+      chain,
+      'The bundle does not say yet how its epoch was closed; fetch it again once the epoch is final.',
+    ],
+    [
+      'not reported',
+      { ...young, set: made(bundle.set) },
+      chain,
+      'The bundle does not say yet how its epoch was reported; fetch it again once the epoch is final.',
+    ],
     [
       'not final',
       bundle,

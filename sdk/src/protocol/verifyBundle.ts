@@ -293,7 +293,9 @@ function checkReportPlace(options: {
 
 /** B-08: what the chain cannot confirm yet. */
 function pendingOf(bundle: Bundle, chain: BundleChain): readonly string[] {
-  if (bundle.set === undefined) return ['The epoch of this answer is not closed yet.'];
-  if (bundle.report === undefined) return ['The epoch of this answer is not reported yet.'];
+  if (bundle.set === undefined)
+    return ['The bundle does not say yet how its epoch was closed; fetch it again once the epoch is final.'];
+  if (bundle.report === undefined)
+    return ['The bundle does not say yet how its epoch was reported; fetch it again once the epoch is final.'];
   return chain.epoch(bundle.report.epoch)?.isFinalised === true ? [] : ['The epoch of this answer is not final yet.'];
 }

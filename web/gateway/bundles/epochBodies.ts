@@ -45,10 +45,12 @@ export type EpochBodies = {
 export const epochBodies = (parts: {
   readonly domain: Domain;
   readonly view: Pick<ChainView, 'epochAccount'>;
+  /** Reads an epoch's account that the view does not follow any more. */
+  readonly readEpoch: (epoch: bigint, options: { readonly signal: AbortSignal }) => Promise<EpochAccount | undefined>;
   readonly host: Pick<Host, 'announcements' | 'openStream' | 'fetchByHash'>;
   readonly log: Pick<Logger, 'debug'>;
 }): EpochBodies => {
-  const { domain, host, log, view } = parts;
+  const { domain, host, log, readEpoch, view } = parts;
   const kept = new Map<string, unknown>();
 
   /** Asks validators one after the other until one of them helps. */
@@ -114,7 +116,7 @@ export const epochBodies = (parts: {
 
   return {
     async manifest(epoch, { signal }) {
-      const account = view.epochAccount(epoch);
+      const account = view.epochAccount(epoch) ?? (await readEpoch(epoch, { signal }));
       if (account === undefined || !reached(account, 'attested')) return undefined;
       const key = account.manifestHash;
       const holds = (body: ManifestBody): boolean =>
@@ -122,7 +124,7 @@ export const epochBodies = (parts: {
       return find({ epoch, kind: 'manifest', key, codec: manifestBodyCodec, holds }, signal);
     },
     async report(epoch, { signal }) {
-      const account = view.epochAccount(epoch);
+      const account = view.epochAccount(epoch) ?? (await readEpoch(epoch, { signal }));
       if (account === undefined || !reached(account, 'reported')) return undefined;
       const { reportHash: key, verdictsRoot } = account;
       const holds = (body: ReportBody): boolean =>

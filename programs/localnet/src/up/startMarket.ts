@@ -33,6 +33,8 @@ export interface RunningMarket extends AsyncDisposable {
   readonly rpcUrl: string;
   readonly gateway: Gateway;
   readonly modelName: string;
+  /** The gateway's multiaddr, by which further workers and validators join. */
+  readonly bootstrap: string;
   /** All programs: the cluster, the gateway, the workers, the validators. */
   readonly processes: readonly Child[];
   /** In the order of the folder's members; a test kills one by its pid. */
@@ -140,6 +142,7 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
     rpcUrl,
     gateway: access,
     modelName: description.manifest.name,
+    bootstrap,
     processes: everybody,
     workers: children.slice(0, folder.workers.length),
     validators: children.slice(folder.workers.length),
