@@ -9,6 +9,8 @@ export type KarmeshErrorCode =
   | 'MODEL_UNKNOWN'
   | 'CONTEXT_OVERFLOW'
   | 'REQUEST_REFUSED'
+  | 'GATEWAY_REFUSED'
+  | 'PROGRAM_ENDED'
   | 'ENGINE_FAILED'
   | 'QUEUE_FULL'
   | 'WORKER_TIMEOUT'

@@ -83,7 +83,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const result = await Promise.race([
       askOnce(client, { question: once, gateway, folder, cluster, signal, talk }),
       failed.then((what) => {
-        throw new KarmeshError('WORKER_FAILED', 'A part of the market ended by itself.', {
+        throw new KarmeshError('PROGRAM_ENDED', 'A part of the market ended by itself.', {
           what,
           logs: join(path, 'logs'),
         });
@@ -97,7 +97,7 @@ async function main(argv: readonly string[]): Promise<number> {
   process.stdout.write(welcome(path, market));
   const ended = await Promise.race([market.failed, aborted(signal)]);
   if (ended !== undefined) {
-    throw new KarmeshError('WORKER_FAILED', 'A part of the market ended by itself.', {
+    throw new KarmeshError('PROGRAM_ENDED', 'A part of the market ended by itself.', {
       what: ended,
       logs: join(path, 'logs'),
     });

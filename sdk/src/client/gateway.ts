@@ -13,7 +13,7 @@ export interface Gateway {
 const errorBody = z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) });
 
 /**
- * One HTTP call of a gateway. Throws `PEER_UNREACHABLE` when nobody answers, `ABORTED` after the signal, `WORKER_FAILED` with the
+ * One HTTP call of a gateway. Throws `PEER_UNREACHABLE` when nobody answers, `ABORTED` after the signal, `GATEWAY_REFUSED` with the
  * gateway's own sentence when it refuses.
  */
 export async function callGateway(
@@ -34,7 +34,7 @@ export async function callGateway(
   }
   if (response.ok) return response;
   const parsed = errorBody.safeParse(await response.json().catch(() => undefined));
-  throw new KarmeshError('WORKER_FAILED', parsed.data?.error.message ?? 'The gateway refused the request.', {
+  throw new KarmeshError('GATEWAY_REFUSED', parsed.data?.error.message ?? 'The gateway refused the request.', {
     status: response.status,
     ...(parsed.data?.error.code == null ? {} : { code: parsed.data.error.code }),
   });

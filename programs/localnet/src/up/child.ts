@@ -30,7 +30,7 @@ const GRACE_MS = 8000;
 
 /**
  * Starts a program with the Node that runs this one, and waits for its first line of JSON on stdout. Its stderr, and what it
- * prints later, goes to its log. Throws `WORKER_FAILED` with the end of the log if it ends before that line, `ABORTED` on the signal.
+ * prints later, goes to its log. Throws `PROGRAM_ENDED` with the end of the log if it ends before that line, `ABORTED` on the signal.
  */
 export async function startChild(options: ChildOptions, { signal }: { readonly signal: AbortSignal }): Promise<Child> {
   signal.throwIfAborted();
@@ -44,7 +44,7 @@ export async function startChild(options: ChildOptions, { signal }: { readonly s
   });
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null)
-    throw new KarmeshError('WORKER_FAILED', 'A program was started without its outputs.');
+    throw new KarmeshError('PROGRAM_ENDED', 'A program was started without its outputs.');
   const recent: string[] = [];
   stderr.pipe(log, { end: false });
   createInterface({ input: stderr }).on('line', (line) => {
@@ -85,13 +85,13 @@ export async function startChild(options: ChildOptions, { signal }: { readonly s
   }
   if (typeof first === 'string') {
     log.end();
-    throw new KarmeshError('WORKER_FAILED', `The ${options.name} ended before it was ready.`, {
+    throw new KarmeshError('PROGRAM_ENDED', `The ${options.name} ended before it was ready.`, {
       endedBy: first,
       log: options.logFile,
       last: recent.join(' | ').slice(-600),
     });
   }
   if (child.pid === undefined)
-    throw new KarmeshError('WORKER_FAILED', 'A started program has no process id.', { program: options.name });
+    throw new KarmeshError('PROGRAM_ENDED', 'A started program has no process id.', { program: options.name });
   return { name: options.name, pid: child.pid, ready: first, ended, [Symbol.asyncDispose]: end };
 }

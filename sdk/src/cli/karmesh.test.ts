@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const script = fileURLToPath(new URL('./karmesh.ts', import.meta.url));
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'karmesh-cli-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs `karmesh` in an empty folder with an empty home. */
+function karmesh(
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const env = { PATH: process.env.PATH ?? '', HOME: folder, NO_COLOR: '1' };
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', script, ...args],
+      { cwd: folder, env },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+      },
+    );
+  });
+}
+
+test.each([
+  ['an unknown command', ['frobnicate'], 'There is no command "frobnicate".'],
+  ['an unknown member of a group', ['receipt', 'frobnicate'], 'There is no command "receipt frobnicate".'],
+  ['a question without words', ['ask', '--api-key', 'sk-x', ' '], 'There is no question.'],
+  [
+    'a request id of another shape',
+    ['receipt', 'fetch', '--api-key', 'sk-x', 'abc'],
+    'A request id is 64 hexadecimal digits.',
+  ],
+  ['a cluster that is none', ['karma', 'show', '--url', 'nowhere'], 'The cluster is neither a known name nor a URL.'],
+] as const)('%s is a usage error', async (_, args, sentence) => {
+  const { code, stdout, stderr } = await karmesh(...args);
+  expect({ code, stdout, first: stderr.split('\n')[0] }).toEqual({ code: 2, stdout: '', first: `✖ ${sentence}` });
+});
+
+test('a group alone lists its members', async () => {
+  const { code, stdout } = await karmesh('receipt', '--help');
+  expect(code).toBe(0);
+  expect(stdout.split('\n').map((line) => line.split('  ')[0])).toEqual([
+    'karmesh receipt fetch',
+    'karmesh receipt verify',
+    '',
+  ]);
+});
+
+test('a file that is no bundle is an expected failure, in words and in JSON', async () => {
+  const path = join(folder, 'bundle.json');
+  await writeFile(path, '{"format":"karmesh-bundle-1","parts":{}}');
+  const inWords = await karmesh('receipt', 'verify', path);
+  expect(inWords).toMatchObject({ code: 1, stdout: '' });
+  expect(inWords.stderr).toContain('✖ A part of the bundle is missing.');
+  expect(inWords.stderr).toContain('docs/errors.md#bundle_invalid');
+  const inJson = await karmesh('receipt', 'verify', path, '--json');
+  expect(JSON.parse(inJson.stderr)).toMatchObject({ error: { code: 'BUNDLE_INVALID' } });
+});
+
+test('a gateway that refuses is quoted', async () => {
+  const server = createServer((_, response) => {
+    response.writeHead(401, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ error: { message: 'Incorrect API key provided.', code: 'invalid_api_key' } }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { code, stderr } = await karmesh('ask', '--gateway', `http://127.0.0.1:${port}`, '--api-key', 'sk-x', 'Hello?');
+  server.close();
+  expect(code).toBe(1);
+  expect(stderr).toContain('✖ Incorrect API key provided.');
+});
