@@ -256,11 +256,7 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
   const { signal } = limit;
   const chunks =
     request.assurance === 'stream'
-      ? chunkSender({ domain, requestId, dispatchHash, worker, promptTokens, signal })({
-          signer: parts.signer,
-          clock: parts.clock,
-          stream,
-        })
+      ? chunkSender({ domain, requestId, dispatchHash, worker, promptTokens, signal })({ signer: parts.signer, stream })
       : undefined;
   let firstTokenAtMs: bigint | undefined;
   try {

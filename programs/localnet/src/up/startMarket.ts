@@ -115,8 +115,6 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
           bootstrap,
           '--log-level',
           options.logLevel ?? 'info',
-          '--poll-ms',
-          String(options.slotMs),
           ...extra,
         ],
       },
@@ -174,7 +172,7 @@ function apiKeyFile(folder: MarketFolder): string {
 }
 
 function startGateway(
-  { folder, gatewayPort, slotMs, logLevel = 'info' }: MarketOptions,
+  { folder, gatewayPort, logLevel = 'info' }: MarketOptions,
   {
     rpcUrl,
     manifestFile,
@@ -196,8 +194,6 @@ function startGateway(
     manifestFile,
     '--api-key-file',
     apiKeyFile(folder),
-    '--poll-ms',
-    String(slotMs),
     '--log-level',
     logLevel,
   ];
