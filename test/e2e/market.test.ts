@@ -79,51 +79,46 @@ test('one question: a quorum, a final epoch, karma and lamports for who agreed a
   expect(await verifyByCommand(path)).toEqual({ code: 1, holds: false });
 });
 
-// Runs with the long tests until it is known why it sometimes waits for an epoch that does not become final in time.
-test.skipIf(process.env.LONG !== '1')(
-  'kill -9 of a worker, a validator, the gateway and the cluster in mid-epoch loses nothing that was acknowledged',
-  {
-    timeout: 150_000,
-  },
-  async () => {
-    const signal = AbortSignal.timeout(145_000);
-    const { gateway, client, processes, workers, validators } = market.running;
-    await using again = restarter(market, { signal });
-    const before = await ask(gateway, { ...question, signal });
-    const finalBefore = (await client.checkCluster({ signal })).lastFinalisedEpoch;
-    const slotBefore = await client.connection.getSlot('confirmed');
-    const [cluster, gatewayProcess] = processes;
-    const [worker] = workers;
-    const [validator] = validators;
-    if (cluster === undefined || gatewayProcess === undefined || worker === undefined || validator === undefined)
-      throw new RangeError('The market lacks a process.');
-    await Promise.all([worker, validator, gatewayProcess, cluster].map(killHard));
+test('kill -9 of a worker, a validator, the gateway and the cluster in mid-epoch loses nothing that was acknowledged', {
+  timeout: 150_000,
+}, async () => {
+  const signal = AbortSignal.timeout(145_000);
+  const { gateway, client, processes, workers, validators } = market.running;
+  await using again = restarter(market, { signal });
+  const before = await ask(gateway, { ...question, signal });
+  const finalBefore = (await client.checkCluster({ signal })).lastFinalisedEpoch;
+  const slotBefore = await client.connection.getSlot('confirmed');
+  const [cluster, gatewayProcess] = processes;
+  const [worker] = workers;
+  const [validator] = validators;
+  if (cluster === undefined || gatewayProcess === undefined || worker === undefined || validator === undefined)
+    throw new RangeError('The market lacks a process.');
+  await Promise.all([worker, validator, gatewayProcess, cluster].map(killHard));
 
-    await again.cluster();
-    expect(await client.connection.getSlot('confirmed')).toBeGreaterThanOrEqual(slotBefore);
-    expect((await client.checkCluster({ signal })).lastFinalisedEpoch).toBeGreaterThanOrEqual(finalBefore);
-    await again.gateway();
-    await Promise.all([again.worker(0), again.validator(0)]);
-    // The restarted gateway has to hear of its workers again before it can sell.
-    await market.until(
-      async () => {
-        const response = await fetch(`${gateway.url}/readyz`, { signal });
-        await response.body?.cancel();
-        return response.ok;
-      },
-      { signal },
-    );
-    const after = await ask(gateway, { ...question, signal });
-    expect(after.text).toBe(before.text);
-    expect(after.evidence.quorum.verdict).toBe('agreed');
+  await again.cluster();
+  expect(await client.connection.getSlot('confirmed')).toBeGreaterThanOrEqual(slotBefore);
+  expect((await client.checkCluster({ signal })).lastFinalisedEpoch).toBeGreaterThanOrEqual(finalBefore);
+  await again.gateway();
+  await Promise.all([again.worker(0), again.validator(0)]);
+  // The restarted gateway has to hear of its workers again before it can sell.
+  await market.until(
+    async () => {
+      const response = await fetch(`${gateway.url}/readyz`, { signal });
+      await response.body?.cancel();
+      return response.ok;
+    },
+    { signal },
+  );
+  const after = await ask(gateway, { ...question, signal });
+  expect(after.text).toBe(before.text);
+  expect(after.evidence.quorum.verdict).toBe('agreed');
 
-    // The answer that was given before the kill is paid for like the one after it.
-    for (const { evidence } of [before, after]) {
-      const { verdict, bundle } = await market.final(evidence.requestId, { signal });
-      expect(verdict.checks.filter(({ holds }) => !holds)).toEqual([]);
-      expect(bundle.report?.credits).toHaveLength(evidence.quorum.agreeing);
-    }
-    const numbers = [before, after].map(({ evidence }) => `${evidence.epoch}/${evidence.dispatchNumber}`);
-    expect(new Set(numbers).size).toBe(2);
-  },
-);
+  // The answer that was given before the kill is paid for like the one after it.
+  for (const { evidence } of [before, after]) {
+    const { verdict, bundle } = await market.final(evidence.requestId, { signal });
+    expect(verdict.checks.filter(({ holds }) => !holds)).toEqual([]);
+    expect(bundle.report?.credits).toHaveLength(evidence.quorum.agreeing);
+  }
+  const numbers = [before, after].map(({ evidence }) => `${evidence.epoch}/${evidence.dispatchNumber}`);
+  expect(new Set(numbers).size).toBe(2);
+});

@@ -44,6 +44,7 @@ import { runAudits } from './epoch/runAudits.ts';
 import { sealRoot } from './epoch/sealRoot.ts';
 import { settleEscrows } from './epoch/settleEscrows.ts';
 import { snapshotGroups } from './epoch/snapshot.ts';
+import { batchCatchUp } from './ingest/batchCatchUp.ts';
 import { judgeGossipedVerdict } from './ingest/gossipedVerdict.ts';
 import { type Ingest, ingest } from './ingest/ingest.ts';
 import { serveBodies, validatorPeers } from './peers/validatorPeers.ts';
@@ -322,9 +323,21 @@ export const validator =
 
     const stopServing = await serveBodies({ host, store });
     stack.defer(stopServing);
+    const stopped = new AbortController();
+    const asking = batchCatchUp()({
+      host,
+      ingest: taker,
+      gateways: () =>
+        chain
+          .participants()
+          .filter(({ role }) => role === 'gateway')
+          .map(({ address }) => address),
+      currentEpoch,
+      sleep: parts.sleep,
+      log,
+    })({ signal: stopped.signal });
     const leave = subscribe({ ...parts, store, taker, currentEpoch, accountOf });
     stack.defer(leave);
-    const stopped = new AbortController();
     const looping = dutyLoop({ pollMs: options.pollMs })({
       look,
       slot: chain.slot,
@@ -336,7 +349,7 @@ export const validator =
     })({ signal: stopped.signal });
     stack.defer(async () => {
       stopped.abort();
-      await looping;
+      await Promise.all([looping, asking]);
     });
     const owned = stack.move();
     return {

@@ -29,8 +29,8 @@ import { systemClock } from './scheduler/clock.ts';
 import { publisher } from './scheduler/publisher.ts';
 import { openScheduler } from './scheduler/scheduler.ts';
 import { viewedChain } from './scheduler/viewedChain.ts';
+import { serveBatches } from './serveBatches.ts';
 import { findApiKey } from './store/apiKeys.ts';
-import { findBatchBody } from './store/batches.ts';
 import { bindGateway } from './store/bindGateway.ts';
 import { openDatabase, pingDatabase } from './store/openDatabase.ts';
 import { forgetRequests } from './store/requests.ts';
@@ -106,7 +106,7 @@ export async function startGateway(
       log,
     }),
   );
-  starting.defer(await host.serveByHash((hash) => findBatchBody(db, hash)));
+  starting.defer(await serveBatches({ host, db }));
   host.announce({ role: 'gateway', participant: gateway });
 
   const measured = metrics();

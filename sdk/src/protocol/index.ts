@@ -1,6 +1,7 @@
 export * from './assignment.ts';
 export * from './audit.ts';
 export * from './auditFrames.ts';
+export * from './batchFrames.ts';
 export * from './bundle.ts';
 export * from './bytes.ts';
 export * from './chainMemo.ts';

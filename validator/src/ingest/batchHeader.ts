@@ -41,7 +41,7 @@ export interface HeaderContext {
   readonly history: (producer: Participant) => ProducerHistory;
 }
 
-const signedBatchCodec = signedCodec(batchRecord);
+export const signedBatchCodec = signedCodec(batchRecord);
 
 function fault(verdict: Fault['verdict'], rule: string, facts: Fault['facts'] = {}): Fault {
   return { verdict, rule, facts };

@@ -172,6 +172,7 @@ describe('the service', () => {
   function service(options: {
     readonly bodies: ReadonlyMap<string, Uint8Array>;
     readonly context?: () => EntryContext;
+    readonly at?: { readonly nowMs: number; readonly epoch: bigint };
   }): {
     readonly taker: Ingest;
     readonly asked: { readonly hash: Hash; readonly from: Uint8Array | undefined }[];
@@ -179,15 +180,16 @@ describe('the service', () => {
   } {
     const asked: { readonly hash: Hash; readonly from: Uint8Array | undefined }[] = [];
     const counts: string[] = [];
+    const { at = { nowMs: 0, epoch: 5n } } = options;
     const taker = ingest({ maxWaiting: 2 })({
       store,
       context: options.context ?? (() => market.context),
-      currentEpoch: () => 5n,
+      currentEpoch: () => at.epoch,
       fetchBytes: async ({ hash: wanted, from }) => {
         asked.push({ hash: wanted, from });
         return options.bodies.get(toHex(wanted));
       },
-      nowMs: () => 0,
+      nowMs: () => at.nowMs,
       log: logger({ name: 'test', level: 'silent' })(),
       count: ({ kind, verdict, rule }) => counts.push(`${kind} ${verdict} ${rule}`.trim()),
     });
@@ -208,22 +210,77 @@ describe('the service', () => {
     await taker[Symbol.asyncDispose]();
   });
 
-  test('I-09: a body that nobody has is asked for again, five times in all', async () => {
+  test('I-09: a body that nobody has is asked for again, less and less often, until its batch is over', async () => {
     const { batch, body } = batchOf(entries);
     const bodies = new Map<string, Uint8Array>();
-    const { taker, counts } = service({ bodies });
+    const at = { nowMs: 0, epoch: 5n };
+    const { taker, counts } = service({ bodies, at });
     const [first] = entries;
     const never = batchOf(first === undefined ? [] : [first], { sequence: 2n });
     expect([batch, never.batch].map((one) => taker.header(headerBytes(one)))).toEqual(['accept', 'accept']);
     await taker.idle();
-    expect(counts).toEqual(['header accept', 'header accept', 'body ignore I-09', 'body ignore I-09']);
-    bodies.set(toHex(batch.bodyHash), body);
-    for (let look = 0; look < 8; look++) {
+    const missed = () => counts.filter((one) => one === 'body ignore I-09').length;
+    expect(missed()).toBe(2);
+    const look = async (nowMs: number): Promise<void> => {
+      at.nowMs = nowMs;
       await taker.retry();
       await taker.idle();
-    }
+    };
+    await look(499);
+    expect(missed()).toBe(2);
+    // A minute later, as when its gateway was down.
+    bodies.set(toHex(batch.bodyHash), body);
+    await look(60_000);
     expect(store.book(5n)?.entries.size).toBe(2);
-    expect(counts.filter((one) => one === 'body ignore I-09')).toHaveLength(6);
+    expect(missed()).toBe(3);
+    at.epoch = 7n;
+    await look(120_000);
+    expect(missed()).toBe(4);
+    at.epoch = 8n;
+    await look(180_000);
+    expect(missed()).toBe(4);
+    await taker[Symbol.asyncDispose]();
+  });
+
+  test('I-09: a gateway that answers again is asked at once for the body that it did not have', async () => {
+    const { batch, body } = batchOf(entries);
+    const bodies = new Map<string, Uint8Array>();
+    const { taker } = service({ bodies, at: { nowMs: 0, epoch: 5n } });
+    expect(taker.header(headerBytes(batch))).toBe('accept');
+    await taker.idle();
+    bodies.set(toHex(batch.bodyHash), body);
+    const signed = signRecord(batchRecord, { domain, signer: gateway.keypair }, batch);
+    expect(taker.answered(gateway.address, [signed])).toBe(1n);
+    await taker.idle();
+    expect(store.book(5n)?.entries.size).toBe(2);
+    await taker[Symbol.asyncDispose]();
+  });
+
+  test('I-09: headers that a gateway is asked for are taken without a pace, up to the first that must wait', async () => {
+    const at = { nowMs: 0, epoch: 5n };
+    const { taker, counts } = service({ bodies: new Map(), at });
+    const signedAs = (changes: Partial<Batch>, signer = gateway.keypair) =>
+      signRecord(batchRecord, { domain, signer }, batchOf(entries, changes).batch);
+    const many = Array.from({ length: 40 }, (_, i) => signedAs({ sequence: BigInt(i + 10) }));
+    expect(taker.knownTo(gateway.address)).toBe(0n);
+    expect(taker.answered(gateway.address, many)).toBe(49n);
+    expect(counts.filter((one) => one === 'header accept')).toHaveLength(40);
+    // Gossip goes on where the answer ended.
+    expect(taker.header(headerBytes(batchOf(entries, { sequence: 51n }).batch))).toBe('accept');
+    expect(taker.answered(gateway.address, [signedAs({ sequence: 50n })])).toBe(51n);
+    const later = signedAs({ sequence: 54n, epoch: 6n });
+    const answer = [
+      signedAs({ sequence: 52n, epoch: 2n }),
+      signedAs({ sequence: 53n }, market.workers[0]?.keypair),
+      later,
+      signedAs({ sequence: 55n }),
+    ];
+    // One is long over and one is false: neither is asked for again. One is of an epoch to come.
+    expect(taker.answered(gateway.address, answer)).toBe(53n);
+    at.epoch = 6n;
+    expect(taker.answered(gateway.address, [later])).toBe(54n);
+    // Another producer's header in the answer moves nothing.
+    expect(taker.answered(named('another'), answer)).toBe(0n);
     await taker[Symbol.asyncDispose]();
   });
 

@@ -7,9 +7,11 @@ import {
   encode,
   entryCodec,
   entryHashOf,
+  equalBytes,
   type Hash,
   type Identity,
   MAX_ENTRY_BYTES,
+  type Participant,
   type Signed,
   toHex,
 } from '@karmesh/sdk/protocol';
@@ -17,11 +19,18 @@ import type { Logger } from '@karmesh/sdk/runtime';
 import type { StoredEntry } from '../store/epochRecords.ts';
 import type { Store } from '../store/openStore.ts';
 import { judgeBatchBody, MAX_BATCH_BODY_BYTES } from './batchBody.ts';
-import { type Fault, judgeBatchHeader } from './batchHeader.ts';
+import {
+  type Fault,
+  type HeaderVerdict,
+  judgeBatchHeader,
+  type ProducerHistory,
+  signedBatchCodec,
+} from './batchHeader.ts';
+import { bodyQueue } from './bodyQueue.ts';
 import { producerHistories } from './producerHistories.ts';
 
 export interface IngestOptions {
-  /** Headers whose bodies wait to be fetched, 256 unless told; more are ignored until there is room. */
+  /** Headers of one producer whose bodies wait to be fetched, 256 unless told; more are ignored until there is room. */
   readonly maxQueued?: number;
   /** Entries that wait for knowledge, 4,096 unless told; the oldest make room. */
   readonly maxWaiting?: number;
@@ -54,6 +63,13 @@ export interface IngestParts {
 export interface Ingest extends AsyncDisposable {
   /** The verdict on a gossiped header; an accepted one is queued for its body. */
   header(bytes: Uint8Array): 'accept' | 'ignore' | 'reject';
+  /**
+   * Takes headers that their producer answered when it was asked (I-09), in the order of their sequence: what gossip did not bring.
+   * Returns the sequence after which to ask it again.
+   */
+  answered(producer: Participant, headers: readonly Signed<Batch>[]): bigint;
+  /** The sequence up to which nothing of a producer is missing. */
+  knownTo(producer: Participant): bigint;
   /** Judges one entry now, stores it if it holds and keeps it for later if knowledge is missing. */
   entry(entry: Entry): Promise<'accept' | 'ignore' | 'reject'>;
   /** Judges again what waits: called when the chain has moved. */
@@ -65,9 +81,6 @@ export interface Ingest extends AsyncDisposable {
 
 /** Entries that one retry judges: each costs signatures and hashes. */
 const RETRIED_AT_ONCE = 64;
-
-/** How often a body is asked for. */
-const MAX_ASKED = 5;
 
 interface Waiting {
   readonly entry: Entry;
@@ -81,11 +94,8 @@ export const ingest =
     const { store, log } = parts;
     const histories = producerHistories({ nowMs: parts.nowMs });
     const stopped = new AbortController();
-    const queue: Signed<Batch>[] = [];
-    /** Headers whose bodies nobody had yet, with how often they were asked for. */
-    const unfetched = new Map<Signed<Batch>, number>();
+    const bodies = bodyQueue({ maxPerProducer: maxQueued })({ take: takeBody, nowMs: parts.nowMs });
     const waiting = new Map<string, Waiting>();
-    let working: Promise<void> | undefined;
 
     const counted = (kind: 'header' | 'body', fault: Fault): Fault['verdict'] => {
       parts.count({ kind, verdict: fault.verdict, rule: fault.rule });
@@ -96,52 +106,62 @@ export const ingest =
       return fault.verdict;
     };
 
-    function header(bytes: Uint8Array): 'accept' | 'ignore' | 'reject' {
-      if (stopped.signal.aborted) return 'ignore';
-      const context = parts.context();
+    /** E-35: an epoch's own set and the next one have closed. */
+    function isOver(epoch: bigint): boolean {
+      const current = parts.currentEpoch();
+      return current !== undefined && epoch + 2n < current;
+    }
+
+    function judge(bytes: Uint8Array, history: (producer: Participant) => ProducerHistory): HeaderVerdict {
+      if (stopped.signal.aborted) return { verdict: 'ignore', rule: 'I-08', facts: {} };
+      const { domain, verify, gatewayIdentity } = parts.context();
       const verdict = judgeBatchHeader(
-        {
-          domain: context.domain,
-          ...(context.verify === undefined ? {} : { verify: context.verify }),
-          epoch: parts.currentEpoch(),
-          gatewayIdentity: context.gatewayIdentity,
-          history: (producer) => histories.of(producer),
-        },
+        { domain, ...(verify === undefined ? {} : { verify }), epoch: parts.currentEpoch(), gatewayIdentity, history },
         bytes,
       );
-      if (verdict.verdict !== 'accept') return counted('header', verdict);
-      // I-08: no room. The header is not noted, so that it is taken when it is gossiped again.
-      if (queue.length >= maxQueued)
-        return counted('header', { verdict: 'ignore', rule: 'I-08', facts: { queued: queue.length } });
+      if (verdict.verdict !== 'accept') return verdict;
       const { value } = verdict.batch;
-      histories.note(value.producer, { sequence: value.sequence, headerHash: batchRecord.hash(context.domain, value) });
+      // I-08: no room. The header is not noted, so that it is taken when it comes again.
+      if (!bodies.hasRoom(value)) return { verdict: 'ignore', rule: 'I-08', facts: { sequence: value.sequence } };
+      histories.note(value.producer, { sequence: value.sequence, headerHash: batchRecord.hash(domain, value) });
       parts.count({ kind: 'header', verdict: 'accept', rule: '' });
-      queue.push(verdict.batch);
-      working ??= drain();
-      return 'accept';
+      bodies.add(value);
+      return verdict;
     }
 
-    async function drain(): Promise<void> {
-      for (let next = queue.shift(); next !== undefined && !stopped.signal.aborted; next = queue.shift()) {
-        try {
-          if (await takeBody(next.value)) unfetched.delete(next);
-          else noteUnfetched(next);
-        } catch (err) {
-          if (!stopped.signal.aborted)
-            log.warn({ err, sequence: next.value.sequence.toString() }, 'A batch could not be taken in.');
+    function header(bytes: Uint8Array): 'accept' | 'ignore' | 'reject' {
+      const verdict = judge(bytes, histories.of);
+      return verdict.verdict === 'accept' ? 'accept' : counted('header', verdict);
+    }
+
+    function answered(producer: Participant, headers: readonly Signed<Batch>[]): bigint {
+      for (const batch of headers) {
+        const { value } = batch;
+        if (!equalBytes(value.producer, producer) || value.sequence <= histories.knownTo(producer)) continue;
+        // It was asked, so it keeps no pace.
+        const verdict = judge(encode(signedBatchCodec, batch), (of) => ({ ...histories.of(of), takeTurn: () => true }));
+        if (verdict.verdict !== 'accept') {
+          if (verdict.rule === 'I-06') bodies.hurry(value);
+          // What is not known yet, or has no room, is asked for again; what is known or false is not.
+          else if (verdict.verdict === 'ignore' && !isOver(value.epoch)) break;
         }
+        histories.passTo(producer, value.sequence);
       }
-      working = undefined;
+      return histories.knownTo(producer);
     }
 
-    function noteUnfetched(batch: Signed<Batch>): void {
-      const asked = (unfetched.get(batch) ?? 0) + 1;
-      unfetched.delete(batch);
-      if (asked < MAX_ASKED && unfetched.size < maxQueued) unfetched.set(batch, asked);
-    }
-
-    /** False if nobody has the body. */
+    /** False if nobody has the body, or if it could not be taken in now. */
     async function takeBody(batch: Batch): Promise<boolean> {
+      try {
+        return await fetchAndTake(batch);
+      } catch (err) {
+        if (!stopped.signal.aborted)
+          log.warn({ err, sequence: batch.sequence.toString() }, 'A batch could not be taken in; it is tried again.');
+        return false;
+      }
+    }
+
+    async function fetchAndTake(batch: Batch): Promise<boolean> {
       const context = parts.context();
       const bytes = await parts.fetchBytes(
         {
@@ -206,36 +226,30 @@ export const ingest =
     }
 
     async function retry(): Promise<void> {
-      for (const batch of unfetched.keys()) if (!queue.includes(batch) && queue.length < maxQueued) queue.push(batch);
-      if (queue.length > 0 && !stopped.signal.aborted) working ??= drain();
       const context = parts.context();
-      const current = parts.currentEpoch();
+      bodies.retry((batch) => isOver(batch.epoch));
       for (const [key, { entry }] of [...waiting].slice(0, RETRIED_AT_ONCE)) {
         // What still waits goes to the end, so that every entry gets its turn.
         waiting.delete(key);
         const epoch = context.epochOf(entry.dispatch.value.slot);
-        // Its set and the next one have closed without it.
-        if (current !== undefined && epoch !== undefined && epoch + 2n < current) continue;
+        if (epoch !== undefined && isOver(epoch)) continue;
         await takeEntry(entry);
       }
     }
 
-    async function idle(): Promise<void> {
-      while (working !== undefined) await working;
-    }
-
     return {
       header,
+      answered,
+      knownTo: histories.knownTo,
       entry: takeEntry,
       retry,
-      idle,
+      idle: bodies.idle,
       get waiting() {
         return waiting.size;
       },
       async [Symbol.asyncDispose]() {
         stopped.abort();
-        queue.length = 0;
-        await idle();
+        await bodies[Symbol.asyncDispose]();
       },
     };
   };

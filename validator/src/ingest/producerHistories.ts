@@ -9,12 +9,17 @@ const REMEMBERED = 4096;
 export interface ProducerHistories {
   of(producer: Participant): ProducerHistory;
   note(producer: Participant, header: { readonly sequence: bigint; readonly headerHash: Hash }): void;
+  /** The sequence up to which every header is known or was passed over. */
+  knownTo(producer: Participant): bigint;
+  /** Says that nothing is wanted any more up to this sequence. */
+  passTo(producer: Participant, sequence: bigint): void;
 }
 
 interface Row {
   readonly hashes: Map<bigint, Hash>;
   turns: number;
   filledAtMs: number;
+  knownTo: bigint;
 }
 
 /** I-06 and I-07: a bounded memory of each producer's headers. Producers are gateways with a bond, so their number is bounded by the chain. */
@@ -22,7 +27,12 @@ export function producerHistories(parts: { readonly nowMs: () => number }): Prod
   const rows = new Map<string, Row>();
   const rowOf = (producer: Participant): Row => {
     const key = toHex(producer);
-    const row = rows.get(key) ?? { hashes: new Map<bigint, Hash>(), turns: BURST, filledAtMs: parts.nowMs() };
+    const row = rows.get(key) ?? {
+      hashes: new Map<bigint, Hash>(),
+      turns: BURST,
+      filledAtMs: parts.nowMs(),
+      knownTo: 0n,
+    };
     rows.set(key, row);
     return row;
   };
@@ -50,6 +60,12 @@ export function producerHistories(parts: { readonly nowMs: () => number }): Prod
         hashes.delete(oldest);
         break;
       }
+    },
+    knownTo: (producer) => rowOf(producer).knownTo,
+    passTo(producer, sequence) {
+      const row = rowOf(producer);
+      if (row.knownTo < sequence) row.knownTo = sequence;
+      while (row.hashes.has(row.knownTo + 1n)) row.knownTo += 1n;
     },
   };
 }

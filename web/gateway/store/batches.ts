@@ -13,6 +13,7 @@ import {
 import type { Db } from './openDatabase.ts';
 
 const signedBatch = signedCodec(batchRecord);
+const MAX_BIGINT = 2n ** 63n - 1n;
 
 /** The last batch sequence, 0 if there is none. */
 export async function lastBatchSequence(db: Db): Promise<bigint> {
@@ -114,13 +115,20 @@ export async function findBatchBody(db: Db, bodyHash: Hash): Promise<Uint8Array 
   );
 }
 
-/** The latest signed headers of an epoch, newest first: gossiped again, so that a validator that was away learns of them. */
-export async function batchesOfEpoch(db: Db, epoch: bigint): Promise<readonly Signed<Batch>[]> {
+/** Signed headers of an epoch and later ones with a sequence above `after`, the lowest first. */
+export async function batchesSince(
+  db: Db,
+  wanted: { readonly epoch: bigint; readonly after: bigint; readonly limit: number },
+): Promise<readonly Signed<Batch>[]> {
+  // The database counts to 2^63, the protocol to 2^64.
+  if (wanted.epoch > MAX_BIGINT || wanted.after > MAX_BIGINT) return [];
   const rows = await db
     .selectFrom('batches')
     .select('header')
-    .where('epoch', '=', epoch)
-    .orderBy('sequence', 'desc')
+    .where('epoch', '>=', wanted.epoch)
+    .where('sequence', '>', wanted.after)
+    .orderBy('sequence')
+    .limit(wanted.limit)
     .execute();
   return rows.map((row) => decode(signedBatch, row.header));
 }

@@ -7,7 +7,7 @@ import { type Entry, hash } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addApiKey, findApiKey, generateApiKey, hashApiKey, listApiKeys, revokeApiKeys } from './apiKeys.ts';
 import {
-  batchesOfEpoch,
+  batchesSince,
   findBatchBody,
   insertBatch,
   lastBatchSequence,
@@ -237,7 +237,11 @@ describe.each([
     expect(await unpublishedBatches(db)).toEqual([batch]);
     await markPublished(db, { sequence: 1n, nowMs: 21n });
     expect(await unpublishedBatches(db)).toEqual([]);
-    expect(await batchesOfEpoch(db, 4n)).toEqual([batch]);
+    const since = (epoch: bigint, after: bigint) => batchesSince(db, { epoch, after, limit: 9 });
+    expect([await since(4n, 0n), await since(0n, 0n)]).toEqual([[batch], [batch]]);
+    expect([await since(5n, 0n), await since(4n, 1n)]).toEqual([[], []]);
+    // A sequence of 64 bits is no number of the database's.
+    expect(await since(0n, 2n ** 64n - 1n)).toEqual([]);
     expect(await lastBatchSequence(db)).toBe(1n);
     expect((await findBatchBody(db, bytes(32, 3)))?.slice(0, 4)).toEqual(Uint8Array.of(2, 0, 0, 0));
     expect(await findBatchBody(db, bytes(32, 4))).toBeUndefined();

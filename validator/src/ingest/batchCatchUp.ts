@@ -1,0 +1,99 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import type { Host } from '@karmesh/sdk/network';
+import {
+  BATCHES_PROTOCOL,
+  batchesAnswerCodec,
+  batchesAskCodec,
+  decode,
+  encode,
+  equalBytes,
+  type Identity,
+  MAX_ANSWERED_BATCHES,
+  MAX_BATCHES_FRAME_BYTES,
+  type Participant,
+  toHex,
+} from '@karmesh/sdk/protocol';
+import type { Logger } from '@karmesh/sdk/runtime';
+import type { Ingest } from './ingest.ts';
+
+export interface BatchCatchUpOptions {
+  /** Milliseconds between two rounds, 5,000 unless told. */
+  readonly everyMs?: number;
+  /** Milliseconds for one gateway's answer, 4,000 unless told. */
+  readonly timeoutMs?: number;
+}
+
+export interface BatchCatchUpParts {
+  readonly host: Pick<Host, 'announcements' | 'openStream'>;
+  readonly ingest: Pick<Ingest, 'answered' | 'knownTo'>;
+  /** The addresses of the registered gateways. */
+  readonly gateways: () => readonly Participant[];
+  readonly currentEpoch: () => bigint | undefined;
+  readonly sleep: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
+  readonly log: Pick<Logger, 'debug'>;
+}
+
+/** Epochs behind the current one whose batches may still enter a set (E-35). */
+const EPOCHS_BEHIND = 2n;
+/** Answers that one round takes from one gateway. */
+const MAX_PAGES = 16;
+
+/**
+ * I-09: asks every gateway, round after round, for the headers that gossip did not bring: gossip reaches who is there, and this validator
+ * may have been away, or the gateway. Runs until the signal aborts.
+ */
+export const batchCatchUp =
+  ({ everyMs = 5000, timeoutMs = 4000 }: BatchCatchUpOptions = {}) =>
+  (parts: BatchCatchUpParts) =>
+  async ({ signal }: { readonly signal: AbortSignal }): Promise<void> => {
+    const { host, ingest, log } = parts;
+
+    async function askPage(
+      gateway: { readonly identity: Identity; readonly participant: Participant },
+      epoch: bigint,
+    ): Promise<number> {
+      const own = { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
+      await using stream = await host.openStream(
+        { peer: gateway.identity, protocol: BATCHES_PROTOCOL, maxFrameBytes: MAX_BATCHES_FRAME_BYTES },
+        own,
+      );
+      await stream.send(encode(batchesAskCodec, { epoch, after: ingest.knownTo(gateway.participant) }), own);
+      const answer = await stream.receive(own);
+      await stream.close();
+      const headers = answer === undefined ? [] : decode(batchesAnswerCodec, answer).headers;
+      ingest.answered(gateway.participant, headers);
+      return headers.length;
+    }
+
+    async function ask(gateway: { readonly identity: Identity; readonly participant: Participant }): Promise<void> {
+      const current = parts.currentEpoch();
+      if (current === undefined) return;
+      const epoch = current > EPOCHS_BEHIND ? current - EPOCHS_BEHIND : 0n;
+      try {
+        for (let page = 0; page < MAX_PAGES; page++) {
+          const before = ingest.knownTo(gateway.participant);
+          const found = await askPage(gateway, epoch);
+          // The last page, or one that could not all be taken now.
+          if (found < MAX_ANSWERED_BATCHES || ingest.knownTo(gateway.participant) === before) return;
+        }
+      } catch (err) {
+        if (signal.aborted || !(err instanceof KarmeshError)) throw err;
+        log.debug({ err, gateway: toHex(gateway.participant) }, 'A gateway did not say which batches it made.');
+      }
+    }
+
+    while (!signal.aborted) {
+      const registered = parts.gateways();
+      const there = host
+        .announcements()
+        .filter(
+          ({ role, participant }) => role === 'gateway' && registered.some((one) => equalBytes(one, participant)),
+        );
+      try {
+        await Promise.all(there.map(ask));
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+      await parts.sleep(everyMs, { signal });
+    }
+  };
