@@ -9,13 +9,20 @@ import {
 } from '@karmesh/sdk/protocol';
 import type { Signer } from '@karmesh/sdk/signer';
 import type { TokenPiece } from '../engines/engine.ts';
+import type { Clock } from './clock.ts';
 
 export interface ChunkSender {
-  /** Takes a piece; it leaves as soon as the one before it has. Pieces that wait for a slow reader leave together. */
+  /** Takes a piece. The first leaves at once; what comes within the next 20 ms, or while the reader is slow, leaves together. */
   push(piece: TokenPiece): void;
   /** Resolves when all has left. Throws what sending threw. */
   flush(): Promise<void>;
 }
+
+/**
+ * Milliseconds between two chunks at least: 50 a second look fluent, and a signature, a frame and an event for each token of a fast
+ * model would cost more than the model.
+ */
+const PACE_MS = 20;
 
 /** W-14: in `stream`, every chunk of tokens goes out with a signed running usage over all tokens so far (F-16, F-23). */
 export const chunkSender =
@@ -27,7 +34,11 @@ export const chunkSender =
     readonly promptTokens: number;
     readonly signal: AbortSignal;
   }) =>
-  (parts: { readonly signer: Signer; readonly stream: Pick<FrameStream, 'send'> }): ChunkSender => {
+  (parts: {
+    readonly signer: Signer;
+    readonly clock: Clock;
+    readonly stream: Pick<FrameStream, 'send'>;
+  }): ChunkSender => {
     const { domain, dispatchHash, worker, promptTokens, signal } = options;
     let outputChain = options.requestId;
     let outputTokens = 0;
@@ -36,6 +47,17 @@ export const chunkSender =
     let text = '';
     let sending: Promise<void> | undefined;
     let failed: { readonly cause: unknown } | undefined;
+    let isFlushing = false;
+    let hurry = (): void => undefined;
+
+    const pace = (): Promise<void> =>
+      new Promise((resolve) => {
+        const silence = parts.clock.alarm(PACE_MS, resolve);
+        hurry = () => {
+          silence();
+          resolve();
+        };
+      });
 
     const send = async (): Promise<void> => {
       while (tokens.length > 0) {
@@ -51,6 +73,7 @@ export const chunkSender =
         );
         sequence++;
         await parts.stream.send(encodeInferFrame({ type: 'chunk', ...chunk, usage }), { signal });
+        if (!isFlushing) await pace();
       }
     };
 
@@ -67,6 +90,8 @@ export const chunkSender =
           });
       },
       async flush() {
+        isFlushing = true;
+        hurry();
         while (sending !== undefined && failed === undefined) await sending;
         if (failed !== undefined) throw failed.cause;
         if (tokens.length > 0) await send();

@@ -256,7 +256,11 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
   const { signal } = limit;
   const chunks =
     request.assurance === 'stream'
-      ? chunkSender({ domain, requestId, dispatchHash, worker, promptTokens, signal })({ signer: parts.signer, stream })
+      ? chunkSender({ domain, requestId, dispatchHash, worker, promptTokens, signal })({
+          signer: parts.signer,
+          clock: parts.clock,
+          stream,
+        })
       : undefined;
   let firstTokenAtMs: bigint | undefined;
   try {

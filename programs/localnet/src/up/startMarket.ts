@@ -115,6 +115,8 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
           bootstrap,
           '--log-level',
           options.logLevel ?? 'info',
+          '--poll-ms',
+          String(options.slotMs),
           ...extra,
         ],
       },
@@ -172,7 +174,7 @@ function apiKeyFile(folder: MarketFolder): string {
 }
 
 function startGateway(
-  { folder, gatewayPort, logLevel = 'info' }: MarketOptions,
+  { folder, gatewayPort, slotMs, logLevel = 'info' }: MarketOptions,
   {
     rpcUrl,
     manifestFile,
@@ -194,6 +196,8 @@ function startGateway(
     manifestFile,
     '--api-key-file',
     apiKeyFile(folder),
+    '--poll-ms',
+    String(slotMs),
     '--log-level',
     logLevel,
   ];
