@@ -12,7 +12,7 @@ import type { TokenPiece } from '../engines/engine.ts';
 import type { Clock } from './clock.ts';
 
 export interface ChunkSender {
-  /** Takes a piece. The first leaves at once; what comes within the next 20 ms, or while the reader is slow, leaves together. */
+  /** Takes a piece. The first leaves at once; what comes within the pace, or while the reader is slow, leaves together. */
   push(piece: TokenPiece): void;
   /** Resolves when all has left. Throws what sending threw. */
   flush(): Promise<void>;
@@ -20,9 +20,9 @@ export interface ChunkSender {
 
 /**
  * Milliseconds between two chunks at least: 50 a second look fluent, and a signature, a frame and an event for each token of a fast
- * model would cost more than the model.
+ * model would cost more than the model. Only the first drawn is shown while it keeps up; the others stand by.
  */
-const PACE_MS = 20;
+const PACE_MS = { first: 20, standby: 200 } as const;
 
 /** W-14: in `stream`, every chunk of tokens goes out with a signed running usage over all tokens so far (F-16, F-23). */
 export const chunkSender =
@@ -32,6 +32,8 @@ export const chunkSender =
     readonly dispatchHash: Hash;
     readonly worker: Uint8Array;
     readonly promptTokens: number;
+    /** Whether this worker is the first of the draw. */
+    readonly isFirst: boolean;
     readonly signal: AbortSignal;
   }) =>
   (parts: {
@@ -40,6 +42,7 @@ export const chunkSender =
     readonly stream: Pick<FrameStream, 'send'>;
   }): ChunkSender => {
     const { domain, dispatchHash, worker, promptTokens, signal } = options;
+    const paceMs = options.isFirst ? PACE_MS.first : PACE_MS.standby;
     let outputChain = options.requestId;
     let outputTokens = 0;
     let sequence = 0;
@@ -52,7 +55,7 @@ export const chunkSender =
 
     const pace = (): Promise<void> =>
       new Promise((resolve) => {
-        const silence = parts.clock.alarm(PACE_MS, resolve);
+        const silence = parts.clock.alarm(paceMs, resolve);
         hurry = () => {
           silence();
           resolve();

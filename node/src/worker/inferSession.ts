@@ -3,6 +3,7 @@ import type { FrameStream } from '@karmesh/sdk/network';
 import {
   decodeInferFrame,
   encodeInferFrame,
+  equalBytes,
   type GatewayFrame,
   type Hash,
   type InferFrame,
@@ -248,6 +249,8 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
   const { request, dispatchHash, promptTokens } = checked;
   const requestId = checked.ticket.value.requestId;
   const { domain, participant: worker } = parts.chain;
+  const [first] = checked.drawn;
+  const isFirst = first !== undefined && equalBytes(first.participant, worker);
   using limit = deadline(parts.clock, {
     ms: limits.runMs,
     parent: AbortSignal.any([over, parts.stopping]),
@@ -256,7 +259,7 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
   const { signal } = limit;
   const chunks =
     request.assurance === 'stream'
-      ? chunkSender({ domain, requestId, dispatchHash, worker, promptTokens, signal })({
+      ? chunkSender({ domain, requestId, dispatchHash, worker, promptTokens, isFirst, signal })({
           signer: parts.signer,
           clock: parts.clock,
           stream,

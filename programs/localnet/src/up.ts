@@ -27,6 +27,10 @@ const schema = z.object({
     .max(65_535)
     .default(8787)
     .meta({ description: 'port of the gateway; 0 finds a free one' }),
+  model: z.string().min(1).optional().meta({
+    description: 'the GGUF file that the workers run; the small bundled one unless told',
+    placeholder: 'file',
+  }),
   logLevel: z.enum(logLevels).default('info').meta({ description: 'the least level in the programs’ logs' }),
 });
 
@@ -71,6 +75,7 @@ async function main(argv: readonly string[]): Promise<number> {
         cluster,
         slotMs: config.slotMs,
         logLevel: config.logLevel,
+        modelPath: config.model === undefined ? undefined : resolve(config.model),
         rpcPort: config.rpcPort,
         gatewayPort: config.gatewayPort,
       },

@@ -1,4 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import type { VerifySignature } from '../protocol/signature.ts';
 
@@ -11,20 +11,36 @@ const fieldOrder = 2n ** 255n - 19n;
  * it lets pass.
  */
 export const nativeVerifySignature: VerifySignature = ({ message, signature, identity }) => {
-  if (identity.length !== 32 || signature.length !== 64) return false;
-  if (!isCanonical(identity) || smallOrderPoints.has(hex(identity))) return false;
-  if (smallOrderPoints.has(hex(signature.subarray(0, 32)))) return false;
-  const spki = new Uint8Array(spkiPrefix.length + 32);
-  spki.set(spkiPrefix);
-  spki.set(identity, spkiPrefix.length);
+  if (signature.length !== 64 || smallOrderPoints.has(hex(signature.subarray(0, 32)))) return false;
   try {
-    const key = createPublicKey({ key: Buffer.from(spki.buffer), format: 'der', type: 'spki' });
-    return verify(null, message, key, signature);
+    const key = publicKeyOf(identity);
+    return key !== undefined && verify(null, message, key, signature);
   } catch {
     // OpenSSL throws for a key that is no point.
     return false;
   }
 };
+
+/** Making a key costs as much as a check with it, and the same few peers sign all that a process sees. */
+const MAX_KEYS = 1024;
+const keys = new Map<string, KeyObject>();
+
+/** OpenSSL's key of an identity; undefined for what is no key, or a forbidden one. */
+function publicKeyOf(identity: Uint8Array): KeyObject | undefined {
+  if (identity.length !== 32) return undefined;
+  const name = hex(identity);
+  const known = keys.get(name);
+  if (known !== undefined) return known;
+  if (!isCanonical(identity) || smallOrderPoints.has(name)) return undefined;
+  const spki = new Uint8Array(spkiPrefix.length + 32);
+  spki.set(spkiPrefix);
+  spki.set(identity, spkiPrefix.length);
+  const key = createPublicKey({ key: Buffer.from(spki.buffer), format: 'der', type: 'spki' });
+  // Whoever sends many identities costs the making of keys, never memory.
+  if (keys.size >= MAX_KEYS) keys.clear();
+  keys.set(name, key);
+  return key;
+}
 
 /** RFC 8032, 5.1.3: the y coordinate, without its sign bit, must be below the field's order. */
 function isCanonical(publicKey: Uint8Array): boolean {

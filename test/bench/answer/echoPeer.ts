@@ -14,5 +14,7 @@ await host.handle('/echo/1', (stream) => {
   stream.addEventListener('message', ({ data }) => {
     stream.send(data);
   });
+  // A stream that stays half open counts against libp2p's limit of 32.
+  stream.addEventListener('remoteCloseWrite', () => void stream.close());
 });
 process.send?.(host.getMultiaddrs().map(String)[0]);

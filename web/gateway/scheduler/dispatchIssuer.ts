@@ -35,7 +35,7 @@ export type IssuedDispatch = {
 };
 
 /**
- * Issues dispatches (F-21): the epoch's next number, the newest slot, the chain's preimage, and the draw that follows from them
+ * Issues dispatches (F-21): the epoch's next number, the newest shared slot, the chain's preimage, and the draw that follows from them
  * (A-03, A-08). A dispatch is on disk before it is returned, so its number is used once whatever happens to the process.
  */
 export const dispatchIssuer = (
@@ -83,12 +83,12 @@ export const dispatchIssuer = (
     return group;
   };
 
-  /** The newest slot, the epoch's number and chain, and the candidates: what can fail fails here, before a number is used. */
+  /** The newest shared slot, the epoch's number and chain, and the candidates: what can fail fails here, before a number is used. */
   const prepare = async (modelId: ModelId) => {
-    const newest = chain.latestSlotHash();
-    const epoch = newest === undefined ? undefined : epochOfSlot(chain.epochClock(), newest.slot);
-    if (newest === undefined || epoch === undefined) {
-      throw new KarmeshError('NO_WORKERS', 'The cluster has not started its first epoch.', { slot: newest?.slot });
+    const shared = chain.sharedSlotHash();
+    const epoch = shared === undefined ? undefined : epochOfSlot(chain.epochClock(), shared.slot);
+    if (shared === undefined || epoch === undefined) {
+      throw new KarmeshError('NO_WORKERS', 'The cluster has not started its first epoch.', { slot: shared?.slot });
     }
     const hashes = await hashesOf(epoch);
     if (written?.epoch !== epoch) written = { epoch, last: (await lastDispatch(db, epoch))?.value };
@@ -101,13 +101,13 @@ export const dispatchIssuer = (
       });
     }
     // E-36: after a restart the view of the chain may be older than what the last process used.
-    if (last !== undefined && last.slot > newest.slot) {
+    if (last !== undefined && last.slot > shared.slot) {
       throw new KarmeshError('NO_WORKERS', 'The gateway has not caught up with the chain yet.', {
-        slot: newest.slot,
+        slot: shared.slot,
         lastSlot: last.slot,
       });
     }
-    return { newest, epoch, number, preimage: hashes.preimage(number), group: groupOf(epoch, modelId) };
+    return { shared, epoch, number, preimage: hashes.preimage(number), group: groupOf(epoch, modelId) };
   };
 
   return {
@@ -121,15 +121,15 @@ export const dispatchIssuer = (
       readonly assurance: Assurance;
     }): Promise<IssuedDispatch> =>
       inOrder(async () => {
-        const { newest, epoch, number, preimage, group } = await prepare(order.modelId);
-        const seed = drawSeed({ slotHash: newest.hash, preimage, dispatchNumber: number });
+        const { shared, epoch, number, preimage, group } = await prepare(order.modelId);
+        const seed = drawSeed({ slotHash: shared.hash, preimage, dispatchNumber: number });
         const drawn = drawWorkers({ seed, candidates: group.candidates });
         const ticket = order.ticket.value;
         const now = BigInt(clock.nowMs());
         const signed = signRecord(dispatchRecord, parts, {
           ticketHash: ticketRecord.hash(domain, ticket),
           dispatchNumber: number,
-          slot: newest.slot,
+          slot: shared.slot,
           preimage,
           modelId: order.modelId,
           engineClass: group.engineClass,
@@ -141,7 +141,7 @@ export const dispatchIssuer = (
           keptGroups.add(group);
         }
         written = undefined;
-        await insertDispatch(db, { epoch, ticketNumber: ticket.ticketNumber, signed, slotHash: newest.hash, drawn });
+        await insertDispatch(db, { epoch, ticketNumber: ticket.ticketNumber, signed, slotHash: shared.hash, drawn });
         written = { epoch, last: signed.value };
         return { epoch, signed, dispatchHash: dispatchRecord.hash(domain, signed.value), drawn };
       }),

@@ -4,6 +4,8 @@ import type { EpochClock, EscrowAddress, Hash, WorkerAccount } from '@karmesh/sd
 export type MarketChain = {
   /** The newest slot with a known hash. */
   latestSlotHash(): { readonly slot: bigint; readonly hash: Hash } | undefined;
+  /** The newest slot that workers have most likely read too, with its hash. */
+  sharedSlotHash(): { readonly slot: bigint; readonly hash: Hash } | undefined;
   epochClock(): EpochClock;
   /** Lamports per 1,000 output tokens and million active parameters (M-01). */
   listPrice(): bigint;

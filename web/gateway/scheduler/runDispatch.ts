@@ -48,8 +48,6 @@ export type DispatchEnd = {
   readonly decision: QuorumDecision;
   /** Every worker that was asked, in the order of the draw. */
   readonly places: readonly DispatchPlace[];
-  /** The place whose stream the client saw, in `stream` mode. */
-  readonly shown: number | undefined;
 };
 
 export type DispatchProgress =
@@ -92,7 +90,6 @@ export async function* runDispatch(
   const began = clock.nowMs();
   let silence: (() => void) | undefined;
   let given = '';
-  let shown: number | undefined;
   let wanted = true;
 
   const askNext = (): boolean => {
@@ -120,20 +117,16 @@ export async function* runDispatch(
     }
   };
 
-  /** Who is shown: the earliest drawn worker whose stream continues what the client has already seen. */
+  /** What may be shown now: what the earliest drawn worker says that continues what the client has already seen. */
   const newText = (): string => {
-    const follows = (place: Place | undefined): place is Place =>
-      place !== undefined &&
-      place.standing.kind !== 'fallen' &&
-      place.standing.kind !== 'refused' &&
-      place.text.startsWith(given);
-    const current = shown === undefined ? undefined : places[shown];
-    if (!follows(current)) {
-      const next = places.findIndex((place) => follows(place) && place.text.length > given.length);
-      if (next < 0) return '';
-      shown = next;
-    }
-    const text = (shown === undefined ? '' : (places[shown]?.text ?? '')).slice(given.length);
+    const ahead = places.find(
+      ({ standing, text }) =>
+        standing.kind !== 'fallen' &&
+        standing.kind !== 'refused' &&
+        text.length > given.length &&
+        text.startsWith(given),
+    );
+    const text = ahead?.text.slice(given.length) ?? '';
     given += text;
     return text;
   };
@@ -212,7 +205,7 @@ export async function* runDispatch(
           dropUnsealed();
           yield {
             kind: 'end',
-            end: { decision, places: places.map(({ worker, standing, seal }) => ({ worker, standing, seal })), shown },
+            end: { decision, places: places.map(({ worker, standing, seal }) => ({ worker, standing, seal })) },
           };
           return;
         }

@@ -3,17 +3,35 @@ import { type ChainView, NONE, ROLE } from '@karmesh/sdk/program';
 import { namedParameters, type Participant } from '@karmesh/sdk/protocol';
 import type { MarketChain } from './marketChain.ts';
 
+/** How far behind the newest slot a shared one may lie: W-10 leaves eight slots for the way to the worker. */
+const MAX_BACK = 3n;
+
 /** The scheduler's view of the chain as `sdk/program` follows it. */
-export function viewedChain(view: ChainView, gateway: Participant): MarketChain {
+export function viewedChain(
+  view: Pick<ChainView, 'chain' | 'config' | 'escrow' | 'latestSlotHash' | 'participants' | 'slotHash'>,
+  gateway: Participant,
+): MarketChain {
+  const latestSlotHash: MarketChain['latestSlotHash'] = () => {
+    try {
+      return view.latestSlotHash();
+    } catch (error) {
+      // A cluster in its first slots has no slot hash.
+      if (error instanceof KarmeshError && error.code === 'RPC_FAILED') return undefined;
+      throw error;
+    }
+  };
   return {
-    latestSlotHash() {
-      try {
-        return view.latestSlotHash();
-      } catch (error) {
-        // A cluster in its first slots has no slot hash.
-        if (error instanceof KarmeshError && error.code === 'RPC_FAILED') return undefined;
-        throw error;
+    latestSlotHash,
+    sharedSlotHash() {
+      const newest = latestSlotHash();
+      if (newest === undefined) return undefined;
+      // Everybody polls about once a slot, each at its own time, and some slots have no block.
+      for (let back = 1n; back <= MAX_BACK && back <= newest.slot; back++) {
+        const slot = newest.slot - back;
+        const hash = view.slotHash(slot);
+        if (hash !== undefined) return { slot, hash };
       }
+      return newest;
     },
     epochClock() {
       const config = view.config();

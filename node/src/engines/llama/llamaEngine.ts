@@ -1,5 +1,11 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type EngineClass, engineClassIdOf, type FinishReason, type Hash } from '@karmesh/sdk/protocol';
+import {
+  type ChatMessage,
+  type EngineClass,
+  engineClassIdOf,
+  type FinishReason,
+  type Hash,
+} from '@karmesh/sdk/protocol';
 import type {
   ControlledEvaluateInputItem,
   CustomBatchingPrioritizationStrategy,
@@ -169,11 +175,17 @@ function engineOver({ description, model, file, lanes, parts }: EngineParts): En
     isEnd: (token) => model.isEogToken(toToken(token)),
   };
   const maxPromptBytes = contextSize * (file.longestTokenBytes ?? Number.POSITIVE_INFINITY);
+  // A worker counts a prompt before it takes the work and needs the tokens again when it begins.
+  const templated = new WeakMap<readonly ChatMessage[], readonly number[]>();
   const applyTemplate: Engine['applyTemplate'] = (messages) => {
+    const known = templated.get(messages);
+    if (known !== undefined) return known;
     const bytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
     // Tokenising a megabyte takes over a second, in which this process would look dead to its peers.
     if (bytes > maxPromptBytes) throw overflow({ bytes, contextSize });
-    return promptTokens({ model, wrapper, messages });
+    const tokens = promptTokens({ model, wrapper, messages });
+    templated.set(messages, tokens);
+    return tokens;
   };
 
   /** The prompt and how many tokens the answer may have (S-06). */

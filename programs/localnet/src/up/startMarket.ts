@@ -25,6 +25,8 @@ export interface MarketOptions {
   /** Another program than the worker's for some of them, by index: what a test puts in a liar's place. */
   readonly workerScripts?: readonly (string | undefined)[];
   readonly logLevel?: string;
+  /** The GGUF file that workers run and validators check; the bundled one unless told. */
+  readonly modelPath?: string | undefined;
 }
 
 /** A whole market of processes. Disposing of it ends them, the last started first. */
@@ -83,7 +85,7 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
     programId: addressFromBase58(cluster.programId),
     payer: transactionSigner(folder.treasury),
   });
-  const description = await describeModel(signal);
+  const description = await describeModel(options, signal);
   const offer: WorkerOffer = {
     engineClass: fromHex(description.engineClassId),
     models: [fromHex(description.modelId)],
@@ -123,8 +125,12 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
       { signal },
     );
   const started = await Promise.allSettled([
-    ...folder.workers.map((worker, i) => member(options.workerScripts?.[i] ?? SCRIPTS.worker, worker, [])),
-    ...folder.validators.map((validator) => member(SCRIPTS.validator, validator, [])),
+    ...folder.workers.map((worker, i) =>
+      member(options.workerScripts?.[i] ?? SCRIPTS.worker, worker, modelOption('model', options.modelPath)),
+    ),
+    ...folder.validators.map((validator) =>
+      member(SCRIPTS.validator, validator, modelOption('models', options.modelPath)),
+    ),
   ]);
   const children: Child[] = [];
   for (const result of started) if (result.status === 'fulfilled') children.push(stack.use(result.value));
@@ -204,11 +210,18 @@ function startGateway(
   return startChild({ name: 'gateway', script: SCRIPTS.gateway, args, logFile }, { signal });
 }
 
+function modelOption(name: 'model' | 'models', modelPath: string | undefined): readonly string[] {
+  return modelPath === undefined ? [] : [`--${name}`, modelPath];
+}
+
 /** The class and model that this machine's workers register with. */
-async function describeModel(signal: AbortSignal): Promise<z.output<typeof described>> {
+async function describeModel(
+  { modelPath }: Pick<MarketOptions, 'modelPath'>,
+  signal: AbortSignal,
+): Promise<z.output<typeof described>> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', SCRIPTS.worker, 'describe', '--json'],
+    ['--disable-warning=ExperimentalWarning', SCRIPTS.worker, 'describe', '--json', ...modelOption('model', modelPath)],
     { signal, maxBuffer: 1 << 20 },
   );
   const parsed = described.safeParse(JSON.parse(stdout));
