@@ -29,6 +29,9 @@ export type RunLimits = SessionLimits & {
 
 type Revealed = { readonly revealed: RevealedReceipt; readonly tokens: readonly number[]; readonly text: string };
 
+/** How long the others wait at most for the first drawn to be asked, in milliseconds. */
+const HEAD_START_MS = 10;
+
 /** How far a drawn worker has come. `fallen` carries what its time-out record will say. */
 type Standing =
   | { readonly kind: 'asked' }
@@ -67,7 +70,7 @@ type Place = {
 };
 
 /**
- * Runs one dispatch with the workers of its draw, in their order (A-08, E-17): three at once; a refusal or an unreachable worker is
+ * Runs one dispatch with the workers of its draw, in their order (A-08, E-17): three at once, the first a moment ahead; a refusal or an unreachable worker is
  * made up for by the next; all who have sealed get everybody's seals and reveal; a split asks the next until two agree (Q-01) or
  * nobody is left. In `stream` mode yields text as the first worker that can says it, else nothing until the end.
  *
@@ -100,6 +103,14 @@ export async function* runDispatch(
     const session = workerSession({ context, worker, limits })({ ...parts, emit });
     places.push({ worker, session, standing: { kind: 'asked' }, seal: undefined, text: '' });
     return true;
+  };
+
+  /** Lets the dispatch to the first drawn leave before others are opened: its first words are what a stream's reader waits for. */
+  const headStart = async (): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = clock.alarm(HEAD_START_MS, resolve);
+    await Promise.race([places[0]?.session.asked, promise]);
+    stop();
   };
 
   const count = (...kinds: readonly Standing['kind'][]): number =>
@@ -183,7 +194,9 @@ export async function* runDispatch(
   try {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
-    for (let i = 0; i < REPLICAS; i++) askNext();
+    askNext();
+    await headStart();
+    while (places.length < REPLICAS && askNext());
     for (;;) {
       while (count('asked', 'accepted') > 0) {
         onLetter(await letters.take());
