@@ -28,6 +28,7 @@ import { chainCommitter } from './scheduler/chainCommitter.ts';
 import { systemClock } from './scheduler/clock.ts';
 import { publisher } from './scheduler/publisher.ts';
 import { openScheduler } from './scheduler/scheduler.ts';
+import { spareStreams } from './scheduler/spareStreams.ts';
 import { viewedChain } from './scheduler/viewedChain.ts';
 import { serveBatches } from './serveBatches.ts';
 import { findApiKey } from './store/apiKeys.ts';
@@ -51,6 +52,9 @@ export type StartedGateway = AsyncDisposable & {
 const EPOCHS_AHEAD = 2;
 const CHAIN_STALE_MS = 10_000;
 const FORGET_EVERY_MS = 60_000;
+/** Below the ten seconds after which a worker gives an unused stream up. */
+const SPARE_STREAM_MS = 5_000;
+const MAX_SPARE_STREAMS = 64;
 const BATCH_INTERVAL_MS = 1_000;
 const LATE_PARTS_MS = 5_000;
 const MS_PER_HOUR = 3_600_000;
@@ -123,6 +127,9 @@ export async function startGateway(
       onPublished: observed.published,
     }),
   );
+  const streams = starting.use(
+    spareStreams({ maxIdleMs: SPARE_STREAM_MS, maxSpares: MAX_SPARE_STREAMS })({ network: host, clock: systemClock }),
+  );
   const market = starting.use(
     await openScheduler({
       lane: { maxRunning: config.maxRunning, maxWaiting: config.maxWaiting },
@@ -146,7 +153,7 @@ export async function startGateway(
       verify: nativeVerifySignature,
       clock: systemClock,
       chain,
-      network: host,
+      network: streams,
       models,
       log,
       onEntry(entry) {
