@@ -1,27 +1,19 @@
-import { output, readConfig } from '@karmesh/sdk/runtime';
-import type { Command } from './command.ts';
-import { CONFIG_FILES, describeSchema } from './config.ts';
+import { configFiles } from '@karmesh/sdk/participant';
+import { command, output } from '@karmesh/sdk/runtime';
+import { describeSchema } from './config.ts';
 import { openEngine } from './openEngine.ts';
 
 /** `karmesh-worker describe`: the engine class and the model id that this machine would register with. */
-export const describeCommand: Command = {
-  async run({ argv, env, signal }) {
-    const read = await readConfig({
-      program: 'karmesh worker describe',
-      summary: 'Loads the model and shows the engine class and model id that this machine has with it.',
-      section: 'worker',
-      schema: describeSchema,
-      argv,
-      env,
-      files: CONFIG_FILES,
-    });
-    if (read.kind === 'help') {
-      process.stdout.write(read.text);
-      return 0;
-    }
-    await using engine = await openEngine(read.config, { signal });
+export const describeCommand = command({
+  program: 'karmesh worker describe',
+  summary: 'Loads the model and shows the engine class and model id that this machine has with it.',
+  section: 'worker',
+  schema: describeSchema,
+  files: configFiles,
+  async run({ config }, { signal }) {
+    await using engine = await openEngine(config, { signal });
     const { engineClass, engineClassId, manifest, modelId, contextSize } = engine.describe();
-    output({ json: read.config.json })().data({ engineClassId, modelId, engineClass, manifest, contextSize }, (shown) =>
+    output({ json: config.json })().data({ engineClassId, modelId, engineClass, manifest, contextSize }, (shown) =>
       [
         `model        ${hex(shown.modelId)} (${manifest.name}, ${manifest.quantisation}, ${manifest.activeParameters} active parameters)`,
         `engine class ${hex(shown.engineClassId)}`,
@@ -30,7 +22,7 @@ export const describeCommand: Command = {
     );
     return 0;
   },
-};
+});
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');

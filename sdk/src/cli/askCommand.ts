@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { ask } from '../client/ask.ts';
 import { fetchBundle } from '../client/fetchBundle.ts';
 import { KarmeshError } from '../errors.ts';
-import { output, readConfig } from '../runtime/index.ts';
+import { command, output } from '../runtime/index.ts';
 import { configFiles } from './clientConfig.ts';
-import type { Command } from './command.ts';
 import { gatewaySettings } from './gatewaySettings.ts';
+import type { ListedCommand } from './listedCommand.ts';
 
 const schema = z.object({
   ...gatewaySettings,
@@ -25,49 +25,43 @@ const schema = z.object({
 });
 
 /** `karmesh ask "…"`: one question with assurance `quorum`. */
-export const askCommand: Command = {
-  summary: 'ask one question and show who agreed',
-  async run({ argv, env, signal }) {
-    const read = await readConfig({
-      program: 'karmesh ask',
-      summary: 'Asks one question; two of three workers must agree on the answer.',
-      section: 'ask',
-      schema,
-      positionals: [{ name: 'question', description: 'what to ask' }],
-      argv,
-      env,
-      files: configFiles(),
-    });
-    if (read.kind === 'help') {
-      process.stdout.write(read.text);
+export const askCommand: ListedCommand = {
+  title: 'ask one question and show who agreed',
+  ...command({
+    program: 'karmesh ask',
+    summary: 'Asks one question; two of three workers must agree on the answer.',
+    section: 'ask',
+    schema,
+    positionals: [{ name: 'question', description: 'what to ask' }],
+    files: configFiles,
+    async run(read, { signal }) {
+      const { config, positionals } = read;
+      const [prompt] = positionals;
+      if (prompt === undefined || prompt.trim() === '')
+        throw new KarmeshError('CONFIG_INVALID', 'There is no question.', {});
+      const gateway = { url: config.gateway.replace(/\/$/, ''), apiKey: config.apiKey };
+      const answer = await ask(gateway, {
+        prompt,
+        temperature: config.temperature,
+        signal,
+        ...(config.model === undefined ? {} : { model: config.model }),
+        ...(config.maxTokens === undefined ? {} : { maxTokens: config.maxTokens }),
+      });
+      if (config.bundle !== undefined) {
+        const file = await fetchBundle(gateway, { requestId: answer.evidence.requestId, signal });
+        await writeFile(config.bundle, `${JSON.stringify(file)}\n`, { mode: 0o600 });
+      }
+      const { evidence } = answer;
+      output({ json: config.json })().data({ ...answer, bundle: config.bundle }, () =>
+        [
+          answer.text,
+          '',
+          `${evidence.quorum.agreeing} of ${evidence.quorum.asked} workers agreed · ${answer.promptTokens} + ${answer.outputTokens} tokens · ${evidence.priceLamports} lamports · epoch ${evidence.epoch}`,
+          `request ${evidence.requestId}`,
+          ...(config.bundle === undefined ? [] : [`bundle  ${config.bundle}`]),
+        ].join('\n'),
+      );
       return 0;
-    }
-    const { config, positionals } = read;
-    const [prompt] = positionals;
-    if (prompt === undefined || prompt.trim() === '')
-      throw new KarmeshError('CONFIG_INVALID', 'There is no question.', {});
-    const gateway = { url: config.gateway.replace(/\/$/, ''), apiKey: config.apiKey };
-    const answer = await ask(gateway, {
-      prompt,
-      temperature: config.temperature,
-      signal,
-      ...(config.model === undefined ? {} : { model: config.model }),
-      ...(config.maxTokens === undefined ? {} : { maxTokens: config.maxTokens }),
-    });
-    if (config.bundle !== undefined) {
-      const file = await fetchBundle(gateway, { requestId: answer.evidence.requestId, signal });
-      await writeFile(config.bundle, `${JSON.stringify(file)}\n`, { mode: 0o600 });
-    }
-    const { evidence } = answer;
-    output({ json: config.json })().data({ ...answer, bundle: config.bundle }, () =>
-      [
-        answer.text,
-        '',
-        `${evidence.quorum.agreeing} of ${evidence.quorum.asked} workers agreed · ${answer.promptTokens} + ${answer.outputTokens} tokens · ${evidence.priceLamports} lamports · epoch ${evidence.epoch}`,
-        `request ${evidence.requestId}`,
-        ...(config.bundle === undefined ? [] : [`bundle  ${config.bundle}`]),
-      ].join('\n'),
-    );
-    return 0;
-  },
+    },
+  }),
 };

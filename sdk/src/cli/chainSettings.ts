@@ -1,13 +1,13 @@
 import { Connection } from '@solana/web3.js';
-import { z } from 'zod';
 import { type ChosenCluster, chooseCluster, clusterSettings } from '../clusters/chooseCluster.ts';
 import { KarmeshError } from '../errors.ts';
+import { speechSettings } from '../participant/index.ts';
 import { createProgramClient, type ProgramClient, transactionSigner } from '../program/index.ts';
 
 /** The settings of every command that reads the chain. */
 export const chainSettings = {
   ...clusterSettings,
-  json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout' }),
+  ...speechSettings,
 };
 
 /** A client that only reads: it has no key, and whoever makes it sign gets an error. Throws `CONFIG_INVALID`. */

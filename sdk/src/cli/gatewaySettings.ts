@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { speechSettings } from '../participant/index.ts';
 
 /** The settings of every command that speaks to a gateway. `up` writes them to .karmesh/up/karmesh.config.json. */
 export const gatewaySettings = {
@@ -10,5 +11,5 @@ export const gatewaySettings = {
     description: 'the key that the gateway knows you by; in the folder where `up` runs it is found by itself',
     placeholder: 'key',
   }),
-  json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout' }),
+  ...speechSettings,
 };

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
 import { addressFromBase58, type ParticipantAccount, ROLE, toBase58 } from '../program/index.ts';
 import { decayKarma, equalBytes, KARMA_PARTS, namedParameters } from '../protocol/index.ts';
-import { output, readConfig } from '../runtime/index.ts';
+import { command, output } from '../runtime/index.ts';
 import { chainSettings, readingClient } from './chainSettings.ts';
 import { configFiles } from './clientConfig.ts';
-import type { Command } from './command.ts';
+import type { ListedCommand } from './listedCommand.ts';
 
 const schema = z.object(chainSettings);
 const HALF_LIVES = [
@@ -17,60 +17,54 @@ const HALF_LIVES = [
 ] as const;
 
 /** `karmesh karma show [ADDRESS]`: karma as it has decayed by now, of one participant or of all. */
-export const karmaShowCommand: Command = {
-  summary: 'show the karma and pay of participants',
-  async run({ argv, env, signal }) {
-    const read = await readConfig({
-      program: 'karmesh karma show',
-      summary: 'Shows karma (decayed to the current slot) and what was paid, of one participant or of all.',
-      section: 'karma',
-      schema,
-      positionals: [
-        { name: 'participant', description: 'the address of its account, its owner or its identity', optional: true },
-      ],
-      argv,
-      env,
-      files: configFiles(),
-    });
-    if (read.kind === 'help') {
-      process.stdout.write(read.text);
+export const karmaShowCommand: ListedCommand = {
+  title: 'show the karma and pay of participants',
+  ...command({
+    program: 'karmesh karma show',
+    summary: 'Shows karma (decayed to the current slot) and what was paid, of one participant or of all.',
+    section: 'karma',
+    schema,
+    positionals: [
+      { name: 'participant', description: 'the address of its account, its owner or its identity', optional: true },
+    ],
+    files: configFiles,
+    async run(read, { signal }) {
+      const { client } = await readingClient(read.config);
+      const config = await client.checkCluster({ signal });
+      const parameters = namedParameters(config.parameters);
+      const [participants, slot] = await Promise.all([
+        client.participants({ signal }),
+        client.connection.getSlot('confirmed'),
+      ]);
+      const [wanted] = read.positionals;
+      const address = wanted === undefined ? undefined : addressFromBase58(wanted);
+      const shown = participants.filter(
+        (participant) =>
+          address === undefined ||
+          [participant.address, participant.owner, participant.identity].some((key) => equalBytes(key, address)),
+      );
+      if (address !== undefined && shown.length === 0) {
+        throw new KarmeshError('BAD_ARGUMENT', 'Nobody is registered under this address.', { address: wanted });
+      }
+      const rows = shown.map((participant) => ({
+        participant: toBase58(participant.address),
+        role: roleName(participant),
+        karma: Object.fromEntries(
+          KARMA_PARTS.map((part, i) => [
+            part,
+            decayKarma(participant.karma[i] ?? 0n, {
+              elapsedSlots: BigInt(slot) > participant.karmaSlot ? BigInt(slot) - participant.karmaSlot : 0n,
+              halfLifeSlots: parameters[HALF_LIVES[i] ?? 'inferenceHalfLifeSlots'],
+            }),
+          ]),
+        ),
+        paidLamports: participant.lifetimePaid,
+        bondLamports: participant.bondLamports,
+      }));
+      output({ json: read.config.json })().data(rows, () => renderKarma(rows));
       return 0;
-    }
-    const { client } = await readingClient(read.config);
-    const config = await client.checkCluster({ signal });
-    const parameters = namedParameters(config.parameters);
-    const [participants, slot] = await Promise.all([
-      client.participants({ signal }),
-      client.connection.getSlot('confirmed'),
-    ]);
-    const [wanted] = read.positionals;
-    const address = wanted === undefined ? undefined : addressFromBase58(wanted);
-    const shown = participants.filter(
-      (participant) =>
-        address === undefined ||
-        [participant.address, participant.owner, participant.identity].some((key) => equalBytes(key, address)),
-    );
-    if (address !== undefined && shown.length === 0) {
-      throw new KarmeshError('BAD_ARGUMENT', 'Nobody is registered under this address.', { address: wanted });
-    }
-    const rows = shown.map((participant) => ({
-      participant: toBase58(participant.address),
-      role: roleName(participant),
-      karma: Object.fromEntries(
-        KARMA_PARTS.map((part, i) => [
-          part,
-          decayKarma(participant.karma[i] ?? 0n, {
-            elapsedSlots: BigInt(slot) > participant.karmaSlot ? BigInt(slot) - participant.karmaSlot : 0n,
-            halfLifeSlots: parameters[HALF_LIVES[i] ?? 'inferenceHalfLifeSlots'],
-          }),
-        ]),
-      ),
-      paidLamports: participant.lifetimePaid,
-      bondLamports: participant.bondLamports,
-    }));
-    output({ json: read.config.json })().data(rows, () => renderKarma(rows));
-    return 0;
-  },
+    },
+  }),
 };
 
 function roleName(participant: ParticipantAccount): string {

@@ -2,14 +2,14 @@
 import { KarmeshError } from '../errors.ts';
 import { output } from '../runtime/index.ts';
 import { askCommand } from './askCommand.ts';
-import type { Command } from './command.ts';
 import { findProgram, runProgram } from './externalProgram.ts';
 import { karmaShowCommand } from './karmaShowCommand.ts';
+import type { ListedCommand } from './listedCommand.ts';
 import { receiptFetchCommand } from './receiptFetchCommand.ts';
 import { receiptVerifyCommand } from './receiptVerifyCommand.ts';
 
 /** What this program does itself; everything else is a program of its own beside it, as git has it. */
-const commands: Readonly<Record<string, Command>> = {
+const commands: Readonly<Record<string, ListedCommand>> = {
   ask: askCommand,
   'receipt fetch': receiptFetchCommand,
   'receipt verify': receiptVerifyCommand,
@@ -26,7 +26,7 @@ const external: Readonly<Record<string, string>> = {
 
 function help(): string {
   const rows = [
-    ...Object.entries(commands).map(([name, { summary }]) => [name, summary] as const),
+    ...Object.entries(commands).map(([name, { title }]) => [name, title] as const),
     ...Object.entries(external),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
@@ -52,7 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (Object.hasOwn(external, first)) return await runProgram(findProgram(first), argv.slice(1));
     const members = Object.entries(commands).filter(([name]) => name.startsWith(`${first} `));
     if (members.length > 0 && (second === undefined || second === '--help' || second === '-h')) {
-      process.stdout.write(`${members.map(([name, { summary }]) => `karmesh ${name}  ${summary}`).join('\n')}\n`);
+      process.stdout.write(`${members.map(([name, { title }]) => `karmesh ${name}  ${title}`).join('\n')}\n`);
       return second === undefined ? 2 : 0;
     }
     const group = Object.keys(commands).filter((name) => name.startsWith(`${first} `));

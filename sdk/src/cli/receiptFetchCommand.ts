@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { fetchBundle } from '../client/fetchBundle.ts';
 import { KarmeshError } from '../errors.ts';
 import { decodeBundle } from '../protocol/index.ts';
-import { output, readConfig } from '../runtime/index.ts';
+import { command, output } from '../runtime/index.ts';
 import { configFiles } from './clientConfig.ts';
-import type { Command } from './command.ts';
 import { gatewaySettings } from './gatewaySettings.ts';
+import type { ListedCommand } from './listedCommand.ts';
 
 const schema = z.object({
   ...gatewaySettings,
@@ -14,38 +14,32 @@ const schema = z.object({
 });
 
 /** `karmesh receipt fetch REQUEST`: the bundle as the gateway has it now; complete once its epoch is final. */
-export const receiptFetchCommand: Command = {
-  summary: 'fetch the bundle of an answer, complete once its epoch is final',
-  async run({ argv, env, signal }) {
-    const read = await readConfig({
-      program: 'karmesh receipt fetch',
-      summary: 'Fetches the receipt bundle of an answer from the gateway that sold it.',
-      section: 'ask',
-      schema,
-      positionals: [{ name: 'request', description: 'the request’s id, 64 hexadecimal digits' }],
-      argv,
-      env,
-      files: configFiles(),
-    });
-    if (read.kind === 'help') {
-      process.stdout.write(read.text);
+export const receiptFetchCommand: ListedCommand = {
+  title: 'fetch the bundle of an answer, complete once its epoch is final',
+  ...command({
+    program: 'karmesh receipt fetch',
+    summary: 'Fetches the receipt bundle of an answer from the gateway that sold it.',
+    section: 'ask',
+    schema,
+    positionals: [{ name: 'request', description: 'the request’s id, 64 hexadecimal digits' }],
+    files: configFiles,
+    async run(read, { signal }) {
+      const { config } = read;
+      const [requestId = ''] = read.positionals;
+      if (!/^[0-9a-f]{64}$/.test(requestId)) {
+        throw new KarmeshError('CONFIG_INVALID', 'A request id is 64 hexadecimal digits.', { requestId });
+      }
+      const gateway = { url: config.gateway.replace(/\/$/, ''), apiKey: config.apiKey };
+      const file = await fetchBundle(gateway, { requestId, signal });
+      await writeFile(config.bundle, `${JSON.stringify(file)}\n`, { mode: 0o600 });
+      const { set, report } = decodeBundle(file);
+      const isComplete = set !== undefined && report !== undefined;
+      output({ json: config.json })().data({ requestId, bundle: config.bundle, isComplete }, () =>
+        isComplete
+          ? `The complete bundle is in ${config.bundle}.`
+          : `The bundle is in ${config.bundle}; fetch it again once its epoch is final.`,
+      );
       return 0;
-    }
-    const { config } = read;
-    const [requestId = ''] = read.positionals;
-    if (!/^[0-9a-f]{64}$/.test(requestId)) {
-      throw new KarmeshError('CONFIG_INVALID', 'A request id is 64 hexadecimal digits.', { requestId });
-    }
-    const gateway = { url: config.gateway.replace(/\/$/, ''), apiKey: config.apiKey };
-    const file = await fetchBundle(gateway, { requestId, signal });
-    await writeFile(config.bundle, `${JSON.stringify(file)}\n`, { mode: 0o600 });
-    const { set, report } = decodeBundle(file);
-    const isComplete = set !== undefined && report !== undefined;
-    output({ json: config.json })().data({ requestId, bundle: config.bundle, isComplete }, () =>
-      isComplete
-        ? `The complete bundle is in ${config.bundle}.`
-        : `The bundle is in ${config.bundle}; fetch it again once its epoch is final.`,
-    );
-    return 0;
-  },
+    },
+  }),
 };

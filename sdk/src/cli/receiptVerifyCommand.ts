@@ -4,10 +4,10 @@ import { readBundleChain } from '../client/readBundleChain.ts';
 import { parametersOf } from '../clusters/chooseCluster.ts';
 import { KarmeshError } from '../errors.ts';
 import { type BundleVerdict, decodeBundle, toHex, verifyBundle } from '../protocol/index.ts';
-import { output, readConfig } from '../runtime/index.ts';
+import { command, output } from '../runtime/index.ts';
 import { chainSettings, readingClient } from './chainSettings.ts';
 import { configFiles } from './clientConfig.ts';
-import type { Command } from './command.ts';
+import type { ListedCommand } from './listedCommand.ts';
 
 /** A bundle holds a prompt of at most some MiB in hexadecimal; more than this is not a bundle. */
 const MAX_BUNDLE_BYTES = 32 << 20;
@@ -15,35 +15,29 @@ const MAX_BUNDLE_BYTES = 32 << 20;
 const schema = z.object(chainSettings);
 
 /** `karmesh receipt verify BUNDLE`: exit code 0 only if everything holds and the epoch is final. */
-export const receiptVerifyCommand: Command = {
-  summary: 'recheck an answer from its bundle and the chain',
-  async run({ argv, env, signal }) {
-    const read = await readConfig({
-      program: 'karmesh receipt verify',
-      summary: 'Rechecks signatures, assignment, seals, quorum, price, paths and the roots on chain.',
-      section: 'receipt',
-      schema,
-      positionals: [{ name: 'bundle', description: 'the bundle’s file' }],
-      argv,
-      env,
-      files: configFiles(),
-    });
-    if (read.kind === 'help') {
-      process.stdout.write(read.text);
-      return 0;
-    }
-    const [path] = read.positionals;
-    if (path === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no bundle to verify.');
-    const bundle = decodeBundle(await readJsonFile(path));
-    const { cluster, client } = await readingClient(read.config);
-    const offchain = parametersOf(cluster, await client.checkCluster({ signal }));
-    const chain = await readBundleChain(client, { bundle, offchain, signal });
-    const verdict = verifyBundle(bundle, chain);
-    output({ json: read.config.json })().data({ ...verdict, requestId: toHex(verdict.requestId) }, () =>
-      renderVerdict(verdict),
-    );
-    return verdict.holds ? 0 : 1;
-  },
+export const receiptVerifyCommand: ListedCommand = {
+  title: 'recheck an answer from its bundle and the chain',
+  ...command({
+    program: 'karmesh receipt verify',
+    summary: 'Rechecks signatures, assignment, seals, quorum, price, paths and the roots on chain.',
+    section: 'receipt',
+    schema,
+    positionals: [{ name: 'bundle', description: 'the bundle’s file' }],
+    files: configFiles,
+    async run(read, { signal }) {
+      const [path] = read.positionals;
+      if (path === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no bundle to verify.');
+      const bundle = decodeBundle(await readJsonFile(path));
+      const { cluster, client } = await readingClient(read.config);
+      const offchain = parametersOf(cluster, await client.checkCluster({ signal }));
+      const chain = await readBundleChain(client, { bundle, offchain, signal });
+      const verdict = verifyBundle(bundle, chain);
+      output({ json: read.config.json })().data({ ...verdict, requestId: toHex(verdict.requestId) }, () =>
+        renderVerdict(verdict),
+      );
+      return verdict.holds ? 0 : 1;
+    },
+  }),
 };
 
 async function readJsonFile(path: string): Promise<unknown> {

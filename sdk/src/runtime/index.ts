@@ -1,5 +1,6 @@
 export * from './appendLog.ts';
 export * from './atomicFile.ts';
+export * from './command.ts';
 export * from './config.ts';
 export * from './health.ts';
 export * from './healthServer.ts';

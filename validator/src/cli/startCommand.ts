@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost } from '@karmesh/sdk/network';
+import { configFiles } from '@karmesh/sdk/participant';
 import {
   type ChainView,
   createChainView,
@@ -12,6 +13,7 @@ import {
   transactionSigner,
 } from '@karmesh/sdk/program';
 import {
+  command,
   health,
   healthServer,
   loadKeypair,
@@ -19,39 +21,27 @@ import {
   metrics,
   nativeVerifySignature,
   output,
-  readConfig,
   shutdown,
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { chainWriter, followChain } from '../chain/followChain.ts';
 import { validator } from '../validator.ts';
 import { validatorMetrics } from '../validatorMetrics.ts';
-import type { Command } from './command.ts';
-import { CONFIG_FILES, type StartConfig, startSchema } from './config.ts';
+import { type StartConfig, startSchema } from './config.ts';
 import { openReplayer } from './openReplayer.ts';
 
 /** Without news of the chain for so long a validator misses duties. */
 const STALE_MS = 10_000;
 
 /** `karmesh-validator start`: runs until SIGINT or SIGTERM. */
-export const startCommand: Command = {
-  async run({ argv, env, signal }) {
-    const read = await readConfig({
-      program: 'karmesh validator start',
-      summary: 'Runs a registered validator: takes in receipts, audits answers, and votes on every epoch.',
-      section: 'validator',
-      schema: startSchema,
-      argv,
-      env,
-      files: CONFIG_FILES,
-    });
-    if (read.kind === 'help') {
-      process.stdout.write(read.text);
-      return 0;
-    }
-    return await start(read.config, signal);
-  },
-};
+export const startCommand = command({
+  program: 'karmesh validator start',
+  summary: 'Runs a registered validator: takes in receipts, audits answers, and votes on every epoch.',
+  section: 'validator',
+  schema: startSchema,
+  files: configFiles,
+  run: ({ config }, { signal }) => start(config, signal),
+});
 
 /** All the wiring of a validator. What is opened later is closed earlier. */
 async function start(config: StartConfig, signal: AbortSignal): Promise<number> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { chooseCluster } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
+import { configFiles } from '@karmesh/sdk/participant';
 import {
   createChainView,
   createProgramClient,
@@ -11,37 +12,27 @@ import {
   transactionSigner,
 } from '@karmesh/sdk/program';
 import { KARMA_PARTS, namedParameters, toHex } from '@karmesh/sdk/protocol';
-import { loadKeypair, output, readConfig } from '@karmesh/sdk/runtime';
+import { command, loadKeypair, output } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { readDutyCounts } from '../store/dutyJournal.ts';
-import type { Command } from './command.ts';
-import { CONFIG_FILES, type StatusConfig, statusSchema } from './config.ts';
+import { type StatusConfig, statusSchema } from './config.ts';
 
 const STATE_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(EPOCH_STATE).map(([name, value]) => [value, name]),
 );
 
 /** `karmesh-validator status`: what a staker wants to know, from the chain and the data folder. It changes nothing and needs no running validator. */
-export const statusCommand: Command = {
-  async run({ argv, env, signal }) {
-    const read = await readConfig({
-      program: 'karmesh validator status',
-      summary: 'Shows the epoch, this validator’s stake, karma and duties, and the last root.',
-      section: 'validator-status',
-      schema: statusSchema,
-      argv,
-      env,
-      files: CONFIG_FILES,
-    });
-    if (read.kind === 'help') {
-      process.stdout.write(read.text);
-      return 0;
-    }
-    const shown = await readStatus(read.config, signal);
-    output({ json: read.config.json })().data(shown, renderStatus);
+export const statusCommand = command({
+  program: 'karmesh validator status',
+  summary: 'Shows the epoch, this validator’s stake, karma and duties, and the last root.',
+  section: 'validator-status',
+  schema: statusSchema,
+  files: configFiles,
+  async run({ config }, { signal }) {
+    output({ json: config.json })().data(await readStatus(config, signal), renderStatus);
     return 0;
   },
-};
+});
 
 type Status = Awaited<ReturnType<typeof readStatus>>;
 
