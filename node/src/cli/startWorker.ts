@@ -127,6 +127,9 @@ export async function startWorker(
       log,
     }),
   );
+  // Others may still find it, but on a public network nobody knows where to look.
+  if (config.bootstrap.length === 0)
+    log.warn('There is no peer to connect to: name a gateway or validator with --bootstrap.');
   await host.handle({
     protocol: INFER_PROTOCOL,
     maxStreams: config.sequences + config.maxQueue + SEALED_STREAMS,

@@ -19,7 +19,7 @@ export async function readAccounts(
   const out: (RawAccount | undefined)[] = [];
   for (let start = 0; start < addresses.length; start += MAX_ADDRESSES) {
     const part = addresses.slice(start, start + MAX_ADDRESSES);
-    const infos = await rpcRequest('getMultipleAccounts', options, () =>
+    const infos = await rpcRequest(connection, 'getMultipleAccounts', options, () =>
       connection.getMultipleAccountsInfo(part.map(toPublicKey), 'confirmed'),
     );
     for (const [i, address] of part.entries()) {
@@ -41,7 +41,7 @@ export async function scanAccounts(
   },
 ): Promise<readonly RawAccount[]> {
   const filters = [{ dataSize: query.size }, ...(query.match === undefined ? [] : [{ memcmp: query.match }])];
-  const found = await rpcRequest('getProgramAccounts', query, () =>
+  const found = await rpcRequest(connection, 'getProgramAccounts', query, () =>
     connection.getProgramAccounts(new PublicKey(query.programId), { commitment: 'confirmed', filters }),
   );
   return found.map(({ pubkey, account }) => rawAccount(pubkey.toBytes(), account));

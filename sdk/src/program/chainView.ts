@@ -106,7 +106,9 @@ export async function createChainView(options: ChainViewOptions): Promise<ChainV
   const stopping = new AbortController();
   const signal = AbortSignal.any([options.signal, stopping.signal]);
 
-  const genesis = addressFromBase58(await rpcRequest('getGenesisHash', { signal }, () => connection.getGenesisHash()));
+  const genesis = addressFromBase58(
+    await rpcRequest(connection, 'getGenesisHash', { signal }, () => connection.getGenesisHash()),
+  );
   const rent = await escrowRent(connection, { signal });
   const slotHashes = new Map<bigint, Uint8Array>();
   const epochs = new Map<bigint, EpochAccount>();

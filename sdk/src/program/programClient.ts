@@ -117,9 +117,13 @@ export function createProgramClient({
       return votes.filter((vote) => vote.epoch === epoch);
     },
     balance: async (address, options) =>
-      BigInt(await rpcRequest('getBalance', options, () => connection.getBalance(toPublicKey(address), 'confirmed'))),
+      BigInt(
+        await rpcRequest(connection, 'getBalance', options, () =>
+          connection.getBalance(toPublicKey(address), 'confirmed'),
+        ),
+      ),
     genesisHash: async (options) =>
-      addressFromBase58(await rpcRequest('getGenesisHash', options, () => connection.getGenesisHash())),
+      addressFromBase58(await rpcRequest(connection, 'getGenesisHash', options, () => connection.getGenesisHash())),
     async checkCluster(options) {
       const [config, genesis] = await Promise.all([client.config(options), client.genesisHash(options)]);
       return checkedConfig({ config, genesis, programId });
@@ -136,7 +140,7 @@ export function sortedParticipants(accounts: readonly RawAccount[]): readonly Pa
 /** Lamports that an escrow account keeps and that are not its balance. */
 export async function escrowRent(connection: Connection, options: WithSignal): Promise<bigint> {
   return BigInt(
-    await rpcRequest('getMinimumBalanceForRentExemption', options, () =>
+    await rpcRequest(connection, 'getMinimumBalanceForRentExemption', options, () =>
       connection.getMinimumBalanceForRentExemption(ACCOUNT_SIZE.escrow, 'confirmed'),
     ),
   );

@@ -46,7 +46,9 @@ const RESEND_EVERY_POLLS = 15;
  */
 export async function sendTransaction(connection: Connection, options: SendOptions): Promise<SentTransaction> {
   const { signal } = options;
-  const latest = await rpcRequest('getLatestBlockhash', { signal }, () => connection.getLatestBlockhash('confirmed'));
+  const latest = await rpcRequest(connection, 'getLatestBlockhash', { signal }, () =>
+    connection.getLatestBlockhash('confirmed'),
+  );
   const transaction = new Transaction({ feePayer: options.payer.publicKey, ...latest });
   if (options.computeUnits !== undefined) {
     transaction.add(ComputeBudgetProgram.setComputeUnitLimit({ units: options.computeUnits }));
@@ -60,7 +62,7 @@ export async function sendTransaction(connection: Connection, options: SendOptio
   await submit(connection, { raw, signature, signal });
   const deadline = performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   for (let polls = 1; ; polls++) {
-    const { value } = await rpcRequest('getSignatureStatuses', { signal }, () =>
+    const { value } = await rpcRequest(connection, 'getSignatureStatuses', { signal }, () =>
       connection.getSignatureStatuses([signature]),
     );
     const status = value[0];
@@ -88,7 +90,7 @@ async function submit(
   { raw, signature, signal }: { readonly raw: Buffer; readonly signature: string; readonly signal: AbortSignal },
 ): Promise<void> {
   try {
-    await rpcRequest('sendTransaction', { signal }, () =>
+    await rpcRequest(connection, 'sendTransaction', { signal }, () =>
       connection.sendRawTransaction(raw, { preflightCommitment: 'confirmed', maxRetries: 3 }),
     );
   } catch (error) {
@@ -119,7 +121,9 @@ async function resendOrExpire(
   },
 ): Promise<void> {
   const { signal, signature } = sent;
-  const height = await rpcRequest('getBlockHeight', { signal }, () => connection.getBlockHeight('confirmed'));
+  const height = await rpcRequest(connection, 'getBlockHeight', { signal }, () =>
+    connection.getBlockHeight('confirmed'),
+  );
   if (height > sent.lastValidBlockHeight) {
     throw new KarmeshError('TRANSACTION_FAILED', 'The transaction expired before the cluster ran it.', {
       signature,
@@ -127,7 +131,7 @@ async function resendOrExpire(
       lastValidBlockHeight: sent.lastValidBlockHeight,
     });
   }
-  await rpcRequest('sendTransaction', { signal }, () =>
+  await rpcRequest(connection, 'sendTransaction', { signal }, () =>
     connection.sendRawTransaction(sent.raw, { skipPreflight: true, maxRetries: 3 }),
   );
 }

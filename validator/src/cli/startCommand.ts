@@ -72,6 +72,9 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
       log,
     }),
   );
+  // Others may still find it, but on a public network nobody knows where to look.
+  if (config.bootstrap.length === 0)
+    log.warn('There is no peer to connect to: name a gateway or validator with --bootstrap.');
   const numbers = metrics();
   stack.use(
     await validator({ folder: config.dataDir, pollMs: config.pollMs })({
