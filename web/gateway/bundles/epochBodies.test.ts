@@ -1,0 +1,98 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import type { Announcement, FrameStream } from '@karmesh/sdk/network';
+import type { EpochAccount } from '@karmesh/sdk/program';
+import {
+  decode,
+  encode,
+  epochAnswerCodec,
+  epochAskCodec,
+  hash,
+  type ManifestBody,
+  manifestBodyCodec,
+  manifestHashOf,
+  manifestRoots,
+} from '@karmesh/sdk/protocol';
+import { logger } from '@karmesh/sdk/runtime';
+import { expect, test } from 'vitest';
+import { epochBodies } from './epochBodies.ts';
+
+const domain = new Uint8Array(32).fill(7);
+const identity = new Uint8Array(32).fill(1);
+const { signal } = new AbortController();
+const body: ManifestBody = { epoch: 3n, entries: [], groups: [], slotHashes: [], escrows: [] };
+const bytes = encode(manifestBodyCodec, body);
+const manifestHash = manifestHashOf(domain, manifestRoots(domain, body));
+const validator: Announcement = {
+  identity,
+  sequence: 1n,
+  role: 'validator',
+  participant: identity,
+  multiaddrs: [],
+  engineClass: new Uint8Array(32),
+  models: [],
+};
+
+/** Bodies fetched from one validator that serves `served` under the manifest's hash; `inView` is what the view still follows. */
+function bodiesFrom(options: {
+  readonly served?: Uint8Array;
+  readonly state?: number;
+  readonly inView?: boolean;
+  readonly isDown?: boolean;
+}) {
+  const { served = bytes, state = 2, inView = false } = options;
+  const read: bigint[] = [];
+  const account = { epoch: 3n, state, manifestHash } as EpochAccount;
+  const bodies = epochBodies({
+    domain,
+    view: { epochAccount: () => (inView ? account : undefined) },
+    readEpoch: async (epoch) => {
+      read.push(epoch);
+      return epoch === 3n ? account : undefined;
+    },
+    host: {
+      announcements: () => [validator],
+      async openStream() {
+        if (options.isDown === true) throw new KarmeshError('PEER_UNREACHABLE', 'It is down.');
+        let asked: bigint | undefined;
+        return {
+          send: async (frame: Uint8Array) => {
+            asked = decode(epochAskCodec, frame).epoch;
+          },
+          receive: async () =>
+            encode(epochAnswerCodec, {
+              bodies: asked === 3n ? [{ kind: 'manifest', key: manifestHash, bodyHash: hash(served) }] : [],
+            }),
+          [Symbol.asyncDispose]: async () => {},
+        } as unknown as FrameStream;
+      },
+      fetchByHash: async () => served,
+    },
+    log: logger({ name: 'test', level: 'silent' })(),
+  });
+  return { bodies, read };
+}
+
+test('finds the body of an epoch that the view follows', async () => {
+  const { bodies, read } = bodiesFrom({ inView: true });
+  expect(await bodies.manifest(3n, { signal })).toEqual(body);
+  expect(read).toEqual([]);
+});
+
+test('reads the account of an epoch that the view no longer follows', async () => {
+  const { bodies, read } = bodiesFrom({});
+  expect(await bodies.manifest(3n, { signal })).toEqual(body);
+  expect(await bodies.manifest(2n, { signal })).toBeUndefined();
+  expect(read).toEqual([3n, 2n]);
+});
+
+test('gives nothing before two thirds have attested, and nothing of a validator that is down', async () => {
+  expect(await bodiesFrom({ state: 1 }).bodies.manifest(3n, { signal })).toBeUndefined();
+  expect(await bodiesFrom({ isDown: true }).bodies.manifest(3n, { signal })).toBeUndefined();
+});
+
+test('believes no body that does not reach the hash on chain', async () => {
+  const another = encode(manifestBodyCodec, { ...body, epoch: 4n });
+  for (const served of [another, bytes.subarray(1), new Uint8Array()]) {
+    expect(await bodiesFrom({ served }).bodies.manifest(3n, { signal })).toBeUndefined();
+  }
+});
