@@ -1,8 +1,10 @@
+import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost, type Host, topics } from '@karmesh/sdk/network';
 import {
   type ChainView,
+  checkFresh,
   commitChain,
   createChainView,
   createProgramClient,
@@ -25,7 +27,6 @@ import { listen } from './listen.ts';
 import { observeMarket } from './observeMarket.ts';
 import { readManifest } from './readManifest.ts';
 import { chainCommitter } from './scheduler/chainCommitter.ts';
-import { systemClock } from './scheduler/clock.ts';
 import { publisher } from './scheduler/publisher.ts';
 import { openScheduler } from './scheduler/scheduler.ts';
 import { spareStreams } from './scheduler/spareStreams.ts';
@@ -194,7 +195,7 @@ export async function startGateway(
   const checks = health();
   checks.add({ name: 'database', kind: 'live', check: () => database.lost.throwIfAborted() });
   checks.add({ name: 'database', kind: 'ready', check: () => pingDatabase(db) });
-  checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view) });
+  checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view, CHAIN_STALE_MS) });
   checks.add({ name: 'market', kind: 'ready', check: () => market.ready() });
   checks.add({ name: 'workers', kind: 'ready', check: () => checkReachable(host, chain.workers()) });
 
@@ -278,17 +279,5 @@ function checkReachable(host: Pick<Host, 'announcements'>, workers: readonly { r
   const needed = Math.min(REPLICAS, workers.length);
   if (heard.length < needed) {
     throw new KarmeshError('NO_WORKERS', 'Too few workers have announced themselves.', { heard: heard.length, needed });
-  }
-}
-
-function checkFresh(view: ChainView): void {
-  const { ageMs, error } = view.staleness();
-  if (ageMs > CHAIN_STALE_MS) {
-    throw new KarmeshError(
-      'RPC_UNREACHABLE',
-      'The chain was not read for a while.',
-      { ageMs: Math.round(ageMs) },
-      error,
-    );
   }
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { createHost } from '@karmesh/sdk/network';
-import { type ChainView, createChainView, type ParticipantAccount, ROLE, toBase58 } from '@karmesh/sdk/program';
+import { openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
+import { type ChainView, checkFresh, createChainView, type ParticipantAccount, toBase58 } from '@karmesh/sdk/program';
 import {
   AUDIT_PROTOCOL,
   equalBytes,
@@ -27,7 +28,6 @@ import { Connection } from '@solana/web3.js';
 import type { EngineDescription } from '../engines/engine.ts';
 import { openAuditFiles } from '../store/auditFiles.ts';
 import { openReceiptLog } from '../store/receiptLog.ts';
-import { systemClock } from '../worker/clock.ts';
 import { worker } from '../worker/worker.ts';
 import { chainOf } from './chainOf.ts';
 import type { StartConfig } from './config.ts';
@@ -115,21 +115,7 @@ export async function startWorker(
     }),
   );
 
-  const host = stack.use(
-    await createHost({
-      keypair,
-      domain: view.config().domain,
-      listen: config.listen,
-      ...(config.announce.length === 0 ? {} : { announce: config.announce }),
-      bootstrap: config.bootstrap,
-      localnet: cluster.isLocal,
-      verify: nativeVerifySignature,
-      log,
-    }),
-  );
-  // Others may still find it, but on a public network nobody knows where to look.
-  if (config.bootstrap.length === 0)
-    log.warn('There is no peer to connect to: name a gateway or validator with --bootstrap.');
+  const host = stack.use(await openParticipantHost(config, { keypair, domain: view.config().domain, cluster, log }));
   await host.handle({
     protocol: INFER_PROTOCOL,
     maxStreams: config.sequences + config.maxQueue + SEALED_STREAMS,
@@ -147,7 +133,7 @@ export async function startWorker(
   host.announce({ role: 'worker', participant: account.address, engineClass: engineClassId, models: [modelId] });
 
   const checks = health();
-  checks.add({ name: 'chain', kind: 'ready', check: () => checkChain(view) });
+  checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view, STALE_MS) });
   const probe = stack.use(
     await healthServer({ host: config.healthHost, port: config.healthPort })({ health: checks, metrics: numbers }),
   );
@@ -176,15 +162,7 @@ function registeredWorker(
   view: ChainView,
   own: { readonly identity: Uint8Array; readonly description: EngineDescription },
 ): ParticipantAccount {
-  const account = view.participantByIdentity(own.identity);
-  if (account?.role !== ROLE.worker)
-    throw new KarmeshError(
-      'CONFIG_INVALID',
-      'No worker is registered with this identity; run karmesh worker register.',
-      {
-        identity: toBase58(own.identity),
-      },
-    );
+  const account = registeredAs('worker', { view, identity: own.identity });
   const { engineClassId, modelId } = own.description;
   if (!equalBytes(account.engineClass, engineClassId))
     throw new KarmeshError(
@@ -212,10 +190,4 @@ function pruneByEpoch(
     pruned = lastFinalisedEpoch;
     options.prune().catch(options.onError);
   });
-}
-
-function checkChain(view: ChainView): void {
-  const { ageMs, error } = view.staleness();
-  if (ageMs > STALE_MS)
-    throw error ?? new KarmeshError('RPC_UNREACHABLE', 'There is no news of the chain.', { ageMs: Math.round(ageMs) });
 }

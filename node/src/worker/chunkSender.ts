@@ -1,3 +1,4 @@
+import type { Clock } from '@karmesh/sdk/clock';
 import type { FrameStream } from '@karmesh/sdk/network';
 import {
   type Domain,
@@ -9,7 +10,6 @@ import {
 } from '@karmesh/sdk/protocol';
 import type { Signer } from '@karmesh/sdk/signer';
 import type { TokenPiece } from '../engines/engine.ts';
-import type { Clock } from './clock.ts';
 
 export interface ChunkSender {
   /** Takes a piece. The first leaves at once; what comes within the pace, or while the reader is slow, leaves together. */

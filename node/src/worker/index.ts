@@ -1,5 +1,4 @@
 export type { AuditOutcome } from './auditSession.ts';
-export { type Clock, systemClock } from './clock.ts';
 export type { SessionLimits, SessionOutcome } from './inferSession.ts';
 export { type AuditRecord, type AuditStore, auditRecordCodec, type ReceiptLog } from './stores.ts';
 export { type Worker, type WorkerOptions, type WorkerParts, worker } from './worker.ts';

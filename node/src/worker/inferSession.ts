@@ -1,3 +1,4 @@
+import type { Clock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { FrameStream } from '@karmesh/sdk/network';
 import {
@@ -27,7 +28,7 @@ import type { Engine, GenerateResult } from '../engines/engine.ts';
 import { type CheckedDispatch, checkDispatch, type DispatchFrame, type Offer } from './checkDispatch.ts';
 import { checkSeals } from './checkSeals.ts';
 import { chunkSender } from './chunkSender.ts';
-import { type Clock, deadline } from './clock.ts';
+import { deadline } from './deadline.ts';
 import type { Lanes, Place } from './lanes.ts';
 import type { SeenNumbers } from './seenNumbers.ts';
 import type { AuditStore, ReceiptLog } from './stores.ts';

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '@karmesh/sdk/clock';
 import type { FrameStream } from '@karmesh/sdk/network';
 import {
   type AuditAsk,
@@ -49,7 +50,6 @@ import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
 import { openAuditFiles } from '../store/auditFiles.ts';
 import { openReceiptLog } from '../store/receiptLog.ts';
 import { auditSession } from './auditSession.ts';
-import { systemClock } from './clock.ts';
 import type { SessionOutcome } from './inferSession.ts';
 import { type Worker, type WorkerOptions, worker } from './worker.ts';
 import type { WorkerChain } from './workerChain.ts';

@@ -1,9 +1,9 @@
+import type { Clock } from '@karmesh/sdk/clock';
 import type { FrameStream } from '@karmesh/sdk/network';
 import type { Signer } from '@karmesh/sdk/signer';
 import type { Engine } from '../engines/engine.ts';
 import { type AuditOutcome, auditSession } from './auditSession.ts';
 import type { Offer } from './checkDispatch.ts';
-import type { Clock } from './clock.ts';
 import { inferSession, type SessionLimits, type SessionOutcome } from './inferSession.ts';
 import { lanes } from './lanes.ts';
 import { seenNumbers } from './seenNumbers.ts';

@@ -1,2 +1,4 @@
+export * from './openParticipantHost.ts';
+export * from './registered.ts';
 export * from './registration.ts';
 export * from './settings.ts';

@@ -282,6 +282,14 @@ export async function createChainView(options: ChainViewOptions): Promise<ChainV
   };
 }
 
+/** For a readiness check: throws `RPC_UNREACHABLE`, with the last failure as its cause, unless the chain was read within `maxAgeMs`. */
+export function checkFresh(view: Pick<ChainView, 'staleness'>, maxAgeMs: number): void {
+  const { ageMs, error } = view.staleness();
+  if (ageMs <= maxAgeMs) return;
+  const facts = { ageMs: Math.round(ageMs) };
+  throw new KarmeshError('RPC_UNREACHABLE', 'The chain was not read for a while.', facts, error);
+}
+
 function chainKey(gateway: Address, epoch: bigint): string {
   return `${toHex(gateway)} ${epoch}`;
 }

@@ -1,7 +1,7 @@
 export * from './accounts.ts';
 export { type Address, addressFromBase58, toBase58, toPublicKey } from './address.ts';
 export { type ProgramAddresses, programAddresses } from './addresses.ts';
-export { type ChainView, type ChainViewOptions, createChainView, type Staleness } from './chainView.ts';
+export { type ChainView, type ChainViewOptions, checkFresh, createChainView, type Staleness } from './chainView.ts';
 export { eventsInLogs, type ProgramEvent } from './events.ts';
 export { explorerLink } from './explorer.ts';
 export { idl } from './idl.ts';

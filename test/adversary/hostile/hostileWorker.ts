@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost, type FrameStream } from '@karmesh/sdk/network';
@@ -20,7 +21,6 @@ import { openEngine } from '../../../node/src/cli/openEngine.ts';
 import type { Engine } from '../../../node/src/engines/engine.ts';
 import { openAuditFiles } from '../../../node/src/store/auditFiles.ts';
 import { openReceiptLog } from '../../../node/src/store/receiptLog.ts';
-import { systemClock } from '../../../node/src/worker/clock.ts';
 import { worker } from '../../../node/src/worker/worker.ts';
 
 /** What a hostile worker does otherwise than an honest one. */

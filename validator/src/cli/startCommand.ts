@@ -1,17 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
-import { KarmeshError } from '@karmesh/sdk/errors';
-import { createHost } from '@karmesh/sdk/network';
-import { configFiles } from '@karmesh/sdk/participant';
-import {
-  type ChainView,
-  createChainView,
-  createProgramClient,
-  type ParticipantAccount,
-  ROLE,
-  toBase58,
-  transactionSigner,
-} from '@karmesh/sdk/program';
+import { configFiles, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
+import { checkFresh, createChainView, createProgramClient, toBase58, transactionSigner } from '@karmesh/sdk/program';
 import {
   command,
   health,
@@ -57,24 +47,10 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const connection = new Connection(cluster.rpcUrl, 'confirmed');
   const { programId } = cluster;
   const view = stack.use(await createChainView({ connection, programId, pollMs: config.pollMs, signal: started }));
-  const account = registeredValidator(view, keypair.publicKey);
+  const account = registeredAs('validator', { view, identity: keypair.publicKey });
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const { domain } = view.config();
-  const host = stack.use(
-    await createHost({
-      keypair,
-      domain,
-      listen: config.listen,
-      ...(config.announce.length === 0 ? {} : { announce: config.announce }),
-      bootstrap: config.bootstrap,
-      localnet: cluster.isLocal,
-      verify: nativeVerifySignature,
-      log,
-    }),
-  );
-  // Others may still find it, but on a public network nobody knows where to look.
-  if (config.bootstrap.length === 0)
-    log.warn('There is no peer to connect to: name a gateway or validator with --bootstrap.');
+  const host = stack.use(await openParticipantHost(config, { keypair, domain, cluster, log }));
   const numbers = metrics();
   stack.use(
     await validator({ folder: config.dataDir, pollMs: config.pollMs })({
@@ -96,7 +72,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   host.announce({ role: 'validator', participant: account.address });
 
   const checks = health();
-  checks.add({ name: 'chain', kind: 'ready', check: () => checkChain(view) });
+  checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view, STALE_MS) });
   const probe = stack.use(
     await healthServer({ host: config.healthHost, port: config.healthPort })({ health: checks, metrics: numbers }),
   );
@@ -113,24 +89,4 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   );
   stopping.add('validator', () => stack.disposeAsync());
   return (await stopping.stopped) ? 0 : 1;
-}
-
-/** The account of this identity. Throws `CONFIG_INVALID` unless it is a validator. */
-function registeredValidator(view: ChainView, identity: Uint8Array): ParticipantAccount {
-  const account = view.participantByIdentity(identity);
-  if (account?.role !== ROLE.validator) {
-    throw new KarmeshError(
-      'CONFIG_INVALID',
-      'No validator is registered with this identity; run karmesh validator register.',
-      { identity: toBase58(identity) },
-    );
-  }
-  return account;
-}
-
-function checkChain(view: ChainView): void {
-  const { ageMs, error } = view.staleness();
-  if (ageMs > STALE_MS) {
-    throw error ?? new KarmeshError('RPC_UNREACHABLE', 'There is no news of the chain.', { ageMs: Math.round(ageMs) });
-  }
 }

@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { chooseCluster } from '@karmesh/sdk/clusters/choose';
-import { KarmeshError } from '@karmesh/sdk/errors';
-import { configFiles } from '@karmesh/sdk/participant';
+import { configFiles, registeredAs } from '@karmesh/sdk/participant';
 import {
   createChainView,
   createProgramClient,
   EPOCH_STATE,
   NONE,
-  ROLE,
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
@@ -42,12 +40,7 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
   const connection = new Connection(cluster.rpcUrl, 'confirmed');
   const { programId } = cluster;
   await using view = await createChainView({ connection, programId, pollMs: 60_000, signal });
-  const account = view.participantByIdentity(keypair.publicKey);
-  if (account?.role !== ROLE.validator) {
-    throw new KarmeshError('CONFIG_INVALID', 'No validator is registered with this identity.', {
-      identity: toBase58(keypair.publicKey),
-    });
-  }
+  const account = registeredAs('validator', { view, identity: keypair.publicKey });
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const chain = view.config();
   const epoch = view.epoch();

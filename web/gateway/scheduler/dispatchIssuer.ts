@@ -1,4 +1,5 @@
 import type { Signer } from '@karmesh/sdk';
+import type { Clock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   type Assurance,
@@ -22,7 +23,6 @@ import { findChain } from '../store/chains.ts';
 import { insertDispatch, lastDispatch } from '../store/dispatches.ts';
 import type { Db } from '../store/openDatabase.ts';
 import { chooseGroup } from './chooseGroup.ts';
-import type { Clock } from './clock.ts';
 import { type HashChain, hashChain } from './hashChain.ts';
 import type { MarketChain } from './marketChain.ts';
 import { serially } from './serially.ts';

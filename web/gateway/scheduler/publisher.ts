@@ -1,4 +1,5 @@
 import type { Signer } from '@karmesh/sdk';
+import type { Clock } from '@karmesh/sdk/clock';
 import {
   type Batch,
   batchBodyCodec,
@@ -24,7 +25,6 @@ import {
   unpublishedBatches,
 } from '../store/batches.ts';
 import type { Db } from '../store/openDatabase.ts';
-import type { Clock } from './clock.ts';
 
 export type PublisherOptions = {
   /** Milliseconds between two headers at least; the protocol allows one a second. */

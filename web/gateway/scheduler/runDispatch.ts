@@ -1,3 +1,4 @@
+import type { Clock } from '@karmesh/sdk/clock';
 import {
   type ArrivedSeal,
   type Candidate,
@@ -11,7 +12,6 @@ import {
   type Signed,
   type TimeoutCause,
 } from '@karmesh/sdk/protocol';
-import type { Clock } from './clock.ts';
 import type { DispatchContext } from './dispatchContext.ts';
 import { mailbox } from './mailbox.ts';
 import {

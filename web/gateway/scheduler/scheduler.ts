@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Signer } from '@karmesh/sdk';
+import type { Clock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   type Domain,
@@ -20,7 +21,6 @@ import { finishEntry } from '../store/entries.ts';
 import type { Db } from '../store/openDatabase.ts';
 import type { KeptRequest } from '../store/requests.ts';
 import { type AgreedAnswer, agreedAnswer, failureOf } from './agreedAnswer.ts';
-import type { Clock } from './clock.ts';
 import { abandonedEvidence, closeEntry, signTimeout } from './closeEntry.ts';
 import { dispatchIssuer, type IssuedDispatch } from './dispatchIssuer.ts';
 import { openEscrowLedger } from './escrowLedger.ts';

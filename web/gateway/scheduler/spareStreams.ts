@@ -1,7 +1,7 @@
+import type { Clock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { FrameStream, Host, OpenStreamOptions } from '@karmesh/sdk/network';
 import { toHex } from '@karmesh/sdk/protocol';
-import type { Clock } from './clock.ts';
 import type { MarketNetwork } from './marketNetwork.ts';
 
 export type SpareStreamsOptions = {

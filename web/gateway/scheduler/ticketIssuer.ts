@@ -1,4 +1,5 @@
 import type { Signer } from '@karmesh/sdk';
+import type { Clock } from '@karmesh/sdk/clock';
 import {
   type Domain,
   type EscrowAddress,
@@ -12,7 +13,6 @@ import {
 import type { KeyHash } from '../store/apiKeys.ts';
 import type { Db } from '../store/openDatabase.ts';
 import { insertTicket, lastTicket } from '../store/tickets.ts';
-import type { Clock } from './clock.ts';
 import { serially } from './serially.ts';
 
 export type TicketOrder = {

@@ -1,3 +1,4 @@
+import type { Clock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { FrameStream } from '@karmesh/sdk/network';
 import {
@@ -15,7 +16,6 @@ import {
   type TimeoutCause,
 } from '@karmesh/sdk/protocol';
 import { checkChunk, checkRefusal, checkReveal, checkSeal, streamStart } from './checkWorkerFrames.ts';
-import type { Clock } from './clock.ts';
 import type { DispatchContext } from './dispatchContext.ts';
 import { abortError } from './lane.ts';
 import type { MarketNetwork } from './marketNetwork.ts';

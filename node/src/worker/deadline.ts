@@ -1,18 +1,4 @@
-/** Time as a part, so that tests own it. */
-export interface Clock {
-  /** Unix time in milliseconds. */
-  nowMs(): number;
-  /** Calls `ring` once after `ms` milliseconds; the result takes that back. */
-  alarm(ms: number, ring: () => void): () => void;
-}
-
-export const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  alarm(ms, ring) {
-    const timer = setTimeout(ring, ms);
-    return () => clearTimeout(timer);
-  },
-};
+import type { Clock } from '@karmesh/sdk/clock';
 
 /** Aborts after `ms` milliseconds or with `parent`, whichever comes first. The caller disposes it. */
 export function deadline(

@@ -1,10 +1,10 @@
 /** Time as a part, so that tests own it. */
-export type Clock = {
+export interface Clock {
   /** Unix time in milliseconds. */
   nowMs(): number;
   /** Calls `ring` once after `ms` milliseconds; the result takes that back. */
   alarm(ms: number, ring: () => void): () => void;
-};
+}
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),

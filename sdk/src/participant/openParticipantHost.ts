@@ -1,0 +1,33 @@
+import { createHost, type Host } from '../network/index.ts';
+import type { Domain } from '../protocol/index.ts';
+import { type Keypair, type Logger, nativeVerifySignature } from '../runtime/index.ts';
+
+/** The peer-to-peer host of a participant, by its settings (`peerSettings`). Throws what `createHost` throws; the caller disposes it. */
+export async function openParticipantHost(
+  config: {
+    readonly listen: readonly string[];
+    readonly announce: readonly string[];
+    readonly bootstrap: readonly string[];
+  },
+  parts: {
+    readonly keypair: Keypair;
+    readonly domain: Domain;
+    readonly cluster: { readonly isLocal: boolean };
+    readonly log: Logger;
+  },
+): Promise<Host> {
+  const { keypair, domain, cluster, log } = parts;
+  // Others may still find it, but on a public network nobody knows where to look.
+  if (config.bootstrap.length === 0)
+    log.warn('There is no peer to connect to: name a gateway or validator with --bootstrap.');
+  return createHost({
+    keypair,
+    domain,
+    listen: config.listen,
+    ...(config.announce.length === 0 ? {} : { announce: config.announce }),
+    bootstrap: config.bootstrap,
+    localnet: cluster.isLocal,
+    verify: nativeVerifySignature,
+    log,
+  });
+}
