@@ -91,6 +91,7 @@ export async function startWorker(
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     onInfer(outcome) {
+      if (outcome.kind === 'unused') return;
       count.infer(outcome);
       if (outcome.kind === 'revealed')
         log.info(

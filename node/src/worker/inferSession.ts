@@ -50,6 +50,8 @@ export type SessionOutcome =
   | { readonly kind: 'refused'; readonly rule: string; readonly reason: RefusalReason }
   | { readonly kind: 'violation'; readonly rule: string }
   | { readonly kind: 'cancelled' }
+  /** No dispatch came: the gateway had opened the stream ahead of its need. */
+  | { readonly kind: 'unused' }
   | {
       readonly kind: 'failed';
       readonly cause: 'engine-failed' | 'store-failed' | 'shutting-down' | 'too-slow';
@@ -96,8 +98,10 @@ export const inferSession =
     const over = AbortSignal.any([stream.signal, gone.signal]);
     const send = (frame: InferFrame): Promise<void> => stream.send(encodeInferFrame(frame), { signal: over });
     const inbox = readFrames(stream, { signal: over, onCancel: () => gone.abort(new Cancelled('cancel')) });
+    let isAsked = false;
     try {
       const frame = await within(parts.clock, { ms: limits.dispatchMs, parent: over }, () => inbox.next('dispatch'));
+      isAsked = true;
       const receivedAtMs = BigInt(parts.clock.nowMs());
       const judged = await admit(parts, { frame, signal: over });
       if (judged.verdict === 'violation') {
@@ -124,7 +128,7 @@ export const inferSession =
         return { kind: 'violation', rule };
       }
       // The gateway cancelled, closed or was lost; the stream's own error says no more than that.
-      if (over.aborted || isPeerGone(error)) return { kind: 'cancelled' };
+      if (over.aborted || isPeerGone(error)) return { kind: isAsked ? 'cancelled' : 'unused' };
       throw error;
     } finally {
       gone.abort(new Cancelled('over'));

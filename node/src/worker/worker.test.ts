@@ -415,6 +415,19 @@ describe('the exchange of seals', () => {
     }
   });
 
+  test('a stream that a gateway opened ahead and never used is no dispatch', async () => {
+    for (const leave of [
+      (stream: FrameStream) => stream.close(),
+      async (stream: FrameStream) => stream.abort(new Error('not needed')),
+    ]) {
+      const running = await start(0);
+      const { stream, served } = connect(running);
+      await leave(stream);
+      await served;
+      expect(running.outcomes).toEqual([{ kind: 'unused' }]);
+    }
+  });
+
   test('W-16: without its records on disk a receipt does not leave', async () => {
     const dispatch = market.dispatch({ dispatchNumber: 32, slot: 99n });
     const running = await start(dispatch.drawn[0] ?? 0);
