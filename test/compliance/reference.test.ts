@@ -19,6 +19,8 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh up', 'programs/localnet/src/up.ts'],
   ['karmesh localnet', 'programs/localnet/src/main.ts'],
   ['karmesh gateway', 'web/gateway/main.ts'],
+  ['karmesh gateway register', 'web/gateway/main.ts', 'register'],
+  ['karmesh gateway keys', 'web/gateway/main.ts', 'keys'],
   ['karmesh worker start', 'node/src/main.ts', 'start'],
   ['karmesh worker register', 'node/src/main.ts', 'register'],
   ['karmesh worker describe', 'node/src/main.ts', 'describe'],

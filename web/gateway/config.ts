@@ -97,8 +97,9 @@ export function readGatewayConfig(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<ReadConfigResult<typeof gatewaySchema>> {
   return readConfig({
-    program: 'karmesh-gateway',
-    summary: 'An OpenAI-compatible door to the market.',
+    program: 'karmesh gateway',
+    summary:
+      'An OpenAI-compatible door to the market. `karmesh gateway register` and `karmesh gateway keys` have their own --help.',
     section: 'gateway',
     schema: gatewaySchema,
     argv,

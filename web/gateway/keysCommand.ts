@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type ExitCode, exitCodes, output, readConfig } from '@karmesh/sdk/runtime';
+import { command, output } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 import { gatewaySchema } from './config.ts';
 import { type ApiKeyInfo, addApiKey, generateApiKey, listApiKeys, revokeApiKeys } from './store/apiKeys.ts';
@@ -11,40 +11,29 @@ const name = z.string().regex(/^[\w.@-]{1,64}$/, 'must be 1 to 64 letters, digit
 
 /**
  * `karmesh-gateway keys add NAME | list | revoke NAME`. With the embedded database the gateway must not be running; with PostgreSQL it may.
- *
- * @throws KarmeshError `CONFIG_INVALID`, `STORE_LOCKED`, `STORE_FAILED`.
+ * Throws `CONFIG_INVALID`, `STORE_LOCKED`, `STORE_FAILED`.
  */
-export async function keysCommand(
-  argv: readonly string[],
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): Promise<ExitCode> {
-  const read = await readConfig({
-    program: 'karmesh-gateway keys',
-    summary: 'Makes, lists and ends API keys.',
-    section: 'gateway',
-    schema: keysSchema,
-    positionals: [
-      { name: 'action', description: 'add, list or revoke' },
-      { name: 'name', description: 'whose key it is', optional: true },
-    ],
-    argv,
-    env,
-  });
-  if (read.kind === 'help') {
-    process.stdout.write(read.text);
-    return exitCodes.ok;
-  }
-  const { config, positionals } = read;
-  const act = actionOf(positionals);
-  await using database = await openDatabase({
-    dataFolder: config.dataDir,
-    databaseUrl: config.databaseUrl,
-    sharing: true,
-  });
-  const result = await act(database.db);
-  output({ json: config.json })().data(result.value, () => result.text);
-  return exitCodes.ok;
-}
+export const keysCommand = command({
+  program: 'karmesh gateway keys',
+  summary: 'Makes, lists and ends API keys.',
+  section: 'gateway',
+  schema: keysSchema,
+  positionals: [
+    { name: 'action', description: 'add, list or revoke' },
+    { name: 'name', description: 'whose key it is', optional: true },
+  ],
+  async run({ config, positionals }) {
+    const act = actionOf(positionals);
+    await using database = await openDatabase({
+      dataFolder: config.dataDir,
+      databaseUrl: config.databaseUrl,
+      sharing: true,
+    });
+    const result = await act(database.db);
+    output({ json: config.json })().data(result.value, () => result.text);
+    return 0;
+  },
+});
 
 type Action = (db: Db) => Promise<{ readonly value: unknown; readonly text: string }>;
 

@@ -58,7 +58,7 @@ test('says what is wrong, with the exit code for it', { timeout: 120_000 }, asyn
     run('--json', '--keypair', open),
     run('--json', '--keypair', good, '--url', unreachable),
   ]);
-  expect([help.code, help.stdout.split('\n')[0]]).toEqual([0, 'Usage: karmesh-gateway [options]']);
+  expect([help.code, help.stdout.split('\n')[0]]).toEqual([0, 'Usage: karmesh gateway [options]']);
   expect([unknown.code, errorOf(unknown.stderr)]).toMatchObject([2, { error: { code: 'CONFIG_INVALID' } }]);
   expect([none.code, errorOf(none.stderr)]).toMatchObject([1, { error: { code: 'KEYPAIR_INVALID' } }]);
   expect([wrongMode.code, errorOf(wrongMode.stderr)]).toMatchObject([1, { error: { code: 'KEYPAIR_MODE' } }]);

@@ -1,13 +1,20 @@
 #!/usr/bin/env node
-import { type ExitCode, exitCodes, logger, output, shutdown } from '@karmesh/sdk/runtime';
+import { type Command, exitCodes, logger, output, shutdown } from '@karmesh/sdk/runtime';
 import { readGatewayConfig } from './config.ts';
 import { keysCommand } from './keysCommand.ts';
+import { registerCommand } from './registerCommand.ts';
 import { startGateway } from './startGateway.ts';
 
 const argv = process.argv.slice(2);
 
-async function main(): Promise<ExitCode | undefined> {
-  if (argv[0] === 'keys') return keysCommand(argv.slice(1));
+/** Beside the gateway itself, which needs no name. */
+const commands: Readonly<Record<string, Command>> = { keys: keysCommand, register: registerCommand };
+
+async function main(): Promise<number | undefined> {
+  const [name = '', ...rest] = argv;
+  if (Object.hasOwn(commands, name)) {
+    return commands[name]?.run({ argv: rest, env: process.env, signal: new AbortController().signal });
+  }
   const read = await readGatewayConfig(argv);
   if (read.kind === 'help') {
     process.stdout.write(read.text);

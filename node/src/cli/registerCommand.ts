@@ -19,7 +19,7 @@ export const registerCommand = command({
     const { engineClassId, modelId } = engine.describe();
     const bond = config.bond ?? parameters.minWorkerBond;
     const offer = { bond, engineClass: engineClassId, models: [modelId] };
-    const sent = await register((addresses, keys) => registerWorker(addresses, { ...keys, ...offer }), { signal });
+    const sent = await register((addresses, keys) => [registerWorker(addresses, { ...keys, ...offer })], { signal });
     talk.data({ ...sent, bond, engineClassId, modelId }, (shown) =>
       [`Registered ${shown.participant} with a bond of ${shown.bond} lamports.`, shown.link].join('\n'),
     );

@@ -22,9 +22,9 @@ export interface RegistrationKeys {
 export interface Registration {
   /** The parameters of the cluster, such as the least bonds. */
   readonly parameters: ChainParameters;
-  /** Sends the instruction, signed by owner and identity. Throws what `ProgramClient.send` throws. */
+  /** Sends the instructions in one transaction, signed by owner and identity. Throws what `ProgramClient.send` throws. */
   register(
-    instructionOf: (addresses: ProgramAddresses, keys: RegistrationKeys) => TransactionInstruction,
+    instructionsOf: (addresses: ProgramAddresses, keys: RegistrationKeys) => readonly TransactionInstruction[],
     options: Signalled,
   ): Promise<{ readonly participant: string; readonly signature: string; readonly link: string }>;
 }
@@ -43,10 +43,10 @@ export async function openRegistration(
   });
   return {
     parameters: namedParameters((await client.checkCluster({ signal })).parameters),
-    async register(instructionOf, options) {
+    async register(instructionsOf, options) {
       const keys = { owner: owner.publicKey, identity: identity.publicKey };
-      const instruction = instructionOf(client.addresses, keys);
-      const { signature } = await client.send([instruction], { ...options, signers: [transactionSigner(identity)] });
+      const instructions = instructionsOf(client.addresses, keys);
+      const { signature } = await client.send(instructions, { ...options, signers: [transactionSigner(identity)] });
       return {
         participant: toBase58(client.addresses.participant(identity.publicKey)),
         signature,

@@ -13,7 +13,7 @@ export const registerCommand = command({
   async run({ config }, { signal }) {
     const { parameters, register } = await openRegistration(config, { signal });
     const bond = config.bond ?? parameters.minValidatorBond;
-    const sent = await register((addresses, keys) => registerValidator(addresses, { ...keys, bond }), { signal });
+    const sent = await register((addresses, keys) => [registerValidator(addresses, { ...keys, bond })], { signal });
     output({ json: config.json })().data({ ...sent, bond }, (shown) =>
       [`Registered ${shown.participant} with a bond of ${shown.bond} lamports.`, shown.link].join('\n'),
     );
