@@ -26,6 +26,7 @@ import { ensureApiKey } from './ensureApiKey.ts';
 import { listen } from './listen.ts';
 import { observeMarket } from './observeMarket.ts';
 import { readManifest } from './readManifest.ts';
+import { recentKeys } from './recentKeys.ts';
 import { chainCommitter } from './scheduler/chainCommitter.ts';
 import { publisher } from './scheduler/publisher.ts';
 import { openScheduler } from './scheduler/scheduler.ts';
@@ -57,6 +58,8 @@ const FORGET_EVERY_MS = 60_000;
 const SPARE_STREAM_MS = 5_000;
 const MAX_SPARE_STREAMS = 64;
 const BATCH_INTERVAL_MS = 1_000;
+const KEY_MS = 2_000;
+const MAX_RECENT_KEYS = 4096;
 const LATE_PARTS_MS = 5_000;
 const MS_PER_HOUR = 3_600_000;
 
@@ -210,7 +213,10 @@ export async function startGateway(
     metrics: measured,
     log,
     clock: systemClock,
-    findKey: (key) => findApiKey(db, key),
+    findKey: recentKeys({ rememberMs: KEY_MS, maxKeys: MAX_RECENT_KEYS })({
+      find: (key) => findApiKey(db, key),
+      clock: systemClock,
+    }),
     findBundle: findBundle({ lateMs: LATE_PARTS_MS })({
       db,
       domain,
