@@ -56,7 +56,7 @@ function sender({ isFirst = true, send = async () => {} }: { isFirst?: boolean; 
 }
 
 test.each([
-  { isFirst: true, paceMs: 20 },
+  { isFirst: true, paceMs: 33 },
   { isFirst: false, paceMs: 200 },
 ])('the first piece leaves at once, later ones together each $paceMs ms', async ({ isFirst, paceMs }) => {
   const { chunks, sent, move } = sender({ isFirst });

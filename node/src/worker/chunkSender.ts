@@ -19,10 +19,10 @@ export interface ChunkSender {
 }
 
 /**
- * Milliseconds between two chunks at least: 50 a second look fluent, and a signature, a frame and an event for each token of a fast
+ * Milliseconds between two chunks at least: 30 a second look fluent, and a signature, a frame and an event for each token of a fast
  * model would cost more than the model. Only the first drawn is shown while it keeps up; the others stand by.
  */
-const PACE_MS = { first: 20, standby: 200 } as const;
+const PACE_MS = { first: 33, standby: 200 } as const;
 
 /** W-14: in `stream`, every chunk of tokens goes out with a signed running usage over all tokens so far (F-16, F-23). */
 export const chunkSender =

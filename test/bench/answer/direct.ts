@@ -22,8 +22,8 @@ export interface DirectAnswer {
 }
 
 process.on('message', async ({ prompt, maxTokens }: { prompt: readonly Token[]; maxTokens: number }) => {
-  await sequence.clearHistory();
   const began = performance.now();
+  await sequence.clearHistory();
   let firstTokenMs = Number.NaN;
   const output: Token[] = [];
   let text = '';

@@ -54,7 +54,7 @@ const BATCH = 512;
 /** How many of the highest logits are read: more than the window of S-02, so that ties at its edge fall by id. */
 const READ_TOP = 2 * SAMPLER_WINDOW;
 /** At temperature 0 only the best and the trace's are needed. */
-const READ_TOP_GREEDY = 4 * TRACE_TOP;
+const READ_TOP_GREEDY = 2 * TRACE_TOP;
 /** S-01 to S-08 as they are now; a change makes another engine class. */
 const RULES_VERSION = 1;
 
