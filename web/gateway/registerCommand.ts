@@ -1,11 +1,6 @@
 import { clusterSettings } from '@karmesh/sdk/clusters/choose';
-import {
-  bondSettings,
-  configFiles,
-  identitySettings,
-  openRegistration,
-  speechSettings,
-} from '@karmesh/sdk/participant';
+import { openRegistration } from '@karmesh/sdk/participant';
+import { bondSettings, configFiles, identitySettings, speechSettings } from '@karmesh/sdk/participant/settings';
 import { openEscrow, registerGateway, toBase58 } from '@karmesh/sdk/program';
 import { command, output } from '@karmesh/sdk/runtime';
 import { z } from 'zod';

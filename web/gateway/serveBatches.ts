@@ -1,4 +1,4 @@
-import type { Host } from '@karmesh/sdk/network';
+import { answerOnce, type Host } from '@karmesh/sdk/network';
 import {
   BATCHES_PROTOCOL,
   batchesAnswerCodec,
@@ -18,16 +18,14 @@ export async function serveBatches(parts: {
 }): Promise<() => Promise<void>> {
   const { host, db } = parts;
   const stopBodies = await host.serveByHash((hash) => findBatchBody(db, hash));
-  const stopHeaders = await host.handle({
+  const stopHeaders = await answerOnce(host, {
     protocol: BATCHES_PROTOCOL,
     maxStreams: 64,
     maxStreamsPerPeer: 2,
     maxFrameBytes: MAX_BATCHES_FRAME_BYTES,
-    handler: async (stream) => {
-      const ask = await stream.receive({ signal: stream.signal });
-      if (ask === undefined) return;
+    async answer(ask) {
       const headers = await batchesSince(db, { ...decode(batchesAskCodec, ask), limit: MAX_ANSWERED_BATCHES });
-      await stream.send(encode(batchesAnswerCodec, { headers }), { signal: stream.signal });
+      return encode(batchesAnswerCodec, { headers });
     },
   });
   return async () => {

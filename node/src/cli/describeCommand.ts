@@ -1,4 +1,4 @@
-import { configFiles } from '@karmesh/sdk/participant';
+import { configFiles } from '@karmesh/sdk/participant/settings';
 import { command, output } from '@karmesh/sdk/runtime';
 import { describeSchema } from './config.ts';
 import { openEngine } from './openEngine.ts';

@@ -1,4 +1,4 @@
-import { configFiles } from '@karmesh/sdk/participant';
+import { configFiles } from '@karmesh/sdk/participant/settings';
 import { command, loadKeypair } from '@karmesh/sdk/runtime';
 import { startSchema } from './config.ts';
 

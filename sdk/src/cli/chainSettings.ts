@@ -1,7 +1,7 @@
 import { Connection } from '@solana/web3.js';
 import { type ChosenCluster, chooseCluster, clusterSettings } from '../clusters/chooseCluster.ts';
 import { KarmeshError } from '../errors.ts';
-import { speechSettings } from '../participant/index.ts';
+import { speechSettings } from '../participant/settings.ts';
 import { createProgramClient, type ProgramClient, transactionSigner } from '../program/index.ts';
 
 /** The settings of every command that reads the chain. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { speechSettings } from '../participant/index.ts';
+import { speechSettings } from '../participant/settings.ts';
 
 /** The settings of every command that speaks to a gateway. `up` writes them to .karmesh/up/karmesh.config.json. */
 export const gatewaySettings = {

@@ -1,4 +1,5 @@
 export { type AnnouncedRole, type Announcement, announcedRoles } from './announcement.ts';
+export { answerOnce, askOnce } from './askOnce.ts';
 export { type CreateHostOptions, createHost, type HostLog } from './createHost.ts';
 export { type Lookup, maxBodyBytes } from './fetchByHash.ts';
 export type { FrameStream } from './frameStream.ts';

@@ -1,4 +1,3 @@
 export * from './openParticipantHost.ts';
 export * from './registered.ts';
 export * from './registration.ts';
-export * from './settings.ts';

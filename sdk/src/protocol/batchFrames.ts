@@ -14,5 +14,8 @@ export const MAX_BATCHES_FRAME_BYTES = 4 + MAX_ANSWERED_BATCHES * 188;
 /** Headers of this epoch and later ones, with a sequence above `after`. */
 export const batchesAskCodec = struct({ epoch: u64, after: u64 });
 
+/** F-30, as gossiped and as answered. */
+export const signedBatchCodec = signedCodec(batchRecord);
+
 /** In the order of their sequence, the lowest first. */
-export const batchesAnswerCodec = struct({ headers: vector(signedCodec(batchRecord), MAX_ANSWERED_BATCHES) });
+export const batchesAnswerCodec = struct({ headers: vector(signedBatchCodec, MAX_ANSWERED_BATCHES) });

@@ -7,7 +7,7 @@ import {
   peerSettings,
   serviceSettings,
   speechSettings,
-} from '@karmesh/sdk/participant';
+} from '@karmesh/sdk/participant/settings';
 import { z } from 'zod';
 
 const data = {

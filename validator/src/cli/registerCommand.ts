@@ -1,4 +1,5 @@
-import { configFiles, openRegistration } from '@karmesh/sdk/participant';
+import { openRegistration } from '@karmesh/sdk/participant';
+import { configFiles } from '@karmesh/sdk/participant/settings';
 import { registerValidator } from '@karmesh/sdk/program';
 import { command, output } from '@karmesh/sdk/runtime';
 import { registerSchema } from './config.ts';

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
-import { configFiles, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
+import { openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
+import { configFiles } from '@karmesh/sdk/participant/settings';
 import { checkFresh, createChainView, createProgramClient, toBase58, transactionSigner } from '@karmesh/sdk/program';
 import {
   command,

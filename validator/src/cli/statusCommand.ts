@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { chooseCluster } from '@karmesh/sdk/clusters/choose';
-import { configFiles, registeredAs } from '@karmesh/sdk/participant';
+import { registeredAs } from '@karmesh/sdk/participant';
+import { configFiles } from '@karmesh/sdk/participant/settings';
 import {
   createChainView,
   createProgramClient,

@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { Host } from '@karmesh/sdk/network';
+import { askOnce, type Host } from '@karmesh/sdk/network';
 import {
   BATCHES_PROTOCOL,
   batchesAnswerCodec,
@@ -53,13 +53,12 @@ export const batchCatchUp =
       epoch: bigint,
     ): Promise<number> {
       const own = { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
-      await using stream = await host.openStream(
-        { peer: gateway.identity, protocol: BATCHES_PROTOCOL, maxFrameBytes: MAX_BATCHES_FRAME_BYTES },
+      const ask = encode(batchesAskCodec, { epoch, after: ingest.knownTo(gateway.participant) });
+      const answer = await askOnce(
+        host,
+        { peer: gateway.identity, protocol: BATCHES_PROTOCOL, maxFrameBytes: MAX_BATCHES_FRAME_BYTES, ask },
         own,
       );
-      await stream.send(encode(batchesAskCodec, { epoch, after: ingest.knownTo(gateway.participant) }), own);
-      const answer = await stream.receive(own);
-      await stream.close();
       const headers = answer === undefined ? [] : decode(batchesAnswerCodec, answer).headers;
       ingest.answered(gateway.participant, headers);
       return headers.length;

@@ -11,7 +11,7 @@ import {
   MAX_BATCH_ENTRIES,
   type Participant,
   type Signed,
-  signedCodec,
+  signedBatchCodec,
   type VerifySignature,
 } from '@karmesh/sdk/protocol';
 
@@ -40,8 +40,6 @@ export interface HeaderContext {
   readonly gatewayIdentity: (gateway: Participant, epoch: bigint) => Identity | undefined;
   readonly history: (producer: Participant) => ProducerHistory;
 }
-
-export const signedBatchCodec = signedCodec(batchRecord);
 
 function fault(verdict: Fault['verdict'], rule: string, facts: Fault['facts'] = {}): Fault {
   return { verdict, rule, facts };

@@ -13,19 +13,14 @@ import {
   MAX_ENTRY_BYTES,
   type Participant,
   type Signed,
+  signedBatchCodec,
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { StoredEntry } from '../store/epochRecords.ts';
 import type { Store } from '../store/openStore.ts';
 import { judgeBatchBody, MAX_BATCH_BODY_BYTES } from './batchBody.ts';
-import {
-  type Fault,
-  type HeaderVerdict,
-  judgeBatchHeader,
-  type ProducerHistory,
-  signedBatchCodec,
-} from './batchHeader.ts';
+import { type Fault, type HeaderVerdict, judgeBatchHeader, type ProducerHistory } from './batchHeader.ts';
 import { bodyQueue } from './bodyQueue.ts';
 import { producerHistories } from './producerHistories.ts';
 
@@ -113,7 +108,6 @@ export const ingest =
     }
 
     function judge(bytes: Uint8Array, history: (producer: Participant) => ProducerHistory): HeaderVerdict {
-      if (stopped.signal.aborted) return { verdict: 'ignore', rule: 'I-08', facts: {} };
       const { domain, verify, gatewayIdentity } = parts.context();
       const verdict = judgeBatchHeader(
         { domain, ...(verify === undefined ? {} : { verify }), epoch: parts.currentEpoch(), gatewayIdentity, history },
@@ -130,11 +124,13 @@ export const ingest =
     }
 
     function header(bytes: Uint8Array): 'accept' | 'ignore' | 'reject' {
+      if (stopped.signal.aborted) return 'ignore';
       const verdict = judge(bytes, histories.of);
       return verdict.verdict === 'accept' ? 'accept' : counted('header', verdict);
     }
 
     function answered(producer: Participant, headers: readonly Signed<Batch>[]): bigint {
+      if (stopped.signal.aborted) return histories.knownTo(producer);
       for (const batch of headers) {
         const { value } = batch;
         if (!equalBytes(value.producer, producer) || value.sequence <= histories.knownTo(producer)) continue;

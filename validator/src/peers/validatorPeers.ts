@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { Host } from '@karmesh/sdk/network';
+import { answerOnce, askOnce, type Host } from '@karmesh/sdk/network';
 import type { BodyReference } from '@karmesh/sdk/protocol';
 import {
   decode,
@@ -82,13 +82,12 @@ export const validatorPeers =
       epoch: bigint,
       signalled: Signalled,
     ): Promise<readonly BodyReference[]> {
-      await using stream = await host.openStream(
-        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES },
+      const ask = encode(epochAskCodec, { epoch });
+      const answer = await askOnce(
+        host,
+        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES, ask },
         signalled,
       );
-      await stream.send(encode(epochAskCodec, { epoch }), signalled);
-      const answer = await stream.receive(signalled);
-      await stream.close();
       return answer === undefined ? [] : decode(epochAnswerCodec, answer).bodies;
     }
 
@@ -118,18 +117,13 @@ export async function serveBodies(parts: {
 }): Promise<() => Promise<void>> {
   const { host, store } = parts;
   const stopFetch = await host.serveByHash((hash) => store.bytesOf(hash));
-  const stopEpochs = await host.handle({
+  const stopEpochs = await answerOnce(host, {
     protocol: EPOCH_PROTOCOL,
     maxStreams: 64,
     maxStreamsPerPeer: 8,
     maxFrameBytes: MAX_EPOCH_FRAME_BYTES,
-    handler: async (stream) => {
-      const ask = await stream.receive({ signal: stream.signal });
-      if (ask === undefined) return;
-      const { epoch } = decode(epochAskCodec, ask);
-      const bodies = store.bodiesOf(epoch).slice(-MAX_BODIES);
-      await stream.send(encode(epochAnswerCodec, { bodies }), { signal: stream.signal });
-    },
+    answer: (ask) =>
+      encode(epochAnswerCodec, { bodies: store.bodiesOf(decode(epochAskCodec, ask).epoch).slice(-MAX_BODIES) }),
   });
   return async () => {
     await stopEpochs();

@@ -62,6 +62,7 @@ function bodiesFrom(options: {
             encode(epochAnswerCodec, {
               bodies: asked === 3n ? [{ kind: 'manifest', key: manifestHash, bodyHash: hash(served) }] : [],
             }),
+          close: async () => {},
           [Symbol.asyncDispose]: async () => {},
         } as unknown as FrameStream;
       },

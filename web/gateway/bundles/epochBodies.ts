@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type Host, maxBodyBytes } from '@karmesh/sdk/network';
+import { askOnce, type Host, maxBodyBytes } from '@karmesh/sdk/network';
 import type { ChainView, EpochAccount } from '@karmesh/sdk/program';
 import {
   type BodyKind,
@@ -76,12 +76,12 @@ export const epochBodies = (parts: {
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> =>
     firstOf(signal, async (peer) => {
-      await using stream = await host.openStream(
-        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES },
+      const ask = encode(epochAskCodec, { epoch: wanted.epoch });
+      const answer = await askOnce(
+        host,
+        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES, ask },
         { signal },
       );
-      await stream.send(encode(epochAskCodec, { epoch: wanted.epoch }), { signal });
-      const answer = await stream.receive({ signal });
       const reference =
         answer === undefined
           ? undefined

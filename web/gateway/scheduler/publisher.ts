@@ -13,7 +13,7 @@ import {
   type Participant,
   receiptSetTree,
   type Signed,
-  signedCodec,
+  signedBatchCodec,
   signRecord,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
@@ -48,8 +48,6 @@ export type PublisherParts = {
   /** Called with each header that went out, for metrics. */
   readonly onPublished?: (batch: Batch) => void;
 };
-
-const signedBatch = signedCodec(batchRecord);
 
 /**
  * Publishes finished entries: at most one signed header an interval (F-30), whose body is served by its hash. Order: store the
@@ -88,7 +86,7 @@ export const publisher =
       const signed = await nextBatch();
       if (signed === undefined) return false;
       const { sequence, epoch, count } = signed.value;
-      const peers = await parts.publish(encode(signedBatch, signed));
+      const peers = await parts.publish(encode(signedBatchCodec, signed));
       if (peers === 0) return true;
       await markPublished(db, { sequence, nowMs: BigInt(clock.nowMs()) });
       parts.onPublished?.(signed.value);

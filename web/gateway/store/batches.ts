@@ -1,18 +1,16 @@
 import {
   type Batch,
   batchBodyCodec,
-  batchRecord,
   decode,
   type Entry,
   encode,
   entryCodec,
   type Hash,
   type Signed,
-  signedCodec,
+  signedBatchCodec,
 } from '@karmesh/sdk/protocol';
 import type { Db } from './openDatabase.ts';
 
-const signedBatch = signedCodec(batchRecord);
 const MAX_BIGINT = 2n ** 63n - 1n;
 
 /** The last batch sequence, 0 if there is none. */
@@ -60,7 +58,7 @@ export async function insertBatch(
         sequence,
         epoch,
         body_hash: bodyHash,
-        header: encode(signedBatch, batch.signed),
+        header: encode(signedBatchCodec, batch.signed),
         published_at_ms: null,
       })
       .execute();
@@ -85,7 +83,7 @@ export async function unpublishedBatches(db: Db): Promise<readonly Signed<Batch>
     .where('published_at_ms', 'is', null)
     .orderBy('sequence')
     .execute();
-  return rows.map((row) => decode(signedBatch, row.header));
+  return rows.map((row) => decode(signedBatchCodec, row.header));
 }
 
 export async function markPublished(
@@ -130,5 +128,5 @@ export async function batchesSince(
     .orderBy('sequence')
     .limit(wanted.limit)
     .execute();
-  return rows.map((row) => decode(signedBatch, row.header));
+  return rows.map((row) => decode(signedBatchCodec, row.header));
 }
