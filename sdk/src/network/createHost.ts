@@ -1,4 +1,3 @@
-import { noise } from '@chainsafe/libp2p-noise';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { privateKeyFromRaw } from '@libp2p/crypto/keys';
 import { gossipsub } from '@libp2p/gossipsub';
@@ -27,6 +26,7 @@ import { peerBans } from './peerBans.ts';
 import { peerBook } from './peerBook.ts';
 import { topics as ownTopics, protocolIds } from './protocolIds.ts';
 import { streamLimit } from './streamLimit.ts';
+import { wholeNoise } from './wholeNoise.ts';
 
 /** Where a host writes; a pino logger fits. */
 export type HostLog = {
@@ -97,7 +97,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     privateKey: privateKeyFromRaw(keypair.secretKey()),
     addresses: { listen, announce },
     transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [wholeNoise()],
     streamMuxers: [
       yamux({
         maxInboundStreams: streamsPerConnection,
@@ -388,13 +388,13 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
   }
   const targets = (): readonly DialTarget[] => {
     const named = new Set(bootstrapTargets.map(({ key }) => key));
-    const room = limits.targetPeers - node.getPeers().length;
-    if (room <= 0) return bootstrapTargets;
+    const peers = new Set(Array.from(connections.values(), ({ remotePeer }) => remotePeer.toString()));
+    if (peers.size >= limits.targetPeers) return bootstrapTargets;
     const announced = book
       .list(now())
       .map(({ identity }) => parsePeer(identity))
       .filter((peer) => peer.toString() !== self && !named.has(peer.toString()) && !bans.isBanned(peer.toString()))
-      .slice(0, room + node.getPeers().length)
+      .slice(0, limits.targetPeers)
       .map((peer) => ({
         key: peer.toString(),
         isConnected: () => isConnected(peer),

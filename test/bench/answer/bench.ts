@@ -22,7 +22,7 @@ const SHORT = [
 ] as const;
 const LONG = ['Tell me a story about a fox.', 'Tell me a story about a bear.', 'Tell me a story about a cat.'] as const;
 const MAX_TOKENS = 256;
-const ROUNDS = 46;
+const ROUNDS = 126;
 /** Rounds whose figures are thrown away, while caches and compilers warm up. */
 const WARM_UP = 6;
 const TIMEOUT_MS = 10 * 60_000;

@@ -18,6 +18,7 @@ import {
   type Ticket,
   ticketRecord,
 } from '@karmesh/sdk/protocol';
+import type { KeyHash } from '../store/apiKeys.ts';
 import { keepCandidateGroup } from '../store/candidateGroups.ts';
 import { findChain } from '../store/chains.ts';
 import { insertDispatch, lastDispatch } from '../store/dispatches.ts';
@@ -36,7 +37,8 @@ export type IssuedDispatch = {
 
 /**
  * Issues dispatches (F-21): the epoch's next number, the newest shared slot, the chain's preimage, and the draw that follows from them
- * (A-03, A-08). A dispatch is on disk before it is returned, so its number is used once whatever happens to the process.
+ * (A-03, A-08). A dispatch is on disk together with its ticket before it is returned, so that both their numbers are used once whatever
+ * happens to the process.
  */
 export const dispatchIssuer = (
   policy: { readonly weightFloor: bigint; readonly weightCap: bigint },
@@ -117,6 +119,7 @@ export const dispatchIssuer = (
     /** @throws KarmeshError `NO_WORKERS`, `QUEUE_FULL`, or what the database throws. */
     issue: (order: {
       readonly ticket: Signed<Ticket>;
+      readonly keyHash: KeyHash;
       readonly modelId: ModelId;
       readonly assurance: Assurance;
     }): Promise<IssuedDispatch> =>
@@ -141,7 +144,14 @@ export const dispatchIssuer = (
           keptGroups.add(group);
         }
         written = undefined;
-        await insertDispatch(db, { epoch, ticketNumber: ticket.ticketNumber, signed, slotHash: shared.hash, drawn });
+        await insertDispatch(db, {
+          epoch,
+          ticket: order.ticket,
+          keyHash: order.keyHash,
+          signed,
+          slotHash: shared.hash,
+          drawn,
+        });
         written = { epoch, last: signed.value };
         return { epoch, signed, dispatchHash: dispatchRecord.hash(domain, signed.value), drawn };
       }),

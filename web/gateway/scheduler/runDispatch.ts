@@ -29,7 +29,7 @@ export type RunLimits = SessionLimits & {
 
 type Revealed = { readonly revealed: RevealedReceipt; readonly tokens: readonly number[]; readonly text: string };
 
-/** How long the others wait at most for the first drawn to be asked, in milliseconds. */
+/** How long the others wait at most for the first words of a stream's first drawn, in milliseconds. */
 const HEAD_START_MS = 10;
 
 /** How far a drawn worker has come. `fallen` carries what its time-out record will say. */
@@ -59,7 +59,7 @@ export type DispatchProgress =
 
 type Letter =
   | { readonly place: number; readonly event: SessionEvent }
-  | { readonly place: undefined; readonly event: 'stragglers' | 'aborted' };
+  | { readonly place: undefined; readonly event: 'head-start-over' | 'stragglers' | 'aborted' };
 
 type Place = {
   readonly worker: Candidate;
@@ -70,9 +70,10 @@ type Place = {
 };
 
 /**
- * Runs one dispatch with the workers of its draw, in their order (A-08, E-17): three at once, the first a moment ahead; a refusal or an unreachable worker is
- * made up for by the next; all who have sealed get everybody's seals and reveal; a split asks the next until two agree (Q-01) or
- * nobody is left. In `stream` mode yields text as the first worker that can says it, else nothing until the end.
+ * Runs one dispatch with the workers of its draw, in their order (A-08, E-17): three at once, in `stream` mode the first a moment
+ * ahead, since its first words are what the reader waits for; a refusal or an unreachable worker is made up for by the next; all who
+ * have sealed get everybody's seals and reveal; a split asks the next until two agree (Q-01) or nobody is left. In `stream` mode
+ * yields text as the first worker that can says it, else nothing until the end.
  *
  * Aborting `signal` cancels the workers and ends with what there is, unless one has sealed: work that is done is brought to its
  * end and paid, so that hanging up dodges no cost.
@@ -92,6 +93,7 @@ export async function* runDispatch(
   const places: Place[] = [];
   const began = clock.nowMs();
   let silence: (() => void) | undefined;
+  let headStart = (): void => {};
   let given = '';
   let wanted = true;
 
@@ -105,16 +107,20 @@ export async function* runDispatch(
     return true;
   };
 
-  /** Lets the dispatch to the first drawn leave before others are opened: its first words are what a stream's reader waits for. */
-  const headStart = async (): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const stop = clock.alarm(HEAD_START_MS, resolve);
-    await Promise.race([places[0]?.session.asked, promise]);
-    stop();
-  };
-
   const count = (...kinds: readonly Standing['kind'][]): number =>
     places.filter(({ standing }) => kinds.includes(standing.kind)).length;
+
+  /** E-17: an entry names three workers at least, whatever has become of the first. */
+  const askOthers = (): void => {
+    headStart();
+    while (places.length < REPLICAS && askNext());
+  };
+
+  /** Lets the others begin after so many milliseconds. */
+  const giveHeadStart = (ms: number): void => {
+    headStart();
+    headStart = clock.alarm(ms, () => letters.put({ place: undefined, event: 'head-start-over' }));
+  };
 
   const drop = (place: Place, cause: TimeoutCause): void => {
     place.session.cancel();
@@ -178,11 +184,16 @@ export async function* runDispatch(
 
   const onLetter = (letter: Letter): void => {
     if (letter.place !== undefined) {
+      // The first words go out before the others are dealt with.
+      if (letter.event.kind === 'chunk' && places.length < REPLICAS) giveHeadStart(0);
+      else if (letter.event.kind !== 'accepted') askOthers();
       const place = places[letter.place];
       // What a dropped session still says comes too late.
       if (place !== undefined && place.standing.kind !== 'fallen') onEvent(place, letter.event);
       return;
     }
+    askOthers();
+    if (letter.event === 'head-start-over') return;
     if (letter.event === 'aborted') {
       wanted = false;
       if (count('sealed', 'revealed') > 0) return;
@@ -195,8 +206,9 @@ export async function* runDispatch(
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
     askNext();
-    await headStart();
-    while (places.length < REPLICAS && askNext());
+    if (context.request.assurance === 'stream') {
+      giveHeadStart(HEAD_START_MS);
+    } else askOthers();
     for (;;) {
       while (count('asked', 'accepted') > 0) {
         onLetter(await letters.take());
@@ -226,6 +238,7 @@ export async function* runDispatch(
     }
   } finally {
     signal.removeEventListener('abort', onAbort);
+    headStart();
     silence?.();
     for (const place of places) place.session.cancel();
     await Promise.all(places.map(({ session }) => session.ended));

@@ -183,6 +183,22 @@ test.each(quorumCases)('quorum: %s', async (_, behaviours, outcomes) => {
   expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
 });
 
+test.each(quorumCases)('stream: %s', async (_, behaviours, outcomes) => {
+  await cast(...behaviours);
+  expect(outcomesOf(await market.collect(scheduler, question('stream')))).toEqual(outcomes);
+  expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+});
+
+test('stream: the others are asked when the first drawn has begun to speak', async () => {
+  const [, second, third] = await nextDraw();
+  const order: string[] = [];
+  for (const worker of [second, third]) void worker?.nextDispatch().then(() => order.push('asked'));
+  for await (const { kind } of scheduler.ask(question('stream'), { signal: AbortSignal.timeout(10_000) }))
+    order.push(kind);
+  expect(order.slice(0, 2)).toEqual(['accepted', 'text']);
+  expect(order.filter((each) => each === 'asked')).toHaveLength(2);
+});
+
 test('the text is one that two of the agreeing workers gave', async () => {
   await cast({ kind: 'misspells', text: 'Pariz' });
   expect(textOf(await market.collect(scheduler, question('quorum')))).toBe(ANSWER.text);
@@ -241,21 +257,24 @@ test('one worker that seals alone reveals to nobody', async () => {
   expect(market.judge(entry)).toMatchObject({ verdict: 'accept' });
 });
 
-test('a client that leaves before anybody sealed cancels the workers, and the entry owes nothing', async () => {
-  const drawn = await cast(
-    { kind: 'silent', after: 'accepted' },
-    { kind: 'silent', after: 'accepted' },
-    { kind: 'silent', after: 'accepted' },
-  );
-  const controller = new AbortController();
-  const asked = market.collect(scheduler, question('quorum'), controller.signal);
-  const failed = expect(asked).rejects.toMatchObject({ code: 'ABORTED' });
-  controller.abort(new KarmeshError('ABORTED', 'The client closed the connection.'));
-  await failed;
-  expect(lastEntry().outcome.value.verdict).toBe('none');
-  expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
-  expect(drawn).toHaveLength(8);
-});
+test.each(['quorum', 'stream'] as const)(
+  '%s: a client that leaves before anybody sealed cancels the workers, and the entry owes nothing',
+  async (assurance) => {
+    const drawn = await cast(
+      { kind: 'silent', after: 'accepted' },
+      { kind: 'silent', after: 'accepted' },
+      { kind: 'silent', after: 'accepted' },
+    );
+    const controller = new AbortController();
+    const asked = market.collect(scheduler, question(assurance), controller.signal);
+    const failed = expect(asked).rejects.toMatchObject({ code: 'ABORTED' });
+    controller.abort(new KarmeshError('ABORTED', 'The client closed the connection.'));
+    await failed;
+    expect(lastEntry().outcome.value.verdict).toBe('none');
+    expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+    expect(drawn).toHaveLength(8);
+  },
+);
 
 test('a client that leaves a stream after work was sealed still pays for it', async () => {
   const controller = new AbortController();

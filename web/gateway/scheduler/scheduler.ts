@@ -20,6 +20,7 @@ import { unfinishedDispatches } from '../store/dispatches.ts';
 import { finishEntry } from '../store/entries.ts';
 import type { Db } from '../store/openDatabase.ts';
 import type { KeptRequest } from '../store/requests.ts';
+import { lastTicket } from '../store/tickets.ts';
 import { type AgreedAnswer, agreedAnswer, failureOf } from './agreedAnswer.ts';
 import { abandonedEvidence, closeEntry, signTimeout } from './closeEntry.ts';
 import { dispatchIssuer, type IssuedDispatch } from './dispatchIssuer.ts';
@@ -79,7 +80,7 @@ export const openScheduler =
   async (parts: SchedulerParts): Promise<Scheduler> => {
     const { db, chain, clock, domain, escrow, log } = parts;
     const queue = lane(options.lane);
-    const tickets = ticketIssuer(parts);
+    const tickets = ticketIssuer(parts, { last: (await lastTicket(db))?.value });
     const dispatches = dispatchIssuer(options, parts);
     const stopped = new AbortController();
     const tasks = new Set<Promise<void>>();
@@ -196,16 +197,16 @@ export const openScheduler =
       using _reservation = ledger.reserve(priceCap);
       using place = queue.enter({ signal });
       const request = canonical(asked);
-      const ticket = await tickets.issue({
-        requestId: requestIdOf(domain, request),
-        escrow,
-        priceCap,
-        keyHash: asked.keyHash,
-      });
+      const ticket = tickets.issue({ requestId: requestIdOf(domain, request), escrow, priceCap });
       say({ kind: 'accepted', requestId: ticket.value.requestId });
       await place.turn;
       throwIfAborted(signal);
-      const issued = await dispatches.issue({ ticket, modelId: asked.model.modelId, assurance: asked.assurance });
+      const issued = await dispatches.issue({
+        ticket,
+        keyHash: asked.keyHash,
+        modelId: asked.model.modelId,
+        assurance: asked.assurance,
+      });
       await runIssued({ asked, request, ticket, issued, signal, say });
     };
 

@@ -48,8 +48,6 @@ export type WorkerSession = {
   exchange(seals: readonly Signed<Seal>[]): void;
   /** Ends the session; it says nothing more. An asked worker is told by a `cancel` frame. */
   cancel(): void;
-  /** Resolves when the dispatch has left, or never will. */
-  readonly asked: Promise<void>;
   /** Resolves when the session has let go of its stream. */
   readonly ended: Promise<void>;
 };
@@ -70,7 +68,6 @@ export const workerSession =
     const { context, worker, limits } = options;
     const { clock } = parts;
     const cancelled = new AbortController();
-    const asked = Promise.withResolvers<void>();
     const exchanged = Promise.withResolvers<readonly Signed<Seal>[]>();
     // Nobody may be waiting when the session ends before the exchange.
     exchanged.promise.catch(() => {});
@@ -116,7 +113,6 @@ export const workerSession =
       setCause('no-acceptance');
       const accepted = await step(limits.acceptMs, async (signal) => {
         await stream.send(encodeInferFrame({ type: 'dispatch', ticket, dispatch, request }), { signal });
-        asked.resolve();
         const frame = await receive(stream, signal);
         if (frame.type === 'accepted') return true;
         if (frame.type !== 'refused' || !checkRefusal(context, { signed: frame.refusal, worker }))
@@ -201,11 +197,10 @@ export const workerSession =
       }
     };
 
-    const ended = run().finally(asked.resolve);
+    const ended = run();
     return {
       exchange: (seals) => exchanged.resolve(seals),
       cancel: () => cancelled.abort(new KarmeshError('ABORTED', 'The session is no longer wanted.')),
-      asked: asked.promise,
       ended,
     };
   };

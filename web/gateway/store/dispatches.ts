@@ -13,6 +13,7 @@ import {
   ticketRecord,
   vector,
 } from '@karmesh/sdk/protocol';
+import type { KeyHash } from './apiKeys.ts';
 import type { Db } from './openDatabase.ts';
 
 const signedDispatch = signedCodec(dispatchRecord);
@@ -33,7 +34,7 @@ export async function lastDispatch(db: Db, epoch: bigint): Promise<Signed<Dispat
 
 export type StoredDispatch = {
   readonly epoch: bigint;
-  readonly ticketNumber: bigint;
+  readonly ticket: Signed<Ticket>;
   readonly signed: Signed<Dispatch>;
   /** The hash of the slot that it names. */
   readonly slotHash: Hash;
@@ -41,14 +42,26 @@ export type StoredDispatch = {
   readonly drawn: readonly Candidate[];
 };
 
-/** Stores a signed dispatch, which may leave the process afterwards. A number that is taken in its epoch fails here. */
-export async function insertDispatch(db: Db, dispatch: StoredDispatch): Promise<void> {
+/**
+ * Stores a signed dispatch with the ticket of its request and the key that asked, in one statement; both may leave the process
+ * afterwards. A ticket's number that is taken fails here, as does a dispatch's number that is taken in its epoch, and nothing is stored.
+ */
+export async function insertDispatch(db: Db, dispatch: StoredDispatch & { readonly keyHash: KeyHash }): Promise<void> {
+  const { ticketNumber, requestId } = dispatch.ticket.value;
   await db
+    .with('ticket', (query) =>
+      query.insertInto('tickets').values({
+        number: ticketNumber,
+        request_id: requestId,
+        record: encode(signedTicket, dispatch.ticket),
+        key_hash: dispatch.keyHash,
+      }),
+    )
     .insertInto('dispatches')
     .values({
       epoch: dispatch.epoch,
       number: dispatch.signed.value.dispatchNumber,
-      ticket_number: dispatch.ticketNumber,
+      ticket_number: ticketNumber,
       slot_hash: dispatch.slotHash,
       record: encode(signedDispatch, dispatch.signed),
       drawn: encode(drawnCodec, dispatch.drawn),
@@ -57,9 +70,7 @@ export async function insertDispatch(db: Db, dispatch: StoredDispatch): Promise<
 }
 
 /** Dispatches that have no entry: at start-up, those that the last process did not bring to their end. In order of epoch and number. */
-export async function unfinishedDispatches(
-  db: Db,
-): Promise<readonly (StoredDispatch & { readonly ticket: Signed<Ticket> })[]> {
+export async function unfinishedDispatches(db: Db): Promise<readonly StoredDispatch[]> {
   const rows = await db
     .selectFrom('dispatches')
     .innerJoin('tickets', 'tickets.number', 'dispatches.ticket_number')
@@ -69,7 +80,6 @@ export async function unfinishedDispatches(
     .where('entries.epoch', 'is', null)
     .select([
       'dispatches.epoch',
-      'dispatches.ticket_number',
       'dispatches.slot_hash',
       'dispatches.record',
       'dispatches.drawn',
@@ -80,11 +90,10 @@ export async function unfinishedDispatches(
     .execute();
   return rows.map((row) => ({
     epoch: row.epoch,
-    ticketNumber: row.ticket_number,
     slotHash: row.slot_hash,
+    ticket: decode(signedTicket, row.ticket),
     signed: decode(signedDispatch, row.record),
     drawn: decode(drawnCodec, row.drawn),
-    ticket: decode(signedTicket, row.ticket),
   }));
 }
 

@@ -29,7 +29,7 @@ export interface ApiKeyTable {
   readonly revoked_at_ms: bigint | null;
 }
 
-/** F-20: numbers are consecutive from 1; the row is there before the signed ticket leaves the process. */
+/** F-20: numbers rise from 1, with gaps where a request never came to its dispatch, with which its ticket is stored. */
 export interface TicketTable {
   readonly number: bigint;
   readonly request_id: Uint8Array;

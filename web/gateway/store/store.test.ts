@@ -22,7 +22,7 @@ import { findSlotHash, insertDispatch, lastDispatch, unfinishedDispatches } from
 import { findEntry, finishEntry, pricesByEpoch } from './entries.ts';
 import { type Database, openDatabase } from './openDatabase.ts';
 import { findRequest, forgetRequests, keepRequest } from './requests.ts';
-import { findTicket, insertTicket, lastTicket } from './tickets.ts';
+import { findTicket, lastTicket } from './tickets.ts';
 
 const bytes = (length: number, fill: number) => new Uint8Array(length).fill(fill);
 
@@ -183,22 +183,19 @@ describe.each([
     ]);
     const entries = [exampleEntry(1n, 30n), exampleEntry(2n, 12n)];
     const drawn = [{ participant: bytes(32, 1), index: 4, identity: bytes(32, 2), weight: 2n ** 64n - 1n }];
+    const place = { epoch: 4n, keyHash: bytes(32, 1), slotHash: bytes(32, 0x55), drawn };
     for (const entry of entries) {
-      await insertTicket(db, { signed: entry.ticket, keyHash: bytes(32, 1) });
-      await insertDispatch(db, {
-        epoch: 4n,
-        ticketNumber: entry.ticket.value.ticketNumber,
-        signed: entry.dispatch,
-        slotHash: bytes(32, 0x55),
-        drawn,
-      });
+      await insertDispatch(db, { ...place, ticket: entry.ticket, signed: entry.dispatch });
     }
     const [first, second] = entries;
     if (first === undefined || second === undefined) throw new Error('unreachable');
-    await expect(insertTicket(db, { signed: first.ticket, keyHash: bytes(32, 1) })).rejects.toThrow();
-    await expect(
-      insertDispatch(db, { epoch: 4n, ticketNumber: 1n, signed: first.dispatch, slotHash: bytes(32, 0x55), drawn }),
-    ).rejects.toThrow();
+    const third = exampleEntry(3n, 1n);
+    const taken = [
+      { ...place, ticket: first.ticket, signed: third.dispatch },
+      { ...place, ticket: third.ticket, signed: first.dispatch },
+    ];
+    for (const dispatch of taken) await expect(insertDispatch(db, dispatch)).rejects.toThrow();
+    expect(await findTicket(db, third.ticket.value.requestId)).toBeUndefined();
     expect([await lastTicket(db), await lastDispatch(db, 4n), await lastDispatch(db, 5n)]).toEqual([
       second.ticket,
       second.dispatch,
@@ -210,7 +207,7 @@ describe.each([
 
     await finishEntry(db, { epoch: 4n, entry: first });
     expect(await unfinishedDispatches(db)).toEqual([
-      { epoch: 4n, ticketNumber: 2n, signed: second.dispatch, slotHash: bytes(32, 0x55), drawn, ticket: second.ticket },
+      { epoch: 4n, ticket: second.ticket, signed: second.dispatch, slotHash: bytes(32, 0x55), drawn },
     ]);
     await finishEntry(db, { epoch: 4n, entry: second });
     expect(await unfinishedDispatches(db)).toEqual([]);

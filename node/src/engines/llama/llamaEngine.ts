@@ -290,11 +290,23 @@ function toTokens(tokens: readonly number[]): Token[] {
   return tokens as Token[];
 }
 
-/** Asks for raw logits: temperature 0 keeps llama.cpp's own sampler from changing them, and `includeMax` misses the maximum in this version. */
-function readAt(token: number, want: { readonly top: number; readonly also?: number }): ControlledEvaluateInputItem {
-  const filter = { tokens: want.also === undefined ? [] : [toToken(want.also)], includeTop: want.top };
-  return [toToken(token), { generateNext: { logits: { filter }, options: { temperature: 0 } } }];
-}
+type ReadOptions = Exclude<ControlledEvaluateInputItem, Token>[1];
+
+/** The chain of llama.cpp's own samplers that leaves the highest `top` logits and changes none: one pass over the vocabulary. */
+const readTop = (top: number): ReadOptions => ({
+  generateNext: {
+    logits: { filter: { tokens: [], includeTop: top } },
+    options: { temperature: 1, topK: top, topP: 1, minP: 0 },
+  },
+});
+
+/**
+ * The highest logits and one other token's. Temperature 0 keeps llama.cpp's own sampler from dropping or changing any; it sorts the whole
+ * vocabulary, which `readTop` spares. `includeMax` misses the maximum in this version.
+ */
+const readTopAnd = (top: number, also: number): ReadOptions => ({
+  generateNext: { logits: { filter: { tokens: [toToken(also)], includeTop: top } }, options: { temperature: 0 } },
+});
 
 function sortedLogits(logits: ReadonlyMap<Token, number> | undefined): TokenLogit[] {
   const sorted = Array.from(logits ?? [], ([token, logit]): TokenLogit => ({ token, logit }));
@@ -334,7 +346,9 @@ async function readPrompt(
   let read: ReadonlyMap<Token, number> | undefined;
   for (let start = 0; start <= last; start += BATCH) {
     const piece = prompt.slice(start, start + BATCH);
-    const input = piece.map((token, i) => (start + i === last ? readAt(token, { top }) : toToken(token)));
+    const input = piece.map(
+      (token, i): ControlledEvaluateInputItem => (start + i === last ? [toToken(token), readTop(top)] : toToken(token)),
+    );
     read = (await evaluate(sequence, input, signal)).at(-1);
   }
   return sortedLogits(read);
@@ -344,7 +358,7 @@ async function readNext(
   sequence: LlamaContextSequence,
   options: { readonly token: number; readonly top: number; readonly signal: AbortSignal | undefined },
 ): Promise<readonly TokenLogit[]> {
-  const [read] = await evaluate(sequence, [readAt(options.token, options)], options.signal);
+  const [read] = await evaluate(sequence, [[toToken(options.token), readTop(options.top)]], options.signal);
   return sortedLogits(read);
 }
 
@@ -364,9 +378,9 @@ async function readClaimed(
   for (let start = 0; start < tokens.length; start += BATCH) {
     const piece = tokens.slice(start, start + BATCH);
     const next = (i: number): number | undefined => claimed[start + i - (prompt.length - 1)];
-    const input = piece.map((token, i) => {
+    const input = piece.map((token, i): ControlledEvaluateInputItem => {
       const also = next(i);
-      return also === undefined ? toToken(token) : readAt(token, { top: READ_TOP, also });
+      return also === undefined ? toToken(token) : [toToken(token), readTopAnd(READ_TOP, also)];
     });
     const outputs = await evaluate(sequence, input, signal);
     for (const [i, logits] of outputs.entries()) {
