@@ -26,6 +26,9 @@ export interface Restarter extends AsyncDisposable {
 
 export function restarter(market: TestMarket, { signal }: { readonly signal: AbortSignal }): Restarter {
   const { running, folder, cluster, slotMs } = market;
+  // Whoever was started again listens elsewhere than before.
+  const workers = [...running.workers];
+  const validators = [...running.validators];
   const stack = new AsyncDisposableStack();
   const [, firstGateway] = running.processes;
   if (firstGateway === undefined) throw new RangeError('A market has a gateway.');
@@ -55,7 +58,7 @@ export function restarter(market: TestMarket, { signal }: { readonly signal: Abo
       }),
     async gateway() {
       const { logFile } = folder.gateway;
-      const bootstrap = [...running.workers, ...running.validators].flatMap(addressesOf).join(',');
+      const bootstrap = [...workers, ...validators].flatMap(addressesOf).join(',');
       const args = [
         ...common(folder.gateway),
         ...['--port', portOf(running.gateway.url), '--bootstrap', bootstrap],
@@ -64,8 +67,16 @@ export function restarter(market: TestMarket, { signal }: { readonly signal: Abo
       gateway = await start({ name: 'gateway', script: script('web/gateway/main.ts'), logFile, args });
       return gateway;
     },
-    worker: (index) => peer(folder.workers[index], 'node/src/main.ts'),
-    validator: (index) => peer(folder.validators[index], 'validator/src/main.ts'),
+    async worker(index) {
+      const child = await peer(folder.workers[index], 'node/src/main.ts');
+      workers[index] = child;
+      return child;
+    },
+    async validator(index) {
+      const child = await peer(folder.validators[index], 'validator/src/main.ts');
+      validators[index] = child;
+      return child;
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

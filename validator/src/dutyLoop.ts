@@ -20,6 +20,8 @@ export interface DutyLoopParts {
   /** Resolves after the time or when the signal aborts. */
   readonly sleep: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+  /** Called with `KIND:due` before a duty runs and `KIND:OUTCOME` after it. */
+  readonly onStage?: ((stage: string) => void) | undefined;
   readonly observe: (run: { readonly kind: DutyKind; readonly outcome: DutyResult | 'failed' }) => void;
 }
 
@@ -58,7 +60,9 @@ export const dutyLoop =
     let isReachable = true;
 
     async function runOne(duty: Duty): Promise<void> {
+      parts.onStage?.(`${duty.kind}:due`);
       const outcome = await attempt(duty);
+      parts.onStage?.(`${duty.kind}:${outcome}`);
       parts.observe({ kind: duty.kind, outcome });
       const key = keyOf(duty);
       if (restUntil.size > 1024) restUntil.clear();

@@ -74,6 +74,8 @@ export interface ValidatorParts {
   readonly sleep: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
   readonly log: Logger;
   readonly metrics: ValidatorMetrics;
+  /** Called with each stage of a duty (`dutyLoop`), and with `attestation:bound` and `root:bound` once what may not be signed twice is on disk. */
+  readonly onStage?: (stage: string) => void;
 }
 
 export interface Validator extends AsyncDisposable {
@@ -182,6 +184,7 @@ export const validator =
         },
       },
       heard: new Set(),
+      onStage: parts.onStage,
       randomHash: () => new Uint8Array(randomBytes(32)),
       log,
     };
@@ -345,6 +348,7 @@ export const validator =
       run,
       sleep: parts.sleep,
       log,
+      onStage: parts.onStage,
       observe: (ran) => metrics.duties.inc(ran),
     })({ signal: stopped.signal });
     stack.defer(async () => {

@@ -16,7 +16,7 @@ import {
   transactionSigner,
 } from '@karmesh/sdk/program';
 import { equalBytes, REPLICAS, toHex } from '@karmesh/sdk/protocol';
-import { health, type Logger, loadKeypair, metrics, nativeVerifySignature } from '@karmesh/sdk/runtime';
+import { health, type Logger, loadKeypair, metrics, nativeVerifySignature, stages } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
 import { epochBodies } from './bundles/epochBodies.ts';
@@ -128,6 +128,7 @@ export async function startGateway(
       clock: systemClock,
       log,
       publish: (bytes) => host.publish(topics.batches, bytes),
+      onStage: stages('gateway'),
       onPublished: observed.published,
     }),
   );
@@ -160,6 +161,7 @@ export async function startGateway(
       network: streams,
       models,
       log,
+      onStage: stages('gateway'),
       onEntry(entry) {
         observed.entry(entry);
         publishing.notify();

@@ -23,6 +23,7 @@ import {
   nativeVerifySignature,
   output,
   shutdown,
+  stages,
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import type { EngineDescription } from '../engines/engine.ts';
@@ -90,6 +91,7 @@ export async function startWorker(
     audits,
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
+    onStage: stages('worker'),
     onInfer(outcome) {
       if (outcome.kind === 'unused') return;
       count.infer(outcome);

@@ -58,6 +58,9 @@ export type SessionOutcome =
       readonly error: unknown;
     };
 
+/** Points of a dispatch that a worker reaches, in this order. `recorded`: receipt and audit record are on disk, and nothing of them has left. */
+export type WorkerStage = 'asked' | 'accepted' | 'first-token' | 'sealed' | 'recorded' | 'revealed';
+
 export interface SessionParts {
   readonly engine: Engine;
   readonly offer: Offer;
@@ -70,6 +73,7 @@ export interface SessionParts {
   readonly clock: Clock;
   /** So many random bytes. */
   readonly random: (length: number) => Uint8Array;
+  readonly onStage?: (stage: WorkerStage) => void;
   /** Aborted when the worker takes no more work. */
   readonly draining: AbortSignal;
   /** Aborted when the worker goes down now. */
@@ -102,6 +106,7 @@ export const inferSession =
     try {
       const frame = await within(parts.clock, { ms: limits.dispatchMs, parent: over }, () => inbox.next('dispatch'));
       isAsked = true;
+      parts.onStage?.('asked');
       const receivedAtMs = BigInt(parts.clock.nowMs());
       const judged = await admit(parts, { frame, signal: over });
       if (judged.verdict === 'violation') {
@@ -120,6 +125,7 @@ export const inferSession =
       }
       using place = judged.place;
       await send({ type: 'accepted' });
+      parts.onStage?.('accepted');
       return await serve(parts, { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send });
     } catch (error) {
       if (error instanceof Violation || (error instanceof KarmeshError && error.code === 'CODEC')) {
@@ -225,6 +231,7 @@ async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutc
     },
   );
   await send({ type: 'sealed', seal });
+  parts.onStage?.('sealed');
   const { seals } = await within(parts.clock, { ms: limits.sealsMs, parent: over }, () => inbox.next('seals'));
   // W-15
   if (!checkSeals(parts.chain, { dispatch: checked, own: sealRecord.hash(domain, seal.value), seals }))
@@ -237,8 +244,10 @@ async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutc
     await send({ type: 'failed', cause: 'engine-failed' });
     return { kind: 'failed', cause: 'store-failed', error };
   }
+  parts.onStage?.('recorded');
   const { outputTokens: tokens, text } = result;
   await send({ type: 'reveal', revealed, tokens, text });
+  parts.onStage?.('revealed');
   return { kind: 'revealed', requestId, result };
 }
 
@@ -278,6 +287,7 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
       {
         signal,
         onTokens: (piece) => {
+          if (firstTokenAtMs === undefined) parts.onStage?.('first-token');
           firstTokenAtMs ??= BigInt(parts.clock.nowMs());
           chunks?.push(piece);
         },

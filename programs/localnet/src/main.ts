@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type ExitCode, exitCodes, logger, output, shutdown } from '@karmesh/sdk/runtime';
+import { type ExitCode, exitCodes, logger, output, shutdown, stages } from '@karmesh/sdk/runtime';
 import { readLocalnetConfig } from './config.ts';
 import { startLocalnet } from './startLocalnet.ts';
 
@@ -26,7 +26,7 @@ async function main(): Promise<ExitCode | undefined> {
         return { id, path: path.join('=') };
       }),
     },
-    { log },
+    { log, onStage: stages('localnet') },
   );
   stopping.add('localnet', async () => {
     await localnet[Symbol.asyncDispose]();

@@ -5,7 +5,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { acquireLockFile, type Logger, logger, storeError } from '@karmesh/sdk/runtime';
 import { parseAddress } from './base58.ts';
 import { createEngine } from './ledger/engine.ts';
-import { type Ledger, openLedger } from './ledger/ledger.ts';
+import { type Ledger, type LedgerParts, openLedger } from './ledger/ledger.ts';
 import { close, listenPair } from './listenPair.ts';
 import { servePubsub } from './pubsub/pubsubServer.ts';
 import { callMethod } from './rpc/callMethod.ts';
@@ -36,6 +36,7 @@ export type LocalnetParts = {
   readonly log?: Logger;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  readonly onStage?: LedgerParts['onStage'];
 };
 
 export type Localnet = AsyncDisposable & {
@@ -54,10 +55,10 @@ export type Localnet = AsyncDisposable & {
  */
 export async function startLocalnet(options: LocalnetOptions = {}, parts: LocalnetParts = {}): Promise<Localnet> {
   const { slotMs = 400, port = 0, host = '127.0.0.1' } = options;
-  const { log = logger({ name: 'localnet', level: 'error' })(), now = Date.now } = parts;
+  const { log = logger({ name: 'localnet', level: 'error' })(), now = Date.now, onStage } = parts;
   await using stack = new AsyncDisposableStack();
 
-  const ledger = await openLedgerOf(options, { log, now }, stack);
+  const ledger = await openLedgerOf(options, { log, now, onStage }, stack);
   const context = { ledger, identity: ledger.faucet.address };
   const http = createHttpServer({ call: callMethod(context), log });
   const ws = createServer((_request, response) => {
@@ -87,7 +88,7 @@ export async function startLocalnet(options: LocalnetOptions = {}, parts: Localn
 
 async function openLedgerOf(
   { dataDir, programs = [], maxLogBytes = 32 * 2 ** 20, maxTransactions = 20_000 }: LocalnetOptions,
-  { log, now }: Required<LocalnetParts>,
+  { log, now, onStage }: Required<Pick<LocalnetParts, 'log' | 'now'>> & Pick<LocalnetParts, 'onStage'>,
   stack: AsyncDisposableStack,
 ): Promise<Ledger> {
   const loaded = await Promise.all(
@@ -103,7 +104,9 @@ async function openLedgerOf(
   if (dataDir === undefined) {
     const genesis = createGenesis(loaded, createdAt);
     const engine = createEngine();
-    return stack.use(await openLedger({ maxTransactions })({ engine, store: memoryStore(), genesis, now, log }));
+    return stack.use(
+      await openLedger({ maxTransactions })({ engine, store: memoryStore(), genesis, now, log, onStage }),
+    );
   }
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -113,5 +116,7 @@ async function openLedgerOf(
   stack.use(await acquireLockFile(join(dataDir, 'lock')));
   const genesis = await openGenesis(dataDir, loaded, createdAt);
   const store = stack.use(await folderStore({ folder: dataDir, maxLogBytes })());
-  return stack.use(await openLedger({ maxTransactions })({ engine: createEngine(), store, genesis, now, log }));
+  return stack.use(
+    await openLedger({ maxTransactions })({ engine: createEngine(), store, genesis, now, log, onStage }),
+  );
 }

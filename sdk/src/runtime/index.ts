@@ -11,4 +11,5 @@ export * from './metrics.ts';
 export * from './nativeVerifySignature.ts';
 export * from './output.ts';
 export * from './shutdown.ts';
+export * from './stages.ts';
 export * from './storeError.ts';

@@ -13,6 +13,7 @@ import {
   nativeVerifySignature,
   output,
   shutdown,
+  stages,
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { chainWriter, followChain } from '../chain/followChain.ts';
@@ -68,6 +69,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
       sleep: (ms, options) => pause(ms, undefined, options).catch(() => undefined),
       log,
       metrics: validatorMetrics(numbers),
+      onStage: stages('validator'),
     }),
   );
   host.announce({ role: 'validator', participant: account.address });

@@ -13,7 +13,9 @@ export const attestManifest: RunDuty = async (parts, account, { signal }) => {
   if (before !== undefined && equalBytes(before.manifestHash, manifestHash)) return send(before);
   const checked = await checkAttestable(parts, account, { signal });
   if (checked !== 'done') return checked;
-  return send(await protection.attest({ epoch, manifestHash, salt: parts.randomHash() }));
+  const bound = await protection.attest({ epoch, manifestHash, salt: parts.randomHash() });
+  parts.onStage?.('attestation:bound');
+  return send(bound);
 
   async function send(attestation: Attestation): Promise<DutyResult> {
     const saltHash = saltHashOf(domain, { epoch, validator: me, salt: attestation.salt });

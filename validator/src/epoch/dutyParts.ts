@@ -55,6 +55,7 @@ export interface DutyParts {
   };
   /** Own verdicts that a peer has got, by hex hash. */
   readonly heard: Set<string>;
+  readonly onStage?: ((stage: string) => void) | undefined;
   readonly randomHash: () => Hash;
   readonly log: Logger;
 }

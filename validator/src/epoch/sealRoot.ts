@@ -56,6 +56,7 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
     report,
     salt: parts.randomHash(),
   });
+  parts.onStage?.('root:bound');
   const seal = rootSealOf(domain, { epoch, reportHash, salt: vote.salt, validator: me });
   const signature = await writer.postRoot({ epoch, seal }, { signal });
   log.info({ epoch: epoch.toString(), attempt, verdicts: verdicts.length, signature }, 'The report was sealed.');

@@ -36,6 +36,9 @@ export type Publisher = AsyncDisposable & {
   notify(): void;
 };
 
+/** Points of a batch: it is on disk; its header has gone out and is not marked as such. */
+export type PublisherStage = 'batched' | 'gossiped';
+
 export type PublisherParts = {
   readonly db: Db;
   readonly domain: Domain;
@@ -45,6 +48,7 @@ export type PublisherParts = {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Gossips a signed header; resolves with how many peers got it. */
   readonly publish: (bytes: Uint8Array) => Promise<number>;
+  readonly onStage?: (stage: PublisherStage) => void;
   /** Called with each header that went out, for metrics. */
   readonly onPublished?: (batch: Batch) => void;
 };
@@ -78,6 +82,7 @@ export const publisher =
         issuedAtMs: BigInt(clock.nowMs()),
       });
       await insertBatch(db, { signed, entries: found.entries });
+      parts.onStage?.('batched');
       return signed;
     };
 
@@ -88,6 +93,7 @@ export const publisher =
       const { sequence, epoch, count } = signed.value;
       const peers = await parts.publish(encode(signedBatchCodec, signed));
       if (peers === 0) return true;
+      parts.onStage?.('gossiped');
       await markPublished(db, { sequence, nowMs: BigInt(clock.nowMs()) });
       parts.onPublished?.(signed.value);
       log.info({ sequence: sequence.toString(), epoch: epoch.toString(), count, peers }, 'Published a batch.');

@@ -44,6 +44,9 @@ export type SchedulerOptions = {
   readonly retainMs: number;
 };
 
+/** Points of a request, in this order; `decided`: the run is over and nothing of it is on disk; `entered`: it is, and the buyer does not know. */
+export type SchedulerStage = 'ticketed' | 'dispatched' | 'first-text' | 'decided' | 'entered' | 'answered';
+
 export type SchedulerParts = {
   readonly db: Db;
   readonly domain: Domain;
@@ -57,6 +60,7 @@ export type SchedulerParts = {
   readonly network: MarketNetwork;
   readonly models: readonly MarketModel[];
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly onStage?: (stage: SchedulerStage) => void;
   /** Called with each entry once it is on disk. */
   readonly onEntry?: (entry: Entry) => void;
 };
@@ -152,11 +156,14 @@ export const openScheduler =
       )) {
         if (progress.kind === 'end') end = progress.end;
         else {
+          const isFirst = given === '';
           given += progress.text;
           say(progress);
+          if (isFirst) parts.onStage?.('first-text');
         }
       }
       if (end === undefined) throw new KarmeshError('NO_QUORUM', 'A dispatch ended without an outcome.');
+      parts.onStage?.('decided');
       const evidence = evidenceOf(end.places, (timeout) =>
         signTimeout(parts, { ...timeout, dispatch: dispatch.value, nowMs: nowMs() }),
       );
@@ -173,6 +180,7 @@ export const openScheduler =
             ? undefined
             : { requestId, request, tokens: answer.tokens, expiresAtMs: nowMs() + BigInt(options.retainMs) },
       });
+      parts.onStage?.('entered');
       // Whoever hung up has paid for the work that was done, and is told nothing more.
       throwIfAborted(signal);
       const shownAnswer = answer ?? shownWithoutQuorum(end, given);
@@ -188,6 +196,7 @@ export const openScheduler =
         outputTokens: shownAnswer.tokens.length,
         summary: summaryOf({ domain, entry, epoch: issued.epoch, end, given }),
       });
+      parts.onStage?.('answered');
     };
 
     const run = async (asked: MarketRequest, signal: AbortSignal, say: (event: MarketEvent) => void): Promise<void> => {
@@ -198,6 +207,7 @@ export const openScheduler =
       using place = queue.enter({ signal });
       const request = canonical(asked);
       const ticket = tickets.issue({ requestId: requestIdOf(domain, request), escrow, priceCap });
+      parts.onStage?.('ticketed');
       say({ kind: 'accepted', requestId: ticket.value.requestId });
       await place.turn;
       throwIfAborted(signal);
@@ -207,6 +217,7 @@ export const openScheduler =
         modelId: asked.model.modelId,
         assurance: asked.assurance,
       });
+      parts.onStage?.('dispatched');
       await runIssued({ asked, request, ticket, issued, signal, say });
     };
 

@@ -32,7 +32,11 @@ export type LedgerParts = {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Pick<Logger, 'error' | 'info'>;
+  readonly onStage?: ((stage: LedgerStage) => void) | undefined;
 };
+
+/** Points of a batch of transactions: executed and in memory only; durable, and nobody knows. */
+export type LedgerStage = 'executed' | 'durable';
 
 /** `landed`: paid its fee and is durable, whether it succeeded or failed. `dropped`: left nothing, as a leader drops it. */
 export type Submitted =
@@ -104,7 +108,7 @@ const maxBatchBytes = 8 * 2 ** 20;
 /** Opens a ledger: a fresh cluster, then everything that its store says happened. */
 export const openLedger =
   ({ maxTransactions }: LedgerOptions) =>
-  async ({ engine, store, genesis, now, log }: LedgerParts): Promise<Ledger> => {
+  async ({ engine, store, genesis, now, log, onStage }: LedgerParts): Promise<Ledger> => {
     const accounts = createAccounts();
     const history = createHistory({ maxTransactions });
     const faucet = createFaucet(genesis.faucetSeed);
@@ -290,6 +294,8 @@ export const openLedger =
       while (jobs.length > 0) {
         const batch = executeBatch();
         if (batch.events.length === 0) continue;
+        const hasTransactions = batch.events.some(({ kind }) => kind === 'transaction');
+        if (hasTransactions) onStage?.('executed');
         try {
           await store.append(batch.events);
         } catch (cause) {
@@ -297,6 +303,7 @@ export const openLedger =
           for (const fail of batch.failures) fail(cause);
           continue;
         }
+        if (hasTransactions) onStage?.('durable');
         for (const commit of batch.commits) commit();
         if (store.checkpointDue()) {
           const failure = await store.checkpoint(restate());

@@ -1,0 +1,55 @@
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FAULTS_VARIABLE, FIRED_FILE, faultFile } from './faultFiles.ts';
+
+export type FaultSignal = 'SIGKILL' | 'SIGSTOP';
+
+/** A signal that the first process of a program to reach a stage sends to itself. */
+export interface Fault {
+  readonly program: 'localnet' | 'gateway' | 'worker' | 'validator';
+  readonly stage: string;
+  readonly signal: FaultSignal;
+}
+
+export interface Faults extends AsyncDisposable {
+  arm(fault: Fault): Promise<void>;
+  /** The process id of who took the armed fault; undefined while nobody has. Forgets it. */
+  fired(): Promise<number | undefined>;
+  /** Takes a fault that nobody took away again. */
+  disarm(fault: Fault): Promise<void>;
+}
+
+/** Every program that is started from here on heeds the faults that are armed, until this is disposed. */
+export async function openFaults(): Promise<Faults> {
+  const folder = await mkdtemp(join(tmpdir(), 'karmesh-faults-'));
+  const before = process.env.NODE_OPTIONS;
+  const preload = `--import=${new URL('./faultPoint.ts', import.meta.url).href} --disable-warning=ExperimentalWarning`;
+  process.env.NODE_OPTIONS = before === undefined ? preload : `${before} ${preload}`;
+  process.env[FAULTS_VARIABLE] = folder;
+  return {
+    async arm(fault) {
+      const file = join(folder, faultFile(fault));
+      await writeFile(`${file}.new`, fault.signal);
+      await rename(`${file}.new`, file);
+    },
+    async fired() {
+      const file = join(folder, FIRED_FILE);
+      try {
+        const pid = Number(await readFile(file, 'utf8'));
+        if (pid === 0) return undefined;
+        await rm(file);
+        return pid;
+      } catch {
+        return undefined;
+      }
+    },
+    disarm: (fault) => rm(join(folder, faultFile(fault)), { force: true }),
+    async [Symbol.asyncDispose]() {
+      delete process.env[FAULTS_VARIABLE];
+      if (before === undefined) delete process.env.NODE_OPTIONS;
+      else process.env.NODE_OPTIONS = before;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
