@@ -12,7 +12,7 @@ const VALIDATORS = 4;
 /** Longer than it takes a peer to be given up for frozen. */
 const FREEZE_MS = 3_000;
 /** How long a stage may take to be reached: some come once an epoch. */
-const REACH_MS = 45_000;
+const REACH_MS = 90_000;
 const QUESTION = 'What is the capital of France?';
 
 const STAGES: Readonly<Record<Fault['program'], readonly string[]>> = {

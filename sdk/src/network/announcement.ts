@@ -42,6 +42,8 @@ export type Announcement = Decoded<typeof announcementCodec>;
 
 const maxSignedBytes = 8_192;
 const wireCodec = struct({ body: byteString(maxSignedBytes), signature: signatureCodec });
+/** A signed announcement at most: the body's length, the body and a signature. */
+export const maxAnnouncementBytes = 4 + maxSignedBytes + 64;
 const tag = new TextEncoder().encode('karmesh:announcement:1');
 
 function digest(domain: Domain, body: Uint8Array): Hash {

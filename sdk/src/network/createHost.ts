@@ -15,6 +15,7 @@ import type { Signer } from '../signer.ts';
 import { addressesOf, dialableAddress } from './addresses.ts';
 import { aliveGuard, beatBytes, defaultAlive } from './alive.ts';
 import { type Announcement, checkAnnouncement, encodeAnnouncement, parseAnnouncement } from './announcement.ts';
+import { answerOnce, askOnce } from './askOnce.ts';
 import { type DialTarget, dialer } from './dialer.ts';
 import { fetchFrameBytes, fetchOver, maxBodyBytes, serveOver } from './fetchByHash.ts';
 import { type FrameStream, frameStream } from './frameStream.ts';
@@ -24,8 +25,10 @@ import { identityOf, parsePeer } from './identity.ts';
 import { defaultLimits, type NetworkLimits } from './limits.ts';
 import { peerBans } from './peerBans.ts';
 import { peerBook } from './peerBook.ts';
+import { encodePeers, parsePeers, peersFrameBytes } from './peerExchange.ts';
 import { topics as ownTopics, protocolIds } from './protocolIds.ts';
 import { streamLimit } from './streamLimit.ts';
+import { tokenBucket } from './tokenBucket.ts';
 import { wholeNoise } from './wholeNoise.ts';
 
 /** Where a host writes; a pino logger fits. */
@@ -68,6 +71,8 @@ const aliveIdleMs = 30_000;
 const lingerMs = 30_000;
 const openTimeoutMs = 5_000;
 const fetchTimeoutMs = 60_000;
+/** Peers that are asked whom they know: the first few, and one now and then for who was cut off for a while. */
+const learnFrom = { perSecond: 0.2, burst: 3 } as const;
 const announceEveryMs = 10_000;
 const announceGapMs = 600;
 const announcementExpiresMs = 60_000;
@@ -209,6 +214,11 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       },
     });
     if (others.length === 0) tell({ kind: 'connected', identity });
+    if (connection.direction === 'outbound' && others.length === 0 && learning.take(now())) {
+      learnPeers(connection.remotePeer).catch((error: unknown) =>
+        log.debug({ reason: messageOf(error) }, 'A peer does not say whom it knows.'),
+      );
+    }
   };
   const onClose = ({ detail: connection }: CustomEvent<Connection>): void => {
     if (!connections.delete(connection.id)) return;
@@ -337,6 +347,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
 
   // Announcements.
   let offer: Parameters<Host['announce']>[0] | undefined;
+  let said: Uint8Array | undefined;
   let sequence = BigInt(now());
   let nextAnnounceMs = 0;
   let newPeerMs = Number.POSITIVE_INFINITY;
@@ -347,9 +358,10 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       { domain, signer: keypair },
       { engineClass: ZERO_HASH, models: [], ...offer, sequence, multiaddrs: addressesOf(node.getMultiaddrs()) },
     );
+    said = bytes;
     await topicService.publish(ownTopics.announce, bytes);
   };
-  const judgeAnnouncement = (data: Uint8Array): GossipVerdict => {
+  const judgeAnnouncement = (data: Uint8Array, ageMs = 0): GossipVerdict => {
     const signed = parseAnnouncement(data);
     if (signed === undefined) return 'reject';
     const { announcement } = signed;
@@ -361,11 +373,42 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     if (book.judge(announcement, at) !== 'kept') return 'ignore';
     if (!checkAnnouncement({ domain, verify }, signed)) return 'reject';
     if (!admit(announcement)) return 'ignore';
-    if (book.put(announcement, at) !== 'kept') return 'ignore';
+    // The bytes are a view of a larger buffer, which would be kept with them.
+    if (book.put(announcement, at, { bytes: data.slice(), ageMs }) !== 'kept') return 'ignore';
     for (const listener of announcementListeners) listener(announcement);
     return 'accept';
   };
   topicService.subscribe(ownTopics.announce, ({ data }) => judgeAnnouncement(data));
+
+  // Whom it has not heard yet, a newcomer learns from those whom it dials first. Later it hears everybody by gossip.
+  const learning = tokenBucket(learnFrom, now());
+  const learnPeers = async (peer: PeerId): Promise<void> => {
+    const answer = await askOnce(
+      { openStream },
+      { peer: peer.toString(), protocol: protocolIds.peers, maxFrameBytes: peersFrameBytes, ask: Uint8Array.of(0) },
+      { signal: stopping.signal },
+    );
+    const heard = answer === undefined ? [] : parsePeers(answer);
+    const verdicts = heard?.map(({ announcement, ageMs }) =>
+      ageMs < announcementExpiresMs ? judgeAnnouncement(announcement, ageMs) : 'ignore',
+    );
+    if (verdicts === undefined || verdicts.includes('reject')) bans.fault(peer.toString());
+  };
+  await answerOnce(
+    { handle },
+    {
+      protocol: protocolIds.peers,
+      maxStreams: 16,
+      maxStreamsPerPeer: 1,
+      maxFrameBytes: peersFrameBytes,
+      answer: () => {
+        const heard = book
+          .heard(now())
+          .map(({ bytes, ageMs }) => ({ ageMs: Math.max(0, Math.round(ageMs)), announcement: bytes }));
+        return encodePeers(said === undefined ? heard : [{ ageMs: 0, announcement: said }, ...heard], random);
+      },
+    },
+  );
   const onSubscription = (): void => {
     // What is published before both streams of gossip with a new peer stand is lost, so it is told once more a little later.
     newPeerMs = Math.min(newPeerMs, now() + announceGapMs);

@@ -26,7 +26,10 @@ export type GossipMessage = {
 export type GossipCheck = (message: GossipMessage) => GossipVerdict | Promise<GossipVerdict>;
 
 export type Gossip = {
-  /** Hands a message to the topic's peers; resolves with how many got it from us. Said twice, the same bytes go out once. */
+  /**
+   * Hands a message to the topic's peers; resolves with how many it was handed to, which is no proof that they got it. The same bytes go out
+   * once in twenty seconds, even if nobody was there.
+   */
   publish(topic: string, data: Uint8Array): Promise<number>;
   /** Joins a topic. Only what `check` accepts is handed on to others. The result leaves the topic. */
   subscribe(topic: string, check: GossipCheck): () => void;
@@ -77,6 +80,8 @@ export function gossipsubOptions({
     // What went to nobody must not count as seen, or it could not be sent again once somebody listens.
     allowPublishToZeroTopicPeers: false,
     ignoreDuplicatePublishError: true,
+    // Long enough for a message to have gone round, and short enough for one that went to dead connections to be sent again in time.
+    seenTTL: 20_000,
     allowedTopics: [...topics],
     msgIdFn: ({ topic, data }: Message) => hash(tag, textEncoder.encode(topic), new Uint8Array(1), data),
     // One RPC carries a message or the ids of many.

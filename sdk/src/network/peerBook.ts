@@ -12,9 +12,15 @@ export type PeerBookOptions = {
 export type PeerBook = {
   /** What `put` would say; asked before a signature is checked, which costs more. */
   judge(announcement: Announcement, nowMs: number): BookVerdict;
-  /** Keeps an announcement if it may be kept. */
-  put(announcement: Announcement, nowMs: number): BookVerdict;
+  /** Keeps an announcement if it may be kept, as heard `ageMs` ago. */
+  put(
+    announcement: Announcement,
+    nowMs: number,
+    heard?: { readonly bytes?: Uint8Array; readonly ageMs?: number },
+  ): BookVerdict;
   get(identity: Uint8Array, nowMs: number): Announcement | undefined;
+  /** The bytes of all that have not expired, with when they were heard, as far as bytes were given. */
+  heard(nowMs: number): readonly { readonly bytes: Uint8Array; readonly ageMs: number }[];
   /** All that have not expired. */
   list(nowMs: number): readonly Announcement[];
 };
@@ -22,42 +28,37 @@ export type PeerBook = {
 /** `old`: the identity has said something newer. `soon`: it has just spoken. `full`: there is no room for one more identity. */
 export type BookVerdict = 'kept' | 'old' | 'soon' | 'full';
 
-type Entry = { readonly announcement: Announcement; readonly heardMs: number };
+type Entry = { readonly announcement: Announcement; readonly heardMs: number; readonly bytes: Uint8Array | undefined };
 
 /** The newest announcement of each identity. */
 export const peerBook = ({ maxEntries, expireMs, minIntervalMs }: PeerBookOptions): PeerBook => {
-  // A renewed entry moves to the end, so that the first ones are those that expire first.
   const entries = new Map<string, Entry>();
-  const dropExpired = (nowMs: number): void => {
-    for (const [key, { heardMs }] of entries) {
-      if (nowMs - heardMs < expireMs) return;
-      entries.delete(key);
-    }
+  const isFresh = ({ heardMs }: Entry, nowMs: number): boolean => nowMs - heardMs < expireMs;
+  const fresh = (nowMs: number): readonly Entry[] => {
+    for (const [key, entry] of entries) if (!isFresh(entry, nowMs)) entries.delete(key);
+    return [...entries.values()];
+  };
+  const find = (identity: Uint8Array, nowMs: number): Entry | undefined => {
+    const entry = entries.get(toHex(identity));
+    return entry !== undefined && isFresh(entry, nowMs) ? entry : undefined;
   };
   const judge = (announcement: Announcement, nowMs: number): BookVerdict => {
-    dropExpired(nowMs);
-    const before = entries.get(toHex(announcement.identity));
-    if (before === undefined) return entries.size >= maxEntries ? 'full' : 'kept';
+    const before = find(announcement.identity, nowMs);
+    if (before === undefined) return entries.size >= maxEntries && fresh(nowMs).length >= maxEntries ? 'full' : 'kept';
     if (announcement.sequence <= before.announcement.sequence) return 'old';
     return nowMs - before.heardMs < minIntervalMs ? 'soon' : 'kept';
   };
   return {
     judge,
-    put: (announcement, nowMs) => {
+    put: (announcement, nowMs, { bytes, ageMs = 0 } = {}) => {
       const verdict = judge(announcement, nowMs);
-      if (verdict !== 'kept') return verdict;
-      const key = toHex(announcement.identity);
-      entries.delete(key);
-      entries.set(key, { announcement, heardMs: nowMs });
-      return 'kept';
+      if (verdict === 'kept')
+        entries.set(toHex(announcement.identity), { announcement, bytes, heardMs: nowMs - ageMs });
+      return verdict;
     },
-    get: (identity, nowMs) => {
-      dropExpired(nowMs);
-      return entries.get(toHex(identity))?.announcement;
-    },
-    list: (nowMs) => {
-      dropExpired(nowMs);
-      return [...entries.values()].map(({ announcement }) => announcement);
-    },
+    get: (identity, nowMs) => find(identity, nowMs)?.announcement,
+    heard: (nowMs) =>
+      fresh(nowMs).flatMap(({ bytes, heardMs }) => (bytes === undefined ? [] : [{ bytes, ageMs: nowMs - heardMs }])),
+    list: (nowMs) => fresh(nowMs).map(({ announcement }) => announcement),
   };
 };

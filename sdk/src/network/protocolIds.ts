@@ -6,6 +6,8 @@ export const protocolIds = {
   audit: '/karmesh/audit/1',
   /** A body by its SHA-256. */
   fetch: '/karmesh/fetch/1',
+  /** Who else is there: the announcements that a peer has heard. */
+  peers: '/karmesh/peers/1',
   /** Beats that show within two seconds that a peer died or froze. */
   alive: '/karmesh/alive/1',
 } as const;

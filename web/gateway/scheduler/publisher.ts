@@ -67,11 +67,10 @@ export const publisher =
     // The first look is for what the last process left behind.
     wake.resolve();
 
+    /** New entries first: validators ask for headers that gossip did not bring them, but can ask for nothing that stands in no batch. */
     const nextBatch = async (): Promise<Signed<Batch> | undefined> => {
-      const [left] = await unpublishedBatches(db);
-      if (left !== undefined) return left;
       const found = await unbatchedEntries(db, MAX_BATCH_ENTRIES);
-      if (found === undefined) return undefined;
+      if (found === undefined) return (await unpublishedBatches(db))[0];
       const signed = signRecord(batchRecord, parts, {
         producer: parts.producer,
         sequence: (await lastBatchSequence(db)) + 1n,
