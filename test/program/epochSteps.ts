@@ -191,8 +191,18 @@ export function sealOf(
   });
 }
 
-export function sendSeal(world: World, validator: Member, epoch: bigint, seal: Hash): Promise<Ran> {
-  return world.ledger.send([postRoot(world.addresses, { ...keysOf(validator, epoch), seal })], [validator.identity]);
+export async function sendSeal(
+  world: World,
+  validator: Member,
+  epoch: bigint,
+  seal: Hash,
+  attempt?: number,
+): Promise<Ran> {
+  const current = attempt ?? (await readEpoch(world, epoch)).verdictAttempt;
+  return world.ledger.send(
+    [postRoot(world.addresses, { ...keysOf(validator, epoch), seal, attempt: current })],
+    [validator.identity],
+  );
 }
 
 export function sendReveal(

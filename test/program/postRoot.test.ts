@@ -64,6 +64,19 @@ test('P-17: one seal for each attempt', async () => {
   expect((await readEpoch(world, 0n)).sealedStake).toBe(4n * SOL);
 });
 
+test('P-17: refuses a seal over verdicts that were replaced meanwhile', async () => {
+  const { world, a, b } = await startedWorld();
+  await toVerdicts(world, 0n);
+  const { beaconTargetSlot } = await readEpoch(world, 0n);
+  await world.ledger.untilSlot(beaconTargetSlot + world.parameters.auditSlots + world.parameters.proposerWindowSlots);
+  await sendVerdicts(world, b, 0n, namedHash('better verdicts'));
+  await refused(sendSeal(world, a, 0n, namedHash('seal'), 1), 'BadState');
+  await refused(sendSeal(world, a, 0n, namedHash('seal'), 3), 'BadState');
+  expect((await readEpoch(world, 0n)).sealedStake).toBe(0n);
+  await sendSeal(world, a, 0n, namedHash('seal'), 2);
+  expect((await readEpoch(world, 0n)).sealedStake).toBe(2n * SOL);
+});
+
 test('P-17: refuses before the verdicts and after the quorum', async () => {
   const { world, a } = await startedWorld();
   await toBeacon(world, 0n);
@@ -80,7 +93,7 @@ test("P-17: refuses another role, another identity, no signature, another's vote
   const { ledger, addresses, operator, gateway } = world;
   await refused(sendSeal(world, gateway, 0n, namedHash('seal')), 'WrongRole');
   const keys = { identity: a.identity.publicKey, validator: a.address, epoch: 0n };
-  const instruction = postRoot(addresses, { ...keys, seal: namedHash('seal') });
+  const instruction = postRoot(addresses, { ...keys, seal: namedHash('seal'), attempt: 1 });
   await refused(ledger.send([withAccount(instruction, 0, operator.publicKey)], [operator]), 'WrongIdentity');
   await refused(ledger.send([unsigned(instruction, 0)], [operator]), 'WrongIdentity');
   const stolen = withAccount(instruction, 4, addresses.vote(0n, b.address));
@@ -96,6 +109,6 @@ test('P-17: an account that is no vote is refused', async () => {
   await sendAttest(world, a, 0n);
   const { ledger, addresses } = world;
   const keys = { identity: a.identity.publicKey, validator: a.address, epoch: 0n };
-  const instruction = postRoot(addresses, { ...keys, seal: namedHash('seal') });
+  const instruction = postRoot(addresses, { ...keys, seal: namedHash('seal'), attempt: 1 });
   await refused(ledger.send([withAccount(instruction, 4, addresses.vault)], [a.identity]), 'BadState');
 });

@@ -12,8 +12,11 @@ import { createLibp2p } from 'libp2p';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { hash } from '../protocol/hash.ts';
 import { generateKeypair } from '../runtime/keypair.ts';
+import { encodeAnnouncement } from './announcement.ts';
 import { createHost } from './createHost.ts';
+import { frameStream } from './frameStream.ts';
 import type { Host } from './host.ts';
+import { encodePeers, peersFrameBytes } from './peerExchange.ts';
 import { protocolIds, topics } from './protocolIds.ts';
 
 const gossipProtocol = '/meshsub/1.2.0';
@@ -236,3 +239,63 @@ function field(number: number, bytes: Uint8Array): number[] {
 function varint(value: number): number[] {
   return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
 }
+
+test('a peer that names others falsely is not believed, and one that answers garbage breaks nothing', async () => {
+  const told = {
+    role: 'worker',
+    participant: new Uint8Array(32),
+    engineClass: new Uint8Array(32),
+    models: [],
+    multiaddrs: [],
+    sequence: 1n,
+  } as const;
+  const [honest, robbed] = [generateKeypair(), generateKeypair()];
+  const good = encodeAnnouncement({ domain, signer: honest }, told);
+  const forged = encodeAnnouncement({ domain, signer: robbed }, told).map((byte, i, all) =>
+    i === all.length - 1 ? byte ^ 1 : byte,
+  );
+  const old = encodeAnnouncement({ domain, signer: generateKeypair() }, told);
+  const answers = [
+    noiseBytes('peers', 500),
+    encodePeers(
+      [
+        { ageMs: 0, announcement: forged },
+        { ageMs: 50, announcement: good },
+        { ageMs: 60_000, announcement: old },
+        { ageMs: 0, announcement: noiseBytes('announcement', 200) },
+      ],
+      () => 0,
+    ),
+  ];
+  for (const answer of answers) {
+    const peer = await createLibp2p({
+      addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+      services: { identify: identify(), ping: ping() },
+      connectionMonitor: { enabled: false },
+    });
+    const asked = Promise.withResolvers<void>();
+    await peer.handle(protocolIds.alive, (stream: Stream) => {
+      stream.addEventListener('message', ({ data }) => void stream.send(data));
+    });
+    await peer.handle(protocolIds.peers, async (stream: Stream) => {
+      const frames = frameStream(
+        { maxFrameBytes: peersFrameBytes, idleMs: 5_000 },
+        { stream, remote: new Uint8Array(32) },
+      );
+      await frames.receive();
+      await frames.send(answer);
+      await frames.close();
+      asked.resolve();
+    });
+    const heard = answer === answers[1] ? new Promise((resolve) => host.onAnnouncement(resolve)) : undefined;
+    await host.connect(peer.getMultiaddrs().map(String), { signal: AbortSignal.timeout(20_000) });
+    await asked.promise;
+    await heard;
+    await peer.stop();
+  }
+  expect(host.announcements().map(({ identity }) => identity)).toEqual([honest.publicKey]);
+  await expectServed();
+});

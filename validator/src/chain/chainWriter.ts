@@ -27,7 +27,10 @@ export interface ChainWriter {
     posted: { readonly epoch: bigint; readonly verdictsRoot: Hash; readonly verdictCount: number },
     options: Signalled,
   ): Promise<string>;
-  postRoot(vote: { readonly epoch: bigint; readonly seal: Hash }, options: Signalled): Promise<string>;
+  postRoot(
+    vote: { readonly epoch: bigint; readonly seal: Hash; readonly attempt: number },
+    options: Signalled,
+  ): Promise<string>;
   revealRoot(
     vote: { readonly epoch: bigint; readonly report: Report; readonly salt: Hash },
     options: Signalled,

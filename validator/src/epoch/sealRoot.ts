@@ -20,7 +20,7 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
   const before = protection.rootVote(epoch, attempt);
   if (before !== undefined) {
     const seal = rootSealOf(domain, { epoch, reportHash: before.reportHash, salt: before.salt, validator: me });
-    await writer.postRoot({ epoch, seal }, { signal });
+    await writer.postRoot({ epoch, seal, attempt }, { signal });
     return 'done';
   }
   const context = await epochContext(parts, account, { signal });
@@ -58,7 +58,7 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
   });
   parts.onStage?.('root:bound');
   const seal = rootSealOf(domain, { epoch, reportHash, salt: vote.salt, validator: me });
-  const signature = await writer.postRoot({ epoch, seal }, { signal });
+  const signature = await writer.postRoot({ epoch, seal, attempt }, { signal });
   log.info({ epoch: epoch.toString(), attempt, verdicts: verdicts.length, signature }, 'The report was sealed.');
   return 'done';
 };

@@ -26,11 +26,12 @@ use pinocchio::{error::ProgramError, ProgramResult};
 /// | 4 | vote | writable | `["vote", epoch, validator]`; made here if the validator did not attest |
 /// | 5 | system program | | |
 ///
-/// Arguments: epoch u64, seal [32].
+/// Arguments: epoch u64, seal [32], attempt u32: the verdicts' attempt that the report was tallied from.
 #[inline(never)]
 pub fn process(cx: &mut Context) -> ProgramResult {
     let epoch = cx.arguments.bytes::<8>()?;
     let seal = cx.arguments.bytes::<32>()?;
+    let attempt = u32::from_le_bytes(*cx.arguments.bytes::<4>()?);
     cx.arguments.finish()?;
     let [identity, _config, validator, epoch_account, vote, _system, ..] = &mut *cx.accounts else {
         return Err(ProgramError::NotEnoughAccountKeys);
@@ -45,6 +46,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let mut account = write::<Epoch>(epoch_account, cx.program)?;
     account.require_epoch(number)?;
     account.require_state(epoch::VERDICTS)?; // P-17
+    // Verdicts may be replaced while a seal is on its way; it could never be opened under the new ones.
+    require(attempt == account.verdict_attempt, KarmaError::BadState)?; // P-17
 
     if vote.is_data_empty() {
         let bump = create::<Vote>(&mut Creation {

@@ -95,7 +95,7 @@ export function postVerdicts(
 /** P-17. */
 export function postRoot(
   addresses: ProgramAddresses,
-  options: DutyKeys & { readonly seal: Uint8Array },
+  options: DutyKeys & { readonly seal: Uint8Array; readonly attempt: number },
 ): TransactionInstruction {
   return buildInstruction({
     programId: addresses.programId,
