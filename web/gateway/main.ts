@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type Command, exitCodes, logger, output, shutdown } from '@karmesh/sdk/runtime';
+import { type Command, exitCodes, logger, output, shutdown, unknownCommand } from '@karmesh/sdk/runtime';
 import { readGatewayConfig } from './config.ts';
 import { keysCommand } from './keysCommand.ts';
 import { registerCommand } from './registerCommand.ts';
@@ -15,6 +15,7 @@ async function main(): Promise<number | undefined> {
   if (Object.hasOwn(commands, name)) {
     return commands[name]?.run({ argv: rest, env: process.env, signal: new AbortController().signal });
   }
+  if (name !== '' && !name.startsWith('-')) throw unknownCommand(name, Object.keys(commands));
   const read = await readGatewayConfig(argv);
   if (read.kind === 'help') {
     process.stdout.write(read.text);

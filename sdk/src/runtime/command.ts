@@ -1,4 +1,5 @@
 import { KarmeshError } from '../errors.ts';
+import { nearestName } from '../nearestName.ts';
 import { type ConfigSchema, type ReadConfigOptions, type ReadConfigResult, readConfig } from './config.ts';
 import { output } from './output.ts';
 
@@ -35,6 +36,14 @@ export function command<S extends ConfigSchema>(
   };
 }
 
+/** A usage error that names the command that was most likely meant, and all others. */
+export function unknownCommand(name: string, known: readonly string[]): KarmeshError {
+  return new KarmeshError('CONFIG_INVALID', `There is no command "${name}".`, {
+    didYouMean: nearestName(name, known),
+    known: known.join(', '),
+  });
+}
+
 /**
  * Runs the command that the first argument names and resolves to the exit code; errors are shown on stderr. Commands are loaded when they
  * are asked for, since each brings large libraries.
@@ -55,9 +64,7 @@ export async function runCommands(
   try {
     const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (load === undefined) {
-      throw new KarmeshError('CONFIG_INVALID', `There is no command "${name}".`, {
-        known: Object.keys(commands).join(', '),
-      });
+      throw unknownCommand(name, Object.keys(commands));
     }
     const loaded = await load();
     return await loaded.run({ argv: rest, env: process.env, signal: new AbortController().signal });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
+import { nearestName } from '../nearestName.ts';
 import { errnoOf } from './storeError.ts';
 
 declare module 'zod' {
@@ -69,7 +70,15 @@ export async function readConfig<S extends ConfigSchema>(options: ReadConfigOpti
     if (!(cause instanceof CommanderError)) throw cause;
     if (cause.code === 'commander.helpDisplayed') return { kind: 'help', text: command.helpInformation() };
     const sentence = cause.message.replace(/^error: /, '').split('\n', 1)[0] ?? '';
-    throw new KarmeshError('CONFIG_INVALID', 'The command line is not understood.', { fault: sentence });
+    const [, typed] = /^unknown option '(--[^']*)'$/.exec(sentence) ?? [];
+    const known = command
+      .createHelp()
+      .visibleOptions(command)
+      .flatMap(({ long }) => long ?? []);
+    throw new KarmeshError('CONFIG_INVALID', 'The command line is not understood.', {
+      fault: sentence,
+      didYouMean: typed === undefined ? undefined : nearestName(typed, known),
+    });
   }
 
   const faults: Faults = {};
@@ -246,7 +255,10 @@ async function readFiles(
     }
     const values = parsed.data[section] ?? {};
     for (const key of Object.keys(values)) {
-      if (!Object.hasOwn(schema.shape, key)) faults[`${path}: ${key}`] = 'is no setting of this program';
+      if (Object.hasOwn(schema.shape, key)) continue;
+      const nearest = nearestName(key, Object.keys(schema.shape));
+      const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+      faults[`${path}: ${key}`] = `is no setting of this program${hint}`;
     }
     out.push({ path, values });
   }
