@@ -1,4 +1,4 @@
-import { openRegistration } from '@karmesh/sdk/participant';
+import { openRegistration, registeredLines } from '@karmesh/sdk/participant';
 import { configFiles } from '@karmesh/sdk/participant/settings';
 import { registerWorker } from '@karmesh/sdk/program';
 import { command, output } from '@karmesh/sdk/runtime';
@@ -22,7 +22,10 @@ export const registerCommand = command({
     const offer = { bond, engineClass: engineClassId, models: [modelId] };
     const sent = await register((addresses, keys) => [registerWorker(addresses, { ...keys, ...offer })], { signal });
     talk.data({ ...sent, bond, engineClassId, modelId }, (shown) =>
-      [`Registered ${shown.participant} with a bond of ${shown.bond} lamports.`, shown.link].join('\n'),
+      [
+        `${shown.dryRun ? 'Would register' : 'Registered'} ${shown.participant} with a bond of ${shown.bond} lamports.`,
+        ...registeredLines(shown),
+      ].join('\n'),
     );
     return 0;
   },
