@@ -22,6 +22,7 @@ export const registerCommand = command({
   summary: 'Registers and bonds a gateway, and opens the escrow that pays for its requests.',
   section: 'gateway-register',
   schema,
+  questions: ['url', 'keypair', 'owner', 'bond', 'deposit'],
   files: configFiles,
   async run({ config }, { signal }) {
     const { parameters, register } = await openRegistration(config, { signal });

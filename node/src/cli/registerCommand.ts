@@ -11,6 +11,7 @@ export const registerCommand = command({
   summary: 'Registers and bonds a worker with the engine class and model of this machine.',
   section: 'worker-register',
   schema: registerSchema,
+  questions: ['url', 'keypair', 'owner', 'model', 'bond'],
   files: configFiles,
   async run({ config }, { signal }) {
     const talk = output({ json: config.json })();

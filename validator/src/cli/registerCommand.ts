@@ -10,6 +10,7 @@ export const registerCommand = command({
   summary: 'Registers and bonds a validator.',
   section: 'validator-register',
   schema: registerSchema,
+  questions: ['url', 'keypair', 'owner', 'bond'],
   files: configFiles,
   async run({ config }, { signal }) {
     const { parameters, register } = await openRegistration(config, { signal });
