@@ -122,6 +122,7 @@ test('rejects cost a peer its connection, ignores do not', async () => {
     kind: 'lost',
     identity: first.host.identity,
     reason: 'The peer sent too many invalid messages.',
+    code: 'PROTOCOL_VIOLATION',
   });
   // The ban outlives the connection.
   await expect(

@@ -46,7 +46,12 @@ describe.each(['we dialled', 'the peer dialled'] as const)('a connection that %s
     peer.freeze();
     const { event, atMs } = await lost;
     // TCP says nothing of a frozen process, so this can only be the lease.
-    expect(event).toEqual({ kind: 'lost', identity: peer.identity, reason: 'The peer is silent.' });
+    expect(event).toEqual({
+      kind: 'lost',
+      identity: peer.identity,
+      reason: 'The peer is silent.',
+      code: 'PEER_UNREACHABLE',
+    });
     expect(atMs - frozenMs).toBeLessThan(noticedWithinMs);
     await expect(stream.receive()).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
 

@@ -104,7 +104,8 @@ test('a validator registers, starts, keeps a second process out, shows its statu
     'duties_total',
     'audits_total',
     'audit_duration_seconds',
-    'chain_height_slots',
+    'votes_total',
+    'epoch_phase_info',
   ]) {
     expect(metrics).toContain(`# TYPE karmesh_validator_${name}`);
   }

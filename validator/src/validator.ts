@@ -211,7 +211,9 @@ export const validator =
     async function look({ signal }: { readonly signal: AbortSignal }): Promise<void> {
       await chain.refresh({ signal });
       const epoch = currentEpoch();
-      metrics.slot.set(Number(chain.slot()));
+      metrics.waiting.set(taker.waiting);
+      metrics.ledger.set(Number((ledger.last?.epoch ?? -1n) + 1n));
+      metrics.phase(chain.epochs().at(-1)?.state);
       if (epoch === undefined) return;
       for (const one of epoch === 0n ? [0n] : [epoch - 1n, epoch]) {
         if (store.book(one)?.snapshot !== undefined) continue;
@@ -242,7 +244,9 @@ export const validator =
       for (const { epoch, state } of chain.epochs()) {
         if (state !== 'finalised' || epoch <= BigInt(counts.lastEpoch) || active === undefined || epoch < active)
           continue;
-        counts = countVote(counts, epoch, chain.vote(epoch));
+        const next = countVote(counts, epoch, chain.vote(epoch));
+        metrics.votes(counts, next);
+        counts = next;
         await writeDutyCounts(journalPath, counts);
       }
     }

@@ -1,7 +1,22 @@
 import type { Metrics } from '@karmesh/sdk/runtime';
+import { EPOCH_STATES, type EpochState } from './chain/chainReader.ts';
+import type { DutyCounts } from './store/dutyJournal.ts';
+
+const PHASES = ['open', ...EPOCH_STATES] as const;
+const VOTES = ['attest', 'revealSalt', 'seal', 'revealRoot'] as const;
 
 /** What a validator counts. */
 export function validatorMetrics(metrics: Metrics) {
+  const votes = metrics.counter({
+    name: 'validator_votes_total',
+    help: 'The four votes of each final epoch, by whether the chain has them in time.',
+    labels: ['kind', 'outcome'],
+  });
+  const phase = metrics.gauge({
+    name: 'validator_epoch_phase_info',
+    help: '1 for the state on chain of the newest epoch that was closed, open before the first.',
+    labels: ['phase'],
+  });
   return {
     ingested: metrics.counter({
       name: 'validator_ingested_total',
@@ -23,7 +38,25 @@ export function validatorMetrics(metrics: Metrics) {
       help: 'From the ask to the signed verdict.',
       buckets: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16],
     }),
-    slot: metrics.gauge({ name: 'validator_chain_height_slots', help: 'The slot of the last look at the chain.' }),
+    waiting: metrics.gauge({
+      name: 'validator_waiting_entries_count',
+      help: 'Entries that cannot be judged before the chain has moved.',
+    }),
+    ledger: metrics.gauge({
+      name: 'validator_ledger_epochs',
+      help: 'The number of the final epoch whose report this validator holds, counted from 1; 0 before the first.',
+    }),
+    /** Shows the state of the newest closed epoch, if there is one. */
+    phase(state: EpochState | undefined): void {
+      for (const each of PHASES) phase.set({ phase: each }, each === (state ?? 'open') ? 1 : 0);
+    },
+    /** Counts what one more epoch has added to the journal. */
+    votes(before: DutyCounts, after: DutyCounts): void {
+      for (const kind of VOTES) {
+        votes.inc({ kind, outcome: 'kept' }, after.done[kind] - before.done[kind]);
+        votes.inc({ kind, outcome: 'missed' }, after.missed[kind] - before.missed[kind]);
+      }
+    },
   };
 }
 export type ValidatorMetrics = ReturnType<typeof validatorMetrics>;

@@ -1,4 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
+import { nearestName } from '@karmesh/sdk/nearest-name';
 import { command, output } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 import { gatewaySchema } from './config.ts';
@@ -35,6 +36,8 @@ export const keysCommand = command({
   },
 });
 
+const ACTIONS = ['add', 'list', 'revoke'];
+
 type Action = (db: Db) => Promise<{ readonly value: unknown; readonly text: string }>;
 
 function actionOf([action, wanted]: readonly string[]): Action {
@@ -43,6 +46,13 @@ function actionOf([action, wanted]: readonly string[]): Action {
       const keys = await listApiKeys(db);
       return { value: keys, text: keys.map(line).join('\n') };
     };
+  }
+  if (action !== 'add' && action !== 'revoke') {
+    throw new KarmeshError('CONFIG_INVALID', 'There is no such action on keys.', {
+      action,
+      didYouMean: nearestName(action ?? '', ACTIONS),
+      known: ACTIONS.join(', '),
+    });
   }
   const parsed = name.safeParse(wanted);
   if (!parsed.success)
@@ -54,13 +64,10 @@ function actionOf([action, wanted]: readonly string[]): Action {
       return { value: { name: parsed.data, key }, text: key };
     };
   }
-  if (action === 'revoke') {
-    return async (db) => {
-      const ended = await revokeApiKeys(db, { name: parsed.data, nowMs: BigInt(Date.now()) });
-      return { value: { name: parsed.data, ended }, text: `${ended} ended` };
-    };
-  }
-  throw new KarmeshError('CONFIG_INVALID', 'There is no such action on keys.', { action, known: 'add, list, revoke' });
+  return async (db) => {
+    const ended = await revokeApiKeys(db, { name: parsed.data, nowMs: BigInt(Date.now()) });
+    return { value: { name: parsed.data, ended }, text: `${ended} ended` };
+  };
 }
 
 function line({ name: owner, createdAtMs, revokedAtMs }: ApiKeyInfo): string {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type Command, exitCodes, logger, output, shutdown } from '@karmesh/sdk/runtime';
+import { type Command, exitCodes, logger, output, shutdown, terminalOf, unknownCommand } from '@karmesh/sdk/runtime';
 import { readGatewayConfig } from './config.ts';
 import { keysCommand } from './keysCommand.ts';
 import { registerCommand } from './registerCommand.ts';
@@ -13,8 +13,10 @@ const commands: Readonly<Record<string, Command>> = { keys: keysCommand, registe
 async function main(): Promise<number | undefined> {
   const [name = '', ...rest] = argv;
   if (Object.hasOwn(commands, name)) {
-    return commands[name]?.run({ argv: rest, env: process.env, signal: new AbortController().signal });
+    const { signal } = new AbortController();
+    return commands[name]?.run({ argv: rest, env: process.env, signal, terminal: terminalOf(argv) });
   }
+  if (name !== '' && !name.startsWith('-')) throw unknownCommand(name, Object.keys(commands));
   const read = await readGatewayConfig(argv);
   if (read.kind === 'help') {
     process.stdout.write(read.text);
@@ -43,5 +45,5 @@ try {
   const code = await main();
   if (code !== undefined) process.exitCode = code;
 } catch (cause) {
-  process.exitCode = output({ json: argv.includes('--json') })().fail(cause);
+  process.exitCode = output({ json: argv.includes('--json'), color: process.env.NO_COLOR === undefined })().fail(cause);
 }

@@ -1,7 +1,19 @@
-import type { Batch, Entry } from '@karmesh/sdk/protocol';
+import { type Batch, type Entry, equalBytes } from '@karmesh/sdk/protocol';
 import type { Metrics } from '@karmesh/sdk/runtime';
+import type { DatabaseObserver } from './store/openDatabase.ts';
 
-/** What the market's own numbers are: entries, what became of workers, lamports, batches, the queue. */
+export type WatchedMarket = {
+  /** Requests in the market now, and lamports of the escrow that none of them has taken or reserved. */
+  readonly market: { readonly running: number; readonly waiting: number; readonly availableLamports: bigint };
+  readonly most: { readonly maxRunning: number; readonly maxWaiting: number };
+  /** Entries that no header has carried out yet, and the Unix milliseconds at which the first of them was finished. */
+  readonly unpublished: () => Promise<{ readonly count: number; readonly oldestAtMs: bigint | undefined }>;
+  /** How many of the coming epochs have a committed hash chain. */
+  readonly committedAhead: () => number;
+  readonly nowMs: () => number;
+};
+
+/** What the market's own numbers are: entries, what became of workers, lamports, batches, the queue, the database. */
 export function observeMarket(metrics: Metrics) {
   const entries = metrics.counter({
     name: 'gateway_entries_total',
@@ -14,38 +26,101 @@ export function observeMarket(metrics: Metrics) {
   });
   const workers = metrics.counter({
     name: 'gateway_drawn_workers_total',
-    help: 'What became of drawn workers: receipt, refusal or a cause of time-out.',
+    help: 'What became of drawn workers: agreed, dissented, refused for a reason, or a cause of time-out.',
     labels: ['outcome'],
   });
   const published = metrics.counter({
     name: 'gateway_published_entries_total',
     help: 'Entries in batches that were gossiped.',
   });
+  const queries = metrics.histogram({
+    name: 'gateway_database_query_seconds',
+    help: 'How long queries of the database took.',
+    buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1, 5],
+  });
+  const databaseErrors = metrics.counter({
+    name: 'gateway_database_errors_total',
+    help: 'Queries that failed, and idle connections that broke.',
+  });
+  const database: DatabaseObserver = {
+    query: (ms) => queries.observe(ms / 1000),
+    error: () => databaseErrors.inc(),
+  };
   return {
+    database,
     entry({ dispatch, evidence, outcome }: Entry): void {
-      entries.inc({ verdict: outcome.value.verdict, assurance: dispatch.value.assurance });
-      lamports.inc(Number(outcome.value.price));
-      workers.inc({ outcome: 'receipt' }, evidence.receipts.length);
+      const { verdict, outputHash, price } = outcome.value;
+      entries.inc({ verdict, assurance: dispatch.value.assurance });
+      lamports.inc(Number(price));
+      for (const { receipt } of evidence.receipts) {
+        const agrees = verdict === 'agreed' && equalBytes(receipt.value.outputHash, outputHash);
+        workers.inc({ outcome: agrees ? 'agreed' : 'dissented' });
+      }
       for (const { value } of evidence.refusals) workers.inc({ outcome: `refused ${value.reason}` });
       for (const { value } of evidence.timeouts) workers.inc({ outcome: value.cause });
     },
     published({ count }: Batch): void {
       published.inc(count);
     },
-    /** Reads the queue whenever the metrics are read. */
-    queue(queue: { readonly running: number; readonly waiting: number }): void {
-      const gauge = metrics.gauge({
+    /** Looks at the rest whenever the metrics are read. */
+    watch({ market, most, unpublished, committedAhead, nowMs }: WatchedMarket): void {
+      metrics.gauge({
         name: 'gateway_requests_count',
         help: 'Requests in the market now.',
         labels: ['state'],
-      });
-      // prom-client calls `collect` before it renders; its type leaves the hook to the constructor.
-      Object.assign(gauge, {
-        collect() {
-          gauge.set({ state: 'running' }, queue.running);
-          gauge.set({ state: 'waiting' }, queue.waiting);
+        collect(gauge) {
+          gauge.set({ state: 'running' }, market.running);
+          gauge.set({ state: 'waiting' }, market.waiting);
         },
       });
+      const capacity = metrics.gauge({
+        name: 'gateway_capacity_count',
+        help: 'Requests that may be in the market, by state; one more is turned away.',
+        labels: ['state'],
+      });
+      capacity.set({ state: 'running' }, most.maxRunning);
+      capacity.set({ state: 'waiting' }, most.maxWaiting);
+      metrics.gauge({
+        name: 'gateway_escrow_available_lamports',
+        help: 'What the escrow has left for requests, less what unsettled entries cost and running requests may cost.',
+        collect: (gauge) => gauge.set(Number(market.availableLamports)),
+      });
+      metrics.gauge({
+        name: 'gateway_committed_ahead_epochs',
+        help: 'Coming epochs whose hash chain is committed; without one the next epoch takes no requests.',
+        collect: (gauge) => gauge.set(committedAhead()),
+      });
+      const backlog = shared(unpublished);
+      metrics.gauge({
+        name: 'gateway_unpublished_entries_count',
+        help: 'Entries that wait to be gossiped; NaN while the database fails.',
+        collect: async (gauge) => gauge.set((await backlog())?.count ?? Number.NaN),
+      });
+      metrics.gauge({
+        name: 'gateway_unpublished_age_seconds',
+        help: 'How long the first entry that waits to be gossiped has been finished; 0 if none waits.',
+        collect: async (gauge) => gauge.set(ageSeconds(await backlog(), nowMs())),
+      });
     },
+  };
+}
+
+type Backlog = Awaited<ReturnType<WatchedMarket['unpublished']>>;
+
+function ageSeconds(backlog: Backlog | undefined, nowMs: number): number {
+  if (backlog === undefined) return Number.NaN;
+  return backlog.oldestAtMs === undefined ? 0 : Math.max(0, nowMs - Number(backlog.oldestAtMs)) / 1000;
+}
+
+/** One reading for all who ask while it is under way; undefined where it fails, which the database's own counter shows. */
+function shared<T>(read: () => Promise<T>): () => Promise<T | undefined> {
+  let reading: Promise<T | undefined> | undefined;
+  return () => {
+    reading ??= read()
+      .catch(() => undefined)
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
   };
 }

@@ -1,5 +1,5 @@
 import { clusterSettings } from '@karmesh/sdk/clusters/choose';
-import { openRegistration } from '@karmesh/sdk/participant';
+import { openRegistration, registeredLines } from '@karmesh/sdk/participant';
 import { bondSettings, configFiles, identitySettings, speechSettings } from '@karmesh/sdk/participant/settings';
 import { openEscrow, registerGateway, toBase58 } from '@karmesh/sdk/program';
 import { command, output } from '@karmesh/sdk/runtime';
@@ -22,6 +22,7 @@ export const registerCommand = command({
   summary: 'Registers and bonds a gateway, and opens the escrow that pays for its requests.',
   section: 'gateway-register',
   schema,
+  questions: ['url', 'keypair', 'owner', 'bond', 'deposit'],
   files: configFiles,
   async run({ config }, { signal }) {
     const { parameters, register } = await openRegistration(config, { signal });
@@ -41,9 +42,9 @@ export const registerCommand = command({
     );
     output({ json: config.json })().data({ ...sent, bond, escrow, deposit }, (shown) =>
       [
-        `Registered ${shown.participant} with a bond of ${shown.bond} lamports.`,
-        `Its escrow ${shown.escrow} holds ${shown.deposit} lamports.`,
-        shown.link,
+        `${shown.dryRun ? 'Would register' : 'Registered'} ${shown.participant} with a bond of ${shown.bond} lamports.`,
+        `Its escrow ${shown.escrow} ${shown.dryRun ? 'would hold' : 'holds'} ${shown.deposit} lamports.`,
+        ...registeredLines(shown),
       ].join('\n'),
     );
     return 0;

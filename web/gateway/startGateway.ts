@@ -2,6 +2,7 @@ import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost, type Host, topics } from '@karmesh/sdk/network';
+import { observeChain, observePeers } from '@karmesh/sdk/participant';
 import {
   type ChainView,
   checkFresh,
@@ -34,6 +35,7 @@ import { spareStreams } from './scheduler/spareStreams.ts';
 import { viewedChain } from './scheduler/viewedChain.ts';
 import { serveBatches } from './serveBatches.ts';
 import { findApiKey } from './store/apiKeys.ts';
+import { unpublishedEntries } from './store/batches.ts';
 import { bindGateway } from './store/bindGateway.ts';
 import { openDatabase, pingDatabase } from './store/openDatabase.ts';
 import { forgetRequests } from './store/requests.ts';
@@ -91,11 +93,15 @@ export async function startGateway(
   const escrow = chosenEscrow(view, { gateway, wanted: config.escrow });
   const chain = viewedChain(view, gateway);
 
-  const database = starting.use(await openDatabase({ dataFolder: config.dataDir, databaseUrl: config.databaseUrl }));
+  const measured = metrics();
+  const observed = observeMarket(measured);
+  const { dataDir, databaseUrl } = config;
+  const database = starting.use(await openDatabase({ dataFolder: dataDir, databaseUrl, observe: observed.database }));
   const { db } = database;
   await bindGateway(db, { domain, participant: gateway });
   if (config.apiKeyFile !== undefined) await ensureApiKey(db, { path: config.apiKeyFile, nowMs: BigInt(Date.now()) });
 
+  const peers = observePeers(measured);
   const host = starting.use(
     await createHost({
       keypair,
@@ -112,13 +118,13 @@ export async function startGateway(
         );
       },
       log,
+      onGossip: peers.onGossip,
     }),
   );
+  starting.defer(peers.watch(host));
   starting.defer(await serveBatches({ host, db }));
   host.announce({ role: 'gateway', participant: gateway });
 
-  const measured = metrics();
-  const observed = observeMarket(measured);
   const publishing = starting.use(
     publisher({ intervalMs: BATCH_INTERVAL_MS })({
       db,
@@ -168,7 +174,16 @@ export async function startGateway(
       },
     }),
   );
-  observed.queue(market);
+  const { maxRunning, maxWaiting } = config;
+  observed.watch({
+    market,
+    most: { maxRunning, maxWaiting },
+    unpublished: () => unpublishedEntries(db),
+    committedAhead: () => committedAhead(view, gateway),
+    nowMs: () => systemClock.nowMs(),
+  });
+  const balance = () => client.balance(keypair.publicKey, { signal });
+  starting.defer(observeChain(measured, { view, participant: gateway, balance, now: () => performance.now() }));
 
   const committer = chainCommitter({ length: config.chainLength, epochsAhead: EPOCHS_AHEAD })({
     db,
@@ -243,6 +258,14 @@ export async function startGateway(
     lost: database.lost,
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
+}
+
+/** Epochs after the current one, or from 0 on before the first, whose hash chain stands on chain. */
+function committedAhead(view: Pick<ChainView, 'chain' | 'epoch'>, gateway: Uint8Array): number {
+  const first = (view.epoch() ?? -1n) + 1n;
+  let ahead = 0;
+  while (ahead < EPOCHS_AHEAD && view.chain(gateway, first + BigInt(ahead)) !== undefined) ahead++;
+  return ahead;
 }
 
 function registeredGateway(view: ChainView, identity: Uint8Array): ParticipantAccount {

@@ -1,4 +1,4 @@
-import { openRegistration } from '@karmesh/sdk/participant';
+import { openRegistration, registeredLines } from '@karmesh/sdk/participant';
 import { configFiles } from '@karmesh/sdk/participant/settings';
 import { registerWorker } from '@karmesh/sdk/program';
 import { command, output } from '@karmesh/sdk/runtime';
@@ -11,6 +11,7 @@ export const registerCommand = command({
   summary: 'Registers and bonds a worker with the engine class and model of this machine.',
   section: 'worker-register',
   schema: registerSchema,
+  questions: ['url', 'keypair', 'owner', 'model', 'bond'],
   files: configFiles,
   async run({ config }, { signal }) {
     const talk = output({ json: config.json })();
@@ -22,7 +23,10 @@ export const registerCommand = command({
     const offer = { bond, engineClass: engineClassId, models: [modelId] };
     const sent = await register((addresses, keys) => [registerWorker(addresses, { ...keys, ...offer })], { signal });
     talk.data({ ...sent, bond, engineClassId, modelId }, (shown) =>
-      [`Registered ${shown.participant} with a bond of ${shown.bond} lamports.`, shown.link].join('\n'),
+      [
+        `${shown.dryRun ? 'Would register' : 'Registered'} ${shown.participant} with a bond of ${shown.bond} lamports.`,
+        ...registeredLines(shown),
+      ].join('\n'),
     );
     return 0;
   },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
+import { observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
 import { type ChainView, checkFresh, createChainView, type ParticipantAccount, toBase58 } from '@karmesh/sdk/program';
 import {
   AUDIT_PROTOCOL,
@@ -80,14 +80,15 @@ export async function startWorker(
   const receipts = stack.use(await openReceiptLog(config.dataDir));
   const audits = await openAuditFiles(config.dataDir);
   const numbers = metrics();
-  let load = (): { readonly active: number; readonly waiting: number } => ({ active: 0, waiting: 0 });
-  const count = workerMetrics(numbers, () => load());
+  const observed = observePeers(numbers);
+  stack.defer(observeChain(numbers, { view, participant: account.address, now: () => performance.now() }));
+  const count = workerMetrics(numbers, { active: config.sequences, waiting: config.maxQueue });
   const limits = { dispatchMs: DISPATCH_MS, runMs: config.runSeconds * 1000, sealsMs: config.sealSeconds * 1000 };
   const serving = worker({ maxConcurrent: config.sequences, maxQueue: config.maxQueue, limits })({
     engine,
     signer: keypair,
     chain,
-    receipts,
+    receipts: count.receipts(receipts),
     audits,
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
@@ -109,7 +110,7 @@ export async function startWorker(
       log.info(outcome, 'An audit was answered.');
     },
   });
-  load = () => serving.load();
+  count.load(serving);
   stack.defer(() => serving.stop({ signal: AbortSignal.timeout(DRAIN_MS) }));
   stack.defer(
     pruneByEpoch(view, {
@@ -118,7 +119,10 @@ export async function startWorker(
     }),
   );
 
-  const host = stack.use(await openParticipantHost(config, { keypair, domain: view.config().domain, cluster, log }));
+  const host = stack.use(
+    await openParticipantHost(config, { keypair, domain: view.config().domain, cluster, log, observed }),
+  );
+  stack.defer(observed.watch(host));
   await host.handle({
     protocol: INFER_PROTOCOL,
     maxStreams: config.sequences + config.maxQueue + SEALED_STREAMS,

@@ -43,5 +43,5 @@ try {
   const code = await main();
   if (code !== undefined) process.exitCode = code;
 } catch (cause) {
-  process.exitCode = output({ json: argv.includes('--json') })().fail(cause);
+  process.exitCode = output({ json: argv.includes('--json'), color: process.env.NO_COLOR === undefined })().fail(cause);
 }

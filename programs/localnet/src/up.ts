@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { clusterPreset } from '@karmesh/sdk/clusters';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { acquireLockFile, exitCodes, logLevels, output, readConfig } from '@karmesh/sdk/runtime';
+import { acquireLockFile, exitCodes, logLevels, output, readConfig, toJson } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 import { askOnce } from './up/askOnce.ts';
 import { openMarketFolder } from './up/folder.ts';
@@ -31,6 +31,7 @@ const schema = z.object({
     description: 'the GGUF file that the workers run; the small bundled one unless told',
     placeholder: 'file',
   }),
+  json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout once it is up' }),
   logLevel: z.enum(logLevels).default('info').meta({ description: 'the least level in the programs’ logs' }),
 });
 
@@ -61,7 +62,7 @@ async function main(argv: readonly string[]): Promise<number> {
   process.on('SIGHUP', stop);
   const signal =
     once === undefined ? stopping.signal : AbortSignal.any([stopping.signal, AbortSignal.timeout(ONCE_DEADLINE_MS)]);
-  const talk = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+  const { talk, data } = output({ json: config.json, color: process.env.NO_COLOR === undefined })();
 
   const path = resolve(config.dataDir);
   await using stack = new AsyncDisposableStack();
@@ -96,10 +97,13 @@ async function main(argv: readonly string[]): Promise<number> {
     ]);
     talk('Done; stopping everything …');
     await stack.disposeAsync();
-    output({ json: true })().data(result, () => '');
+    data(result, toJson);
     return exitCodes.ok;
   }
-  process.stdout.write(welcome(path, market));
+  const { bootstrap, gateway, rpcUrl, modelName } = market;
+  data({ gateway: gateway.url, apiKey: gateway.apiKey, rpcUrl, bootstrap, model: modelName, dataDir: path }, () =>
+    welcome(path, market),
+  );
   const ended = await Promise.race([market.failed, aborted(signal)]);
   if (ended !== undefined) {
     throw new KarmeshError('PROGRAM_ENDED', 'A part of the market ended by itself.', {
@@ -146,12 +150,12 @@ function welcome(path: string, { bootstrap, gateway, rpcUrl, modelName }: Runnin
     '  npm run karmesh -- receipt fetch REQUEST && npm run karmesh -- receipt verify bundle.json   (about two minutes later)',
     '  npm run karmesh -- karma show',
     'Ctrl-C ends everything; starting again in this folder continues.',
-    '',
   ].join('\n');
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.exitCode = output({ color: process.env.NO_COLOR === undefined })().fail(error);
+  const json = process.argv.includes('--json');
+  process.exitCode = output({ json, color: process.env.NO_COLOR === undefined })().fail(error);
 }

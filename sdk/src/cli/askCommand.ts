@@ -40,12 +40,18 @@ export const askCommand: ListedCommand = {
       if (prompt === undefined || prompt.trim() === '')
         throw new KarmeshError('CONFIG_INVALID', 'There is no question.', {});
       const gateway = { url: config.gateway.replace(/\/$/, ''), apiKey: config.apiKey };
-      const answer = await ask(gateway, {
+      const asking = ask(gateway, {
         prompt,
         temperature: config.temperature,
         signal,
         ...(config.model === undefined ? {} : { model: config.model }),
         ...(config.maxTokens === undefined ? {} : { maxTokens: config.maxTokens }),
+      });
+      const answer = await asking.catch((cause: unknown) => {
+        // A name that was typed wrongly is the command line's fault, and nobody else's.
+        if (config.model === undefined || !(cause instanceof KarmeshError) || cause.code !== 'MODEL_UNKNOWN')
+          throw cause;
+        throw new KarmeshError('CONFIG_INVALID', cause.message, cause.facts, cause);
       });
       if (config.bundle !== undefined) {
         const file = await fetchBundle(gateway, { requestId: answer.evidence.requestId, signal });

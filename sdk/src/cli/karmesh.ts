@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { KarmeshError } from '../errors.ts';
+import { nearestName } from '../nearestName.ts';
 import { output } from '../runtime/index.ts';
 import { askCommand } from './askCommand.ts';
 import { findProgram, runProgram } from './externalProgram.ts';
@@ -34,6 +35,18 @@ function help(): string {
   return ['Usage: karmesh COMMAND [--json] [--help]', '', ...lines, '', 'Each command has its own --help.'].join('\n');
 }
 
+/** A word alone may be meant for a program or for the first word of a command, two words for a command. */
+function unknown(first: string, second: string | undefined): KarmeshError {
+  const own = Object.keys(commands);
+  const group = own.filter((name) => name.startsWith(`${first} `));
+  const typed = second === undefined || second.startsWith('-') ? first : `${first} ${second}`;
+  const words = [...own.filter((name) => !name.includes(' ')), ...Object.keys(external)];
+  return new KarmeshError('CONFIG_INVALID', `There is no command "${typed}".`, {
+    didYouMean: nearestName(typed, own) ?? (group.length > 0 ? undefined : nearestName(first, words)),
+    known: (group.length > 0 ? group : [...own, ...Object.keys(external)]).join(', '),
+  });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const talk = output({ json: argv.includes('--json'), color: process.env.NO_COLOR === undefined })();
   const [first, second] = argv;
@@ -55,10 +68,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${members.map(([name, { title }]) => `karmesh ${name}  ${title}`).join('\n')}\n`);
       return second === undefined ? 2 : 0;
     }
-    const group = Object.keys(commands).filter((name) => name.startsWith(`${first} `));
-    throw new KarmeshError('CONFIG_INVALID', `There is no command "${[first, second].filter(Boolean).join(' ')}".`, {
-      known: (group.length > 0 ? group : [...Object.keys(commands), ...Object.keys(external)]).join(', '),
-    });
+    throw unknown(first, second);
   } catch (error) {
     return talk.fail(error);
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
+import { nearestName } from '../nearestName.ts';
 import { callGateway, type Gateway } from './gateway.ts';
 
 const karmeshField = z.object({
@@ -44,12 +45,12 @@ const modelList = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /**
  * Asks one question with assurance `quorum`: the answer comes whole, after two of three workers agreed. Throws what `callGateway`
- * throws, `MODEL_UNKNOWN` when the gateway sells nothing, `PROTOCOL_VIOLATION` when its answer is not what docs/protocol.md says.
+ * throws, `MODEL_UNKNOWN` when the gateway sells nothing or not this model, `PROTOCOL_VIOLATION` when its answer is not what docs/protocol.md says.
  */
 export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer> {
   const { signal } = options;
   const model = options.model ?? (await firstModel(gateway, signal));
-  const response = await callGateway(gateway, {
+  const request = callGateway(gateway, {
     path: '/v1/chat/completions',
     body: {
       model,
@@ -59,6 +60,12 @@ export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer
       karmesh: { assurance: 'quorum' },
     },
     ...(signal === undefined ? {} : { signal }),
+  });
+  const response = await request.catch(async (cause: unknown) => {
+    if (!(cause instanceof KarmeshError) || cause.facts.code !== 'model_not_found') throw cause;
+    const known = await modelNames(gateway, signal);
+    const facts = { model, didYouMean: nearestName(model, known), known: known.join(', ') };
+    throw new KarmeshError('MODEL_UNKNOWN', 'The gateway does not sell this model.', facts, cause);
   });
   const parsed = completion.safeParse(await response.json());
   const choice = parsed.data?.choices[0];
@@ -78,9 +85,13 @@ export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer
 }
 
 async function firstModel(gateway: Gateway, signal: AbortSignal | undefined): Promise<string> {
-  const response = await callGateway(gateway, { path: '/v1/models', ...(signal === undefined ? {} : { signal }) });
-  const first = modelList.safeParse(await response.json()).data?.data[0];
+  const [first] = await modelNames(gateway, signal);
   if (first === undefined)
     throw new KarmeshError('MODEL_UNKNOWN', 'The gateway sells no model.', { gateway: gateway.url });
-  return first.id;
+  return first;
+}
+
+async function modelNames(gateway: Gateway, signal: AbortSignal | undefined): Promise<readonly string[]> {
+  const response = await callGateway(gateway, { path: '/v1/models', ...(signal === undefined ? {} : { signal }) });
+  return (modelList.safeParse(await response.json()).data?.data ?? []).map(({ id }) => id);
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
+import { nearestName } from '../nearestName.ts';
 import { type Address, addressFromBase58, type ConfigAccount, PROGRAM_ID } from '../program/index.ts';
 import { equalBytes, type OffchainParameters, offchainParametersHash } from '../protocol/index.ts';
 import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from './index.ts';
@@ -44,6 +45,7 @@ export async function chooseCluster(
   if (!URL.canParse(rpcUrl)) {
     throw new KarmeshError('CONFIG_INVALID', 'The cluster is neither a known name nor a URL.', {
       url: config.url,
+      didYouMean: nearestName(config.url, CLUSTER_NAMES),
       known: CLUSTER_NAMES.join(', '),
     });
   }

@@ -58,6 +58,8 @@ export type CreateHostOptions = {
   /** A faster check of signatures by the same rules; the protocol's own unless told. */
   readonly verify?: VerifySignature;
   readonly log?: HostLog;
+  /** Called with what became of each gossip message that arrived. */
+  readonly onGossip?: ((topic: string, verdict: GossipVerdict) => void) | undefined;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** Uniform in [0, 1). */
@@ -151,7 +153,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
   const listeners = new Set<(event: PeerEvent) => void>();
   const announcementListeners = new Set<(announcement: Announcement) => void>();
   const connections = new Map<string, Connection>();
-  const lostBecause = new Map<string, string>();
+  const lostBecause = new Map<string, Error>();
   const gone = new Map<string, { readonly peer: PeerId; readonly atMs: number }>();
   const inbound = streamLimit({ maxInAll: limits.maxInboundStreams, maxPerPeer: limits.maxInboundStreamsPerPeer });
   const book = peerBook({
@@ -164,7 +166,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     for (const listener of listeners) listener(event);
   };
   const drop = (connection: Connection, error: Error): void => {
-    lostBecause.set(connection.remotePeer.toString(), error.message);
+    lostBecause.set(connection.remotePeer.toString(), error);
     log.debug({ peer: connection.remotePeer.toString(), reason: error.message }, 'Dropping a connection.');
     connection.abort(error);
   };
@@ -193,6 +195,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       }
     },
     onCheckError: (err, topic) => log.warn({ err, topic }, 'A gossip check failed.'),
+    onJudged: options.onGossip,
   });
 
   const onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
@@ -226,10 +229,11 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     const peer = connection.remotePeer;
     const identity = identityOf(peer);
     if (identity === undefined || [...connections.values()].some(({ remotePeer }) => remotePeer.equals(peer))) return;
-    const reason = lostBecause.get(peer.toString()) ?? 'The connection was closed.';
+    const cause = lostBecause.get(peer.toString());
     lostBecause.delete(peer.toString());
     gone.set(peer.toString(), { peer, atMs: now() });
-    tell({ kind: 'lost', identity, reason });
+    const reason = cause?.message ?? 'The connection was closed.';
+    tell({ kind: 'lost', identity, reason, code: cause instanceof KarmeshError ? cause.code : undefined });
   };
   node.addEventListener('connection:open', onOpen);
   node.addEventListener('connection:close', onClose);

@@ -114,6 +114,8 @@ export type GossipParts = {
   /** Called for each message that was rejected, with the peer that handed it on. */
   readonly onReject: (peer: PeerId, topic: string) => void;
   readonly onCheckError: (error: unknown, topic: string) => void;
+  /** Called with what became of each message that arrived. */
+  readonly onJudged?: ((topic: string, verdict: GossipVerdict) => void) | undefined;
 };
 
 type GossipLimits = Pick<
@@ -133,7 +135,7 @@ const NO_PEERS = 'PublishError.NoPeersSubscribedToTopic';
 /** Topics with a check each, behind limits on size, rate and time. */
 export const gossip =
   ({ topics, limits }: { readonly topics: readonly string[]; readonly limits: GossipLimits }) =>
-  ({ pubsub, now, onReject, onCheckError }: GossipParts): Gossip => {
+  ({ pubsub, now, onReject, onCheckError, onJudged }: GossipParts): Gossip => {
     const buckets = new Map<string, TokenBucket>();
     let validating = 0;
 
@@ -196,6 +198,7 @@ export const gossip =
         }
         pubsub.topicValidators.set(topic, async (peer, { data }) => {
           const verdict = await judge(peer, topic, data, check);
+          onJudged?.(topic, verdict);
           if (verdict === 'reject') onReject(peer, topic);
           return results[verdict];
         });

@@ -1,3 +1,4 @@
+import type { KarmeshErrorCode } from '../errors.ts';
 import type { Hash } from '../protocol/hash.ts';
 import type { Identity } from '../protocol/signature.ts';
 import type { Announcement } from './announcement.ts';
@@ -39,10 +40,15 @@ export type ConnectedPeer = {
   readonly roundTripMs: number | undefined;
 };
 
-/** `lost` carries why: a sentence for people. */
+/** `lost` carries why: a sentence for people, and the code of our error if this side dropped the peer. */
 export type PeerEvent =
   | { readonly kind: 'connected'; readonly identity: Identity }
-  | { readonly kind: 'lost'; readonly identity: Identity; readonly reason: string };
+  | {
+      readonly kind: 'lost';
+      readonly identity: Identity;
+      readonly reason: string;
+      readonly code: KarmeshErrorCode | undefined;
+    };
 
 /** Our place in the network: one identity, its connections, streams and topics. */
 export type Host = AsyncDisposable & {

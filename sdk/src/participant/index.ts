@@ -1,3 +1,5 @@
+export * from './observeChain.ts';
+export * from './observePeers.ts';
 export * from './openParticipantHost.ts';
 export * from './registered.ts';
 export * from './registration.ts';

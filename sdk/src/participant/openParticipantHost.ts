@@ -1,6 +1,7 @@
 import { createHost, type Host } from '../network/index.ts';
 import type { Domain } from '../protocol/index.ts';
 import { type Keypair, type Logger, nativeVerifySignature } from '../runtime/index.ts';
+import type { ObservedPeers } from './observePeers.ts';
 
 /** The peer-to-peer host of a participant, by its settings (`peerSettings`). Throws what `createHost` throws; the caller disposes it. */
 export async function openParticipantHost(
@@ -14,9 +15,10 @@ export async function openParticipantHost(
     readonly domain: Domain;
     readonly cluster: { readonly isLocal: boolean };
     readonly log: Logger;
+    readonly observed: Pick<ObservedPeers, 'onGossip'>;
   },
 ): Promise<Host> {
-  const { keypair, domain, cluster, log } = parts;
+  const { keypair, domain, cluster, log, observed } = parts;
   // Others may still find it, but on a public network nobody knows where to look.
   if (config.bootstrap.length === 0)
     log.warn('There is no peer to connect to: name a gateway or validator with --bootstrap.');
@@ -29,5 +31,6 @@ export async function openParticipantHost(
     localnet: cluster.isLocal,
     verify: nativeVerifySignature,
     log,
+    onGossip: observed.onGossip,
   });
 }

@@ -26,6 +26,9 @@ export const bondSettings = {
     .min(1n)
     .optional()
     .meta({ description: 'lamports to bond; the least that the cluster takes unless told' }),
+  dryRun: z.boolean().default(false).meta({
+    description: 'only show what would be sent, who would sign it and what it would cost; signs and sends nothing',
+  }),
 };
 
 const multiaddrs = z.array(z.string());

@@ -56,6 +56,11 @@ function structFromAnchor(name: string, value: unknown): Fields {
   return Object.fromEntries(fieldsOf(name).map((f) => [f.name, fromAnchor(f.type, fields[f.name])]));
 }
 
+/** The name of the program's instruction that begins with these bytes, or undefined if it is another program's. */
+export function instructionName(data: Uint8Array): string | undefined {
+  return idl.instructions.find(({ discriminator }) => discriminator.every((byte, i) => data[i] === byte))?.name;
+}
+
 /** The fields of an account of type `name`. Throws `CODEC` unless the data begins with its discriminator and has its size. */
 export function decodeAccountFields(name: string, data: Uint8Array): Fields {
   let decoded: unknown;

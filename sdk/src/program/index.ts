@@ -20,5 +20,6 @@ export {
 export { type NumberedError, numberedError, programErrorName, transactionError } from './programError.ts';
 export { PROGRAM_ID } from './programId.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
+export { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';
 export { type TransactionSigner, transactionSigner } from './transactionSigner.ts';

@@ -26,6 +26,7 @@ import { type ProgramAddresses, programAddresses } from './addresses.ts';
 import { PROGRAM_ID } from './programId.ts';
 import { rpcRequest } from './rpc.ts';
 import { type SentTransaction, sendTransaction } from './sendTransaction.ts';
+import { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 import type { TransactionSigner } from './transactionSigner.ts';
 
 interface WithSignal {
@@ -47,6 +48,11 @@ export interface ProgramClient {
       readonly pollMs?: number;
     },
   ): Promise<SentTransaction>;
+  /** What `send` would do; signs and sends nothing. Errors as `simulateTransaction`. */
+  simulate(
+    instructions: readonly TransactionInstruction[],
+    options: WithSignal & { readonly computeUnits?: number },
+  ): Promise<SimulatedTransaction>;
   config(options: WithSignal): Promise<ConfigAccount | undefined>;
   vault(options: WithSignal): Promise<VaultAccount | undefined>;
   participant(address: Address, options: WithSignal): Promise<ParticipantAccount | undefined>;
@@ -97,6 +103,7 @@ export function createProgramClient({
     addresses,
     payer,
     send: (instructions, options) => sendTransaction(connection, { ...options, instructions, payer }),
+    simulate: (instructions, options) => simulateTransaction(connection, { ...options, instructions, payer }),
     config: (options) => decoded(addresses.config, options, decodeConfig),
     vault: (options) => decoded(addresses.vault, options, decodeVault),
     participant: (address, options) => decoded(address, options, decodeParticipant),

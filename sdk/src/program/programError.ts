@@ -31,7 +31,7 @@ function customNumber(fault: TransactionFault): { readonly instruction: number; 
 /** `PROGRAM_ERROR` with the numbered name if the program refused the transaction, else `TRANSACTION_FAILED`. */
 export function transactionError(
   fault: TransactionFault,
-  context: { readonly signature: string; readonly logs?: readonly string[]; readonly cause?: unknown },
+  context: { readonly signature: string | undefined; readonly logs?: readonly string[]; readonly cause?: unknown },
 ): KarmeshError {
   const custom = customNumber(fault);
   const known = custom === undefined ? undefined : numberedError(custom.number);

@@ -1,4 +1,5 @@
 import {
+  type BlockhashWithExpiryBlockHeight,
   ComputeBudgetProgram,
   type Connection,
   SendTransactionError,
@@ -49,11 +50,7 @@ export async function sendTransaction(connection: Connection, options: SendOptio
   const latest = await rpcRequest(connection, 'getLatestBlockhash', { signal }, () =>
     connection.getLatestBlockhash('confirmed'),
   );
-  const transaction = new Transaction({ feePayer: options.payer.publicKey, ...latest });
-  if (options.computeUnits !== undefined) {
-    transaction.add(ComputeBudgetProgram.setComputeUnitLimit({ units: options.computeUnits }));
-  }
-  transaction.add(...options.instructions);
+  const transaction = transactionOf(options, latest);
   const signers = new Map([options.payer, ...(options.signers ?? [])].map((s) => [s.publicKey.toBase58(), s]));
   for (const signer of signers.values()) await signer.signTransaction(transaction);
   const raw = transaction.serialize();
@@ -83,6 +80,18 @@ export async function sendTransaction(connection: Connection, options: SendOptio
     }
     await pause(options.pollMs ?? DEFAULT_POLL_MS, signal);
   }
+}
+
+/** The transaction of these instructions, not yet signed. */
+export function transactionOf(
+  options: Pick<SendOptions, 'instructions' | 'payer' | 'computeUnits'>,
+  latest: BlockhashWithExpiryBlockHeight,
+): Transaction {
+  const transaction = new Transaction({ feePayer: options.payer.publicKey, ...latest });
+  if (options.computeUnits !== undefined) {
+    transaction.add(ComputeBudgetProgram.setComputeUnitLimit({ units: options.computeUnits }));
+  }
+  return transaction.add(...options.instructions);
 }
 
 async function submit(

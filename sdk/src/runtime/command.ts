@@ -1,5 +1,7 @@
 import { KarmeshError } from '../errors.ts';
+import { nearestName } from '../nearestName.ts';
 import { type ConfigSchema, type ReadConfigOptions, type ReadConfigResult, readConfig } from './config.ts';
+import { type Interview, openInterview, type Terminal, terminalOf } from './interview.ts';
 import { output } from './output.ts';
 
 /** What a command is run with. */
@@ -8,6 +10,8 @@ export interface CommandCall {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** Where a person can be asked for what is missing; nobody is unless told. */
+  readonly terminal?: Terminal | undefined;
 }
 
 /** One command of a program. */
@@ -20,19 +24,37 @@ type Settings<S extends ConfigSchema> = Extract<ReadConfigResult<S>, { kind: 'co
 
 /** A command with settings (`readConfig`): it shows its help, or runs with what it was given. */
 export function command<S extends ConfigSchema>(
-  options: Omit<ReadConfigOptions<S>, 'argv' | 'env'> & {
+  options: Omit<ReadConfigOptions<S>, 'argv' | 'env' | 'interview'> & {
     readonly run: (settings: Settings<S>, call: Pick<CommandCall, 'signal'>) => Promise<number>;
   },
 ): Command {
   const { run, ...reading } = options;
   return {
-    async run({ argv, env, signal }) {
-      const read = await readConfig<S>({ ...reading, argv, env });
+    async run({ argv, env, signal, terminal }) {
+      const read = await readAt(terminal, (interview) => readConfig<S>({ ...reading, argv, env, interview }));
       if (read.kind === 'config') return run(read, { signal });
       process.stdout.write(read.text);
       return 0;
     },
   };
+}
+
+/** Reads settings with somebody to ask, if there is a terminal. */
+async function readAt<T>(
+  terminal: Terminal | undefined,
+  read: (interview: Interview | undefined) => Promise<T>,
+): Promise<T> {
+  if (terminal === undefined) return read(undefined);
+  using interview = openInterview(terminal);
+  return await read(interview);
+}
+
+/** A usage error that names the command that was most likely meant, and all others. */
+export function unknownCommand(name: string, known: readonly string[]): KarmeshError {
+  return new KarmeshError('CONFIG_INVALID', `There is no command "${name}".`, {
+    didYouMean: nearestName(name, known),
+    known: known.join(', '),
+  });
 }
 
 /**
@@ -55,12 +77,11 @@ export async function runCommands(
   try {
     const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (load === undefined) {
-      throw new KarmeshError('CONFIG_INVALID', `There is no command "${name}".`, {
-        known: Object.keys(commands).join(', '),
-      });
+      throw unknownCommand(name, Object.keys(commands));
     }
     const loaded = await load();
-    return await loaded.run({ argv: rest, env: process.env, signal: new AbortController().signal });
+    const { signal } = new AbortController();
+    return await loaded.run({ argv: rest, env: process.env, signal, terminal: terminalOf(argv) });
   } catch (error) {
     return output({ json: argv.includes('--json'), color: process.env.NO_COLOR === undefined })().fail(error);
   }

@@ -164,7 +164,7 @@ describe('faults', () => {
         KARMESH_BOND: 'Invalid input: expected bigint, received string',
         [`${file}: verify`]: 'Invalid input: expected boolean, received string',
         [`${file}: level`]: 'Invalid option: expected one of "info"|"debug"',
-        [`${file}: modell`]: 'is no setting of this program',
+        [`${file}: modell`]: 'is no setting of this program; did you mean model?',
         '--model': 'is required',
       },
     });
@@ -173,7 +173,7 @@ describe('faults', () => {
   test('an unknown flag is refused', async () => {
     expect(await faults({ argv: ['--modle', 'x'] })).toEqual({
       message: 'The command line is not understood.',
-      facts: { fault: "unknown option '--modle'" },
+      facts: { fault: "unknown option '--modle'", didYouMean: '--model' },
     });
   });
 

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
+import { nearestName } from '../nearestName.ts';
+import type { Interview } from './interview.ts';
 import { errnoOf } from './storeError.ts';
 
 declare module 'zod' {
@@ -32,6 +34,10 @@ export type ReadConfigOptions<S extends ConfigSchema> = {
     readonly description: string;
     readonly optional?: boolean;
   }[];
+  /** The settings that a person is asked for, if some that is required was not given. */
+  readonly questions?: readonly string[];
+  /** Whom to ask; nobody unless told. */
+  readonly interview?: Pick<Interview, 'ask' | 'say'> | undefined;
   /** The arguments after the program's name. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -69,7 +75,15 @@ export async function readConfig<S extends ConfigSchema>(options: ReadConfigOpti
     if (!(cause instanceof CommanderError)) throw cause;
     if (cause.code === 'commander.helpDisplayed') return { kind: 'help', text: command.helpInformation() };
     const sentence = cause.message.replace(/^error: /, '').split('\n', 1)[0] ?? '';
-    throw new KarmeshError('CONFIG_INVALID', 'The command line is not understood.', { fault: sentence });
+    const [, typed] = /^unknown option '(--[^']*)'$/.exec(sentence) ?? [];
+    const known = command
+      .createHelp()
+      .visibleOptions(command)
+      .flatMap(({ long }) => long ?? []);
+    throw new KarmeshError('CONFIG_INVALID', 'The command line is not understood.', {
+      fault: sentence,
+      didYouMean: typed === undefined ? undefined : nearestName(typed, known),
+    });
   }
 
   const faults: Faults = {};
@@ -82,6 +96,7 @@ export async function readConfig<S extends ConfigSchema>(options: ReadConfigOpti
     const value = find(key, schema, { command, flags, env, files });
     if (value !== undefined) found.set(key, value);
   }
+  await askForMissing(options, found);
   const parsed = schema.strict().safeParse(Object.fromEntries([...found].map(([key, { value }]) => [key, value])));
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
@@ -96,6 +111,38 @@ export async function readConfig<S extends ConfigSchema>(options: ReadConfigOpti
   const sources: Record<string, ConfigSource> = {};
   for (const key of Object.keys(schema.shape)) sources[key] = found.get(key)?.source ?? 'default';
   return { kind: 'config', config: parsed.data as z.output<S>, positionals: command.args, sources };
+}
+
+/** Asks for what was not given, if something required was not, and says how to give it all without being asked. */
+async function askForMissing<S extends ConfigSchema>(
+  { program, schema, questions = [], interview, argv }: ReadConfigOptions<S>,
+  found: Map<string, Found>,
+): Promise<void> {
+  const fields = Object.entries(schema.shape).map(([key, type]) => [key, type as z.ZodType] as const);
+  const isRequired = (type: z.ZodType): boolean => !type.safeParse(undefined).success;
+  const missing = fields.filter(([key, type]) => !found.has(key) && isRequired(type));
+  if (interview === undefined || missing.length === 0) return;
+  const given = argv.map(quoted);
+  const asked = fields.filter(([key]) => questions.includes(key) && !found.has(key));
+  for (const [key, type] of [...new Map([...asked, ...missing])]) {
+    const { kind, default: fallback } = kindOf(type);
+    const flag = `--${kebab(key)}`;
+    const answer = await interview.ask({
+      flag,
+      description: type.meta()?.description ?? key,
+      fallback: isRequired(type) ? undefined : fallback === undefined ? 'none' : String(fallback),
+      fault: (text) => type.safeParse(fromText(text, kind)).error?.issues[0]?.message,
+    });
+    if (answer === '') continue;
+    found.set(key, { value: fromText(answer, kind), source: 'flag', where: flag });
+    given.push(flag, quoted(answer));
+  }
+  interview.say(`Without questions: ${[program, ...given].join(' ')}`);
+}
+
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** What `--help` prints. */
@@ -246,7 +293,10 @@ async function readFiles(
     }
     const values = parsed.data[section] ?? {};
     for (const key of Object.keys(values)) {
-      if (!Object.hasOwn(schema.shape, key)) faults[`${path}: ${key}`] = 'is no setting of this program';
+      if (Object.hasOwn(schema.shape, key)) continue;
+      const nearest = nearestName(key, Object.keys(schema.shape));
+      const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+      faults[`${path}: ${key}`] = `is no setting of this program${hint}`;
     }
     out.push({ path, values });
   }

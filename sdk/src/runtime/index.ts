@@ -4,6 +4,7 @@ export * from './command.ts';
 export * from './config.ts';
 export * from './health.ts';
 export * from './healthServer.ts';
+export * from './interview.ts';
 export * from './keypair.ts';
 export * from './lockFile.ts';
 export * from './logger.ts';

@@ -26,6 +26,14 @@ test('names carry the prefix, and text holds them', async () => {
   `);
 });
 
+test('a gauge that collects is set whenever the text is read', async () => {
+  const registry = metrics({ processMetrics: false });
+  let waiting = 0;
+  registry.gauge({ name: 'waiting_count', help: 'Waiting.', collect: async (gauge) => gauge.set(++waiting) });
+  expect(await registry.text()).toContain('karmesh_waiting_count 1\n');
+  expect(await registry.text()).toContain('karmesh_waiting_count 2\n');
+});
+
 test('a name without its unit is refused', () => {
   const registry = metrics({ processMetrics: false });
   expect(() => registry.gauge({ name: 'queue', help: 'Waiting.' })).toThrow('A metric name must end in its unit.');

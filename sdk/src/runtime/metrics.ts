@@ -9,6 +9,11 @@ export type MetricOptions<Label extends string> = {
   readonly labels?: readonly Label[];
 };
 
+export type GaugeOptions<Label extends string> = MetricOptions<Label> & {
+  /** Sets the gauge whenever the metrics are read, for what is easier to look at then than to follow. */
+  readonly collect?: (gauge: Pick<Gauge<Label>, 'set' | 'reset'>) => void | Promise<void>;
+};
+
 export type HistogramOptions<Label extends string> = MetricOptions<Label> & {
   /** Upper bounds in the metric's unit; prom-client's defaults (5 ms to 10 s) unless told. */
   readonly buckets?: readonly number[];
@@ -17,14 +22,14 @@ export type HistogramOptions<Label extends string> = MetricOptions<Label> & {
 export type Metrics = {
   readonly registry: Registry;
   counter<Label extends string>(options: MetricOptions<Label>): Counter<Label>;
-  gauge<Label extends string>(options: MetricOptions<Label>): Gauge<Label>;
+  gauge<Label extends string>(options: GaugeOptions<Label>): Gauge<Label>;
   histogram<Label extends string>(options: HistogramOptions<Label>): Histogram<Label>;
   /** The exposition text for `/metrics`. */
   text(): Promise<string>;
   readonly contentType: string;
 };
 
-const units = ['seconds', 'bytes', 'tokens', 'lamports', 'slots', 'ratio', 'count', 'celsius', 'info'];
+const units = ['seconds', 'bytes', 'tokens', 'lamports', 'slots', 'epochs', 'ratio', 'count', 'celsius', 'info'];
 const idLike = /(^|_)(id|ids|peer|worker|validator|request|address|account|hash|key)($|_)/;
 
 /** One registry for a program, with names that state their unit and labels that cannot grow without bound. */
@@ -48,7 +53,13 @@ export const metrics = ({ processMetrics = true }: { readonly processMetrics?: b
   return {
     registry,
     counter: (options) => new Counter(common(options, ['total'])),
-    gauge: (options) => new Gauge(common(options, units)),
+    gauge<Label extends string>({ collect, ...options }: GaugeOptions<Label>) {
+      const gauge: Gauge<Label> = new Gauge<Label>({
+        ...common(options, units),
+        ...(collect === undefined ? {} : { collect: () => collect(gauge) }),
+      });
+      return gauge;
+    },
     histogram: (options) =>
       new Histogram({
         ...common(options, units),

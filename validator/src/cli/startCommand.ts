@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
-import { openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
+import { observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
 import { configFiles } from '@karmesh/sdk/participant/settings';
 import { checkFresh, createChainView, createProgramClient, toBase58, transactionSigner } from '@karmesh/sdk/program';
 import {
@@ -52,8 +52,13 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const account = registeredAs('validator', { view, identity: keypair.publicKey });
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const { domain } = view.config();
-  const host = stack.use(await openParticipantHost(config, { keypair, domain, cluster, log }));
   const numbers = metrics();
+  const observed = observePeers(numbers);
+  const host = stack.use(await openParticipantHost(config, { keypair, domain, cluster, log, observed }));
+  stack.defer(observed.watch(host));
+  const balance = () => client.balance(keypair.publicKey, { signal: started });
+  const now = () => performance.now();
+  stack.defer(observeChain(numbers, { view, participant: account.address, balance, now }));
   stack.use(
     await validator({ folder: config.dataDir, pollMs: config.pollMs })({
       domain,

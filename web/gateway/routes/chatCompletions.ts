@@ -48,6 +48,12 @@ export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
     buckets: [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60],
   });
 
+  const broken = metrics.counter({
+    name: 'gateway_broken_streams_total',
+    help: 'Answers that broke off after their first text, by the code that the client was told.',
+    labels: ['code'],
+  });
+
   const ended = (done: Done): void => {
     tokens.inc({ kind: 'prompt' }, done.promptTokens);
     tokens.inc({ kind: 'output' }, done.outputTokens);
@@ -109,6 +115,7 @@ export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
       } catch (cause) {
         const error = toApiError(cause);
         if (error.status >= 500) log.warn({ err: cause, status: error.status }, 'An answer broke off in mid-stream.');
+        broken.inc({ code: error.body.error.code ?? 'none' });
         await send(error.body);
       } finally {
         await events.return(undefined);

@@ -11,6 +11,8 @@ export type EscrowLedger = {
    * @throws KarmeshError `ESCROW_SHORT` when what is left cannot pay for it.
    */
   reserve(lamports: bigint): Disposable;
+  /** Lamports that the next request could still be paid from; 0 without an account. */
+  available(): bigint;
   /** Counts the price of an entry that is on disk. */
   spend(priced: { readonly epoch: bigint; readonly price: bigint }): void;
 };
@@ -41,12 +43,19 @@ export async function openEscrowLedger(parts: {
     return all < 0n ? 0n : all < recent ? all : recent;
   };
 
+  const leftOf = (account: { readonly balance: bigint; readonly cumulativeDebit: bigint }): bigint =>
+    account.balance - unsettled(account.cumulativeDebit) - reserved;
+
   return {
+    available() {
+      const account = chain.escrow(escrow);
+      return account === undefined ? 0n : leftOf(account);
+    },
     reserve(lamports) {
       const account = chain.escrow(escrow);
       if (account === undefined)
         throw new KarmeshError('ESCROW_SHORT', 'The gateway has no escrow account that could pay for requests.');
-      const available = account.balance - unsettled(account.cumulativeDebit) - reserved;
+      const available = leftOf(account);
       if (available < lamports) {
         throw new KarmeshError('ESCROW_SHORT', "The gateway's escrow cannot pay for this request at present.", {
           available,

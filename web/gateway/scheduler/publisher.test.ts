@@ -13,7 +13,7 @@ import {
 } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { batchesSince, findBatchBody, unpublishedBatches } from '../store/batches.ts';
+import { batchesSince, findBatchBody, unpublishedBatches, unpublishedEntries } from '../store/batches.ts';
 import { findEntry } from '../store/entries.ts';
 import { manualClock } from './fixtures/manualClock.ts';
 import { domain, question, type TestMarket, testMarket } from './fixtures/testMarket.ts';
@@ -76,6 +76,8 @@ async function answered(count: number): Promise<readonly Entry[]> {
 
 test('F-30: finished entries go out in one signed header whose body is found by its hash', async () => {
   const entries = await answered(2);
+  const oldestAtMs = entries[0]?.outcome.value.finishedAtMs;
+  expect(await unpublishedEntries(market.database.db)).toEqual({ count: 2, oldestAtMs });
   const { publishing, next } = open(() => 4);
   const header = await next();
   await publishing[Symbol.asyncDispose]();
@@ -94,6 +96,7 @@ test('F-30: finished entries go out in one signed header whose body is found by 
   expect(body && hash(body)).toEqual(header.value.bodyHash);
   expect(body && decode(batchBodyCodec, body)).toEqual(entries);
   expect(await unpublishedBatches(market.database.db)).toEqual([]);
+  expect(await unpublishedEntries(market.database.db)).toEqual({ count: 0, oldestAtMs: undefined });
 });
 
 test('a header that reached nobody holds nothing back, and goes out again as it was, by the next process too', async () => {
@@ -110,6 +113,7 @@ test('a header that reached nobody holds nothing back, and goes out again as it 
   await lonely.publishing[Symbol.asyncDispose]();
   // Whoever asks gets both, though nobody has heard of them.
   expect(await batchesSince(db, { epoch: 0n, after: 1n, limit: 9 })).toEqual([header, later]);
+  expect(await unpublishedEntries(db)).toEqual({ count: 2, oldestAtMs: first?.outcome.value.finishedAtMs });
 
   const { publishing, next } = open(() => 1);
   expect(await next()).toEqual(header);

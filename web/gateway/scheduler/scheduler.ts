@@ -71,6 +71,8 @@ export type Scheduler = Market &
     ready(): Promise<void>;
     readonly running: number;
     readonly waiting: number;
+    /** Lamports of the escrow that no request has taken or reserved. */
+    readonly availableLamports: bigint;
   };
 
 type Letter = MarketEvent | { readonly kind: 'failed'; readonly cause: unknown };
@@ -276,6 +278,9 @@ export const openScheduler =
       },
       get waiting() {
         return queue.waiting;
+      },
+      get availableLamports() {
+        return ledger.available();
       },
       async [Symbol.asyncDispose]() {
         stopped.abort(new KarmeshError('ABORTED', 'The gateway is stopping.'));

@@ -86,6 +86,33 @@ export async function unpublishedBatches(db: Db): Promise<readonly Signed<Batch>
   return rows.map((row) => decode(signedBatchCodec, row.header));
 }
 
+/** Entries that are in no header that went out: how many, and when the first of them was finished (Unix milliseconds). */
+export async function unpublishedEntries(
+  db: Db,
+): Promise<{ readonly count: number; readonly oldestAtMs: bigint | undefined }> {
+  const last = await db
+    .selectFrom('batches')
+    .select(['sequence', 'published_at_ms'])
+    .orderBy('sequence', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  // Batches go out one after another, so that only the last can still wait.
+  const stuck = last?.published_at_ms === null ? last.sequence : undefined;
+  const waiting = db
+    .selectFrom('entries')
+    .where((column) =>
+      stuck === undefined
+        ? column('batch_sequence', 'is', null)
+        : column.or([column('batch_sequence', 'is', null), column('batch_sequence', '=', stuck)]),
+    );
+  const counted = await waiting.select((column) => column.fn.countAll<bigint>().as('count')).executeTakeFirst();
+  const oldest = await waiting.select('entry').orderBy('epoch').orderBy('dispatch_number').limit(1).executeTakeFirst();
+  return {
+    count: Number(counted?.count ?? 0n),
+    oldestAtMs: oldest === undefined ? undefined : decode(entryCodec, oldest.entry).outcome.value.finishedAtMs,
+  };
+}
+
 export async function markPublished(
   db: Db,
   options: { readonly sequence: bigint; readonly nowMs: bigint },

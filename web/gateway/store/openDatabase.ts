@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { acquireLockFile } from '@karmesh/sdk/runtime';
-import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely';
+import { Kysely, type KyselyConfig, PGliteDialect, PostgresDialect, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { migrationProvider } from './migrations.ts';
@@ -25,6 +25,13 @@ export type OpenDatabaseOptions = {
   readonly databaseUrl?: string | undefined;
   /** Do not ask to be alone where that can be helped, which is on PostgreSQL. Only for what takes no numbers. */
   readonly sharing?: boolean;
+  /** Told of each query that ended, with the milliseconds that it took, and of connections that broke. */
+  readonly observe?: DatabaseObserver;
+};
+
+export type DatabaseObserver = {
+  query(ms: number): void;
+  error(): void;
 };
 
 /** Object identifiers of PostgreSQL's types (pg_type.dat). */
@@ -49,8 +56,8 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   if (alone) opening.use(await acquireLockFile(join(dataFolder, 'gateway.lock')));
   const { db, kind, lost } =
     databaseUrl === undefined
-      ? await openEmbedded(dataFolder, opening)
-      : await openServer({ databaseUrl, alone }, opening);
+      ? await openEmbedded({ dataFolder, observe: options.observe }, opening)
+      : await openServer({ databaseUrl, alone, observe: options.observe }, opening);
   await migrate(db);
   const owned = opening.move();
   return { db, kind, lost, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -58,12 +65,26 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
 
 type Opened = Pick<Database, 'db' | 'kind' | 'lost'>;
 
-async function openEmbedded(dataFolder: string, opening: AsyncDisposableStack): Promise<Opened> {
+/** Kysely times every query; its errors still go to whoever asked. */
+const logTo = (observe: DatabaseObserver | undefined): Pick<KyselyConfig, 'log'> =>
+  observe === undefined
+    ? {}
+    : {
+        log({ level, queryDurationMillis }) {
+          observe.query(queryDurationMillis);
+          if (level === 'error') observe.error();
+        },
+      };
+
+async function openEmbedded(
+  { dataFolder, observe }: Pick<OpenDatabaseOptions, 'dataFolder'> & { readonly observe: DatabaseObserver | undefined },
+  opening: AsyncDisposableStack,
+): Promise<Opened> {
   const folder = join(dataFolder, 'pglite');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
     const pglite = await PGlite.create(folder, { parsers: { [INT8]: BigInt, [BYTEA]: parseBytes } });
-    const db = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite }) });
+    const db = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite }), ...logTo(observe) });
     opening.defer(() => pglite.close());
     return { db, kind: 'pglite', lost: new AbortController().signal };
   } catch (cause) {
@@ -72,7 +93,15 @@ async function openEmbedded(dataFolder: string, opening: AsyncDisposableStack): 
 }
 
 async function openServer(
-  { databaseUrl, alone }: { readonly databaseUrl: string; readonly alone: boolean },
+  {
+    databaseUrl,
+    alone,
+    observe,
+  }: {
+    readonly databaseUrl: string;
+    readonly alone: boolean;
+    readonly observe: DatabaseObserver | undefined;
+  },
   opening: AsyncDisposableStack,
 ): Promise<Opened> {
   const types = {
@@ -86,8 +115,8 @@ async function openServer(
   if (alone) await holdLock({ databaseUrl, lost }, opening);
   const pool = new pg.Pool({ connectionString: databaseUrl, application_name: 'karmesh-gateway', max: 8, types });
   // An idle connection that the server ends is replaced at its next use; without a listener it would end the process.
-  pool.on('error', () => {});
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  pool.on('error', () => observe?.error());
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }), ...logTo(observe) });
   opening.defer(() => db.destroy());
   return { db, kind: 'postgres', lost: lost.signal };
 }

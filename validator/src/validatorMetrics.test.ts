@@ -1,0 +1,35 @@
+import { metrics } from '@karmesh/sdk/runtime';
+import { expect, test } from 'vitest';
+import { countVote, type DutyCounts } from './store/dutyJournal.ts';
+import { validatorMetrics } from './validatorMetrics.ts';
+
+const none = { attest: 0, revealSalt: 0, seal: 0, revealRoot: 0 };
+
+test('votes count as kept or missed, and one phase stands out', async () => {
+  const registry = metrics({ processMetrics: false });
+  const count = validatorMetrics(registry);
+  const before: DutyCounts = { lastEpoch: '4', epochs: 5, done: { ...none, seal: 5 }, missed: none };
+  const vote = { attested: true, saltRevealed: true, sealed: false, revealed: false, sealAttempt: 0 };
+  count.votes(before, countVote(before, 5n, vote));
+  count.phase(undefined);
+  count.phase('beacon');
+  const text = await registry.text();
+  const samples = text.split('\n').filter((line) => /^karmesh_validator_(votes|epoch_phase)/.test(line));
+  expect(samples.map((line) => line.replace('karmesh_validator_', ''))).toEqual([
+    'votes_total{kind="attest",outcome="kept"} 1',
+    'votes_total{kind="attest",outcome="missed"} 0',
+    'votes_total{kind="revealSalt",outcome="kept"} 1',
+    'votes_total{kind="revealSalt",outcome="missed"} 0',
+    'votes_total{kind="seal",outcome="kept"} 0',
+    'votes_total{kind="seal",outcome="missed"} 1',
+    'votes_total{kind="revealRoot",outcome="kept"} 0',
+    'votes_total{kind="revealRoot",outcome="missed"} 1',
+    'epoch_phase_info{phase="open"} 0',
+    'epoch_phase_info{phase="closed"} 0',
+    'epoch_phase_info{phase="attested"} 0',
+    'epoch_phase_info{phase="beacon"} 1',
+    'epoch_phase_info{phase="verdicts"} 0',
+    'epoch_phase_info{phase="reported"} 0',
+    'epoch_phase_info{phase="finalised"} 0',
+  ]);
+});
