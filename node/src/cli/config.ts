@@ -10,10 +10,30 @@ import {
 import { z } from 'zod';
 
 const engine = {
-  model: z
+  engine: z.enum(['llama', 'openai']).default('llama').meta({
+    description: 'who runs the model: this process, or a server that speaks OpenAI’s API (vLLM, llama-server, Ollama)',
+  }),
+  engineUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({ description: 'the base URL of that server, /v1 included', placeholder: 'url' }),
+  engineModel: z
     .string()
     .optional()
-    .meta({ description: 'the GGUF file to run; the small bundled one unless told', placeholder: 'file' }),
+    .meta({ description: 'the name that the server has for the model; the only one that it lists unless told' }),
+  engineKeyFile: z
+    .string()
+    .optional()
+    .meta({ description: 'a file with the server’s API key, readable by you alone', placeholder: 'file' }),
+  engineHardware: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,64}$/)
+    .optional()
+    .meta({ description: 'what the server computes on, in your words; workers of one class must have it alike' }),
+  model: z.string().optional().meta({
+    description: 'the GGUF file to run, or that the server runs; the small bundled one unless told',
+    placeholder: 'file',
+  }),
   threads: z
     .int()
     .min(1)

@@ -20,6 +20,8 @@ export interface EngineDescription {
   readonly contextSize: number;
   /** How many requests it runs at once. */
   readonly sequences: number;
+  /** It cannot read the logits that S-02 needs, so it takes requests at temperature 0 alone. */
+  readonly greedyOnly?: true;
 }
 
 /** A finished piece of an answer: the tokens in order and the text that they complete. */
@@ -49,7 +51,7 @@ export interface GenerateResult {
   readonly outputTokens: readonly number[];
   readonly text: string;
   readonly finishReason: FinishReason;
-  /** What the run committed to; its form is the engine's (docs/protocol.md, S-08 for llama). */
+  /** What the run committed to; its form is the engine's (docs/protocol.md, S-08). */
   readonly traceRoot: Hash;
   /** Milliseconds from the call to the first token and to the last. */
   readonly timings: { readonly firstTokenMs: number; readonly totalMs: number };
@@ -83,7 +85,7 @@ export interface ReplayResult {
   readonly end: 'right' | 'wrong';
 }
 
-/** Runs one model. It touches no network. Every method throws `ENGINE_FAILED` if the engine breaks and `ABORTED` if the signal says so. */
+/** Runs one model. It touches no network but the server that it was opened with, if it is one that has a server. Every method throws `ENGINE_FAILED` if the engine breaks and `ABORTED` if the signal says so. */
 export interface Engine extends AsyncDisposable {
   describe(): EngineDescription;
   /** The prompt that the model sees: the chat template applied, then tokenised. Throws `CONTEXT_OVERFLOW` if it is far too long to try. */

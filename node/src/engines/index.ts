@@ -1,2 +1,3 @@
 export type * from './engine.ts';
 export { type LlamaEngineOptions, llamaEngine } from './llama/llamaEngine.ts';
+export { type OpenaiEngineOptions, openaiEngine } from './openai/openaiEngine.ts';

@@ -35,7 +35,7 @@ export interface Offer {
   readonly engineClass: EngineClassId;
   readonly activeParameters: bigint;
   readonly contextSize: number;
-  /** Throws if the conversation cannot be put into the model's template. */
+  /** Throws if the engine cannot run the request: its temperature, or a conversation that has no form in the model's template. */
   readonly countPrompt: (request: InferenceRequest) => number;
 }
 

@@ -88,14 +88,18 @@ const options: WorkerOptions = {
 
 async function start(
   place: number,
-  overrides: { readonly chain?: Partial<WorkerChain>; readonly options?: Partial<WorkerOptions> } = {},
+  overrides: {
+    readonly chain?: Partial<WorkerChain>;
+    readonly options?: Partial<WorkerOptions>;
+    readonly engine?: Engine;
+  } = {},
 ): Promise<Running> {
   const own = await mkdtemp(join(folder, 'data-'));
   const keypair = market.workers[place]?.keypair;
   if (keypair === undefined) throw new RangeError('no such worker');
   const outcomes: SessionOutcome[] = [];
   const made = worker({ ...options, ...overrides.options })({
-    engine,
+    engine: overrides.engine ?? engine,
     signer: keypair,
     chain: market.chain(place, overrides.chain),
     receipts: open.use(await openReceiptLog(own)),
@@ -287,6 +291,12 @@ describe('a refusal', () => {
     expect(await refusal(dispatch, await start(market.dispatch({ dispatchNumber: 10, slot: 99n }).drawn[0] ?? 0))).toBe(
       reason,
     );
+  });
+
+  test('W-12: for a draw that the engine cannot make', async () => {
+    const greedy: Engine = { ...engine, describe: () => ({ ...engine.describe(), greedyOnly: true }) };
+    const dispatch = market.dispatch({ dispatchNumber: 10, slot: 99n, request: { temperatureMicro: 1 } });
+    expect(await refusal(dispatch, await start(dispatch.drawn[0] ?? 0, { engine: greedy }))).toBe('bad-request');
   });
 
   test('W-10: nine slots old for the first three', async () => {

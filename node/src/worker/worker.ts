@@ -1,4 +1,5 @@
 import type { Clock } from '@karmesh/sdk/clock';
+import { KarmeshError } from '@karmesh/sdk/errors';
 import type { FrameStream } from '@karmesh/sdk/network';
 import type { Signer } from '@karmesh/sdk/signer';
 import type { Engine } from '../engines/engine.ts';
@@ -53,7 +54,13 @@ export const worker =
       engineClass: description.engineClassId,
       activeParameters: description.manifest.activeParameters,
       contextSize: description.contextSize,
-      countPrompt: ({ messages }) => parts.engine.applyTemplate(messages).length,
+      countPrompt({ messages, temperatureMicro }) {
+        if (temperatureMicro > 0 && description.greedyOnly === true)
+          throw new KarmeshError('REQUEST_REFUSED', 'This worker’s engine answers at temperature 0 alone.', {
+            temperatureMicro,
+          });
+        return parts.engine.applyTemplate(messages).length;
+      },
     };
     const draining = new AbortController();
     const stopping = new AbortController();

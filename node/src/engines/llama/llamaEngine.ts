@@ -1,11 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import {
-  type ChatMessage,
-  type EngineClass,
-  engineClassIdOf,
-  type FinishReason,
-  type Hash,
-} from '@karmesh/sdk/protocol';
+import { type EngineClass, engineClassIdOf, type FinishReason, type Hash } from '@karmesh/sdk/protocol';
 import type {
   ControlledEvaluateInputItem,
   CustomBatchingPrioritizationStrategy,
@@ -16,19 +10,12 @@ import type {
 } from 'node-llama-cpp';
 import { getModuleVersion } from 'node-llama-cpp';
 import { type ModelFile, readModel } from '../../models/readModel.ts';
-import type {
-  Engine,
-  EngineDescription,
-  GenerateOptions,
-  GenerateResult,
-  ReplayOptions,
-  ReplayResult,
-} from '../engine.ts';
-import { answerStream, type TokenText } from './answerStream.ts';
+import type { Engine, EngineDescription, GenerateResult, ReplayResult } from '../engine.ts';
+import { answerStream } from './answerStream.ts';
+import { contextSizeFor, conversation, toToken } from './conversation.ts';
 import { type CpuKernel, cpuKernelOf, loadedCpuLibrary } from './cpuKernel.ts';
 import { useLlama } from './llamaProcess.ts';
 import { measurePosition, sumMeasurements } from './measure.ts';
-import { chatWrapperFor, promptTokens } from './promptTokens.ts';
 import { byLogit, SAMPLER_WINDOW, sampleToken, type TokenLogit } from './sampler.ts';
 import { type Pool, pool } from './sequencePool.ts';
 import { TRACE_TOP, traceLeaf, traceRootOf } from './trace.ts';
@@ -48,7 +35,6 @@ export interface LlamaEngineOptions {
   readonly forceCpuLibrary?: string;
 }
 
-const DEFAULT_CONTEXT = 4096;
 /** Tokens of one batch. Part of the engine class: how a long prompt is cut may decide its last bits. */
 const BATCH = 512;
 /** How many of the highest logits are read: more than the window of S-02, so that ties at its edge fall by id. */
@@ -116,17 +102,6 @@ export async function llamaEngine(
   return engineOver({ description, model, file, lanes, parts: stack.move() });
 }
 
-function contextSizeFor(file: ModelFile, wanted: number | undefined): number {
-  const { contextLength } = file.manifest;
-  const size = wanted ?? Math.min(contextLength, DEFAULT_CONTEXT);
-  if (!Number.isInteger(size) || size < 16 || size > contextLength)
-    throw new KarmeshError('BAD_ARGUMENT', 'The context size must lie between 16 and what the model was made for.', {
-      contextSize: size,
-      modelContext: contextLength,
-    });
-  return size;
-}
-
 async function gpuKernel(llama: Llama, gpu: string): Promise<CpuKernel> {
   const devices = (await llama.getGpuDeviceNames()).join(', ').slice(0, 32);
   return { library: undefined, name: `${process.platform}/${gpu} ${devices}`, batchNeutral: false };
@@ -168,36 +143,11 @@ interface EngineParts {
 }
 
 function engineOver({ description, model, file, lanes, parts }: EngineParts): Engine {
-  const wrapper = chatWrapperFor(model, file.template);
-  const { contextSize } = description;
-  const text: TokenText = {
-    detokenize: (tokens, before) => model.detokenize(toTokens(tokens), false, toTokens(before)),
-    isEnd: (token) => model.isEogToken(toToken(token)),
-  };
-  const maxPromptBytes = contextSize * (file.longestTokenBytes ?? Number.POSITIVE_INFINITY);
-  // A worker counts a prompt before it takes the work and needs the tokens again when it begins.
-  const templated = new WeakMap<readonly ChatMessage[], readonly number[]>();
-  const applyTemplate: Engine['applyTemplate'] = (messages) => {
-    const known = templated.get(messages);
-    if (known !== undefined) return known;
-    const bytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
-    // Tokenising a megabyte takes over a second, in which this process would look dead to its peers.
-    if (bytes > maxPromptBytes) throw overflow({ bytes, contextSize });
-    const tokens = promptTokens({ model, wrapper, messages });
-    templated.set(messages, tokens);
-    return tokens;
-  };
-
-  /** The prompt and how many tokens the answer may have (S-06). */
-  const prepare = (options: GenerateOptions): { readonly prompt: readonly number[]; readonly limit: number } => {
-    if (!Number.isInteger(options.maxTokens) || options.maxTokens < 1)
-      throw new KarmeshError('BAD_ARGUMENT', 'An answer must be allowed at least one token.', {
-        maxTokens: options.maxTokens,
-      });
-    const prompt = applyTemplate(options.messages);
-    if (prompt.length >= contextSize) throw overflow({ promptTokens: prompt.length, contextSize });
-    return { prompt, limit: Math.min(options.maxTokens, contextSize - prompt.length) };
-  };
+  const { text, applyTemplate, prepare, endsRight } = conversation({
+    model,
+    file,
+    contextSize: description.contextSize,
+  });
 
   const generate: Engine['generate'] = async (options, { signal, onTokens } = {}): Promise<GenerateResult> => {
     const startedAt = performance.now();
@@ -243,7 +193,7 @@ function engineOver({ description, model, file, lanes, parts }: EngineParts): En
     // llama.cpp ends the whole process on a token outside of its vocabulary, so none may reach it.
     if (claimed.length === 0 || outputTokens.some((token) => token >= description.manifest.vocabulary))
       return { promptTokens: promptCount, positions: [], measurements: sumMeasurements([]), end: 'wrong' };
-    const right = endsRight(options, { limit, text });
+    const right = endsRight(options, limit);
     using lane = await lanes.take(signal);
     const read = await readClaimed(lane.item, { prompt, claimed, signal });
     const positions = read.map(({ sorted, claimedLogit }, position) =>
@@ -264,30 +214,6 @@ function engineOver({ description, model, file, lanes, parts }: EngineParts): En
     replay,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
-}
-
-function overflow(facts: Readonly<Record<string, number>>): KarmeshError {
-  const sentence = 'The prompt leaves no room for an answer in the context of the model.';
-  return new KarmeshError('CONTEXT_OVERFLOW', sentence, facts);
-}
-
-/** S-06: whether the claimed tokens end exactly where they must, for the reason that is claimed. */
-function endsRight(options: ReplayOptions, rules: { readonly limit: number; readonly text: TokenText }): boolean {
-  const answer = answerStream({ stops: options.stops, limit: rules.limit })(rules.text);
-  for (const [i, token] of options.outputTokens.entries()) {
-    const { finishReason } = answer.push(token);
-    if (finishReason !== undefined)
-      return finishReason === options.finishReason && i === options.outputTokens.length - 1;
-  }
-  return false;
-}
-
-/** node-llama-cpp brands its numbers. */
-function toToken(token: number): Token {
-  return token as Token;
-}
-function toTokens(tokens: readonly number[]): Token[] {
-  return tokens as Token[];
 }
 
 type ReadOptions = Exclude<ControlledEvaluateInputItem, Token>[1];
