@@ -69,7 +69,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
 
   /** What axe-core objects to, and whether the page must be scrolled sideways. */
   async function objections(page: Page): Promise<readonly string[]> {
-    // In a world of its own, where the page's policy does not hold.
+    // By way of the debugger, which the page's policy does not bind.
     const session = await page.context().newCDPSession(page);
     const source = await readFile(axePath, 'utf8');
     const run = "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes[0].target))";
