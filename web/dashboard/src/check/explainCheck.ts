@@ -6,6 +6,9 @@ const here = (proves: string): Explanation => ({ proves, readsChain: false });
 
 /** By the sentence of `verifyBundle`; test/browser/explainCheck.test.ts holds that each of a real bundle has one. */
 const explanations: Readonly<Record<string, Explanation>> = {
+  'the bundle is of the request that you asked for': here(
+    'The gateway’s ticket names the request id above, so that this is not the evidence of another answer.',
+  ),
   'the bundle is of this cluster and program': chain(
     'The evidence belongs to the cluster and program whose accounts are read here, not to a look-alike.',
   ),
@@ -28,7 +31,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
     'Every signature verifies; the workers are those that slot hash and hash chain draw; each sealed before any revealed; at least two outputs are equal; the price follows from the tokens.',
   ),
   'the tokens are the ones that the workers agreed on': here(
-    'The tokens of your answer hash to the output that the agreeing workers signed.',
+    'The bundle’s tokens hash to the output that the agreeing workers signed. That they spell the text you read is not checked here, since it takes the model’s tokenizer.',
   ),
   'the manifest is the attested one': chain(
     'The epoch’s set of answers is the one that validators with two thirds of the stake attested.',

@@ -6,7 +6,7 @@ import {
   type Gateway,
   recheckBundle,
 } from '@karmesh/sdk/client';
-import { type BundleVerdict, decodeBundle } from '@karmesh/sdk/protocol';
+import { type BundleVerdict, decodeBundle, toHex } from '@karmesh/sdk/protocol';
 import { sentenceOf } from '../page/sentenceOf.ts';
 
 /** The cluster as the gateway names it; without an RPC node nothing can be compared with the chain. */
@@ -35,8 +35,16 @@ export async function recheck(
   try {
     const reader = chainReader({ rpcUrl, programId: addressFromBase58(cluster.programId) });
     const presets = [clusterPreset('localnet'), clusterPreset('devnet')];
-    const verdict = await recheckBundle(reader, { bundle: decodeBundle(file), presets, signal });
-    return { kind: 'verdict', verdict, rpc: new URL(rpcUrl).origin };
+    const bundle = decodeBundle(file);
+    const verdict = await recheckBundle(reader, { bundle, presets, signal });
+    // The evidence of another request may be perfectly good, and says nothing about this one.
+    const isAsked = toHex(bundle.entry.ticket.value.requestId) === requestId;
+    const check = { rule: 'B-03', what: 'the bundle is of the request that you asked for', holds: isAsked, facts: {} };
+    return {
+      kind: 'verdict',
+      verdict: { ...verdict, holds: verdict.holds && isAsked, checks: [check, ...verdict.checks] },
+      rpc: new URL(rpcUrl).origin,
+    };
   } catch (cause) {
     return { kind: 'no-chain', reason: sentenceOf(cause) };
   }
