@@ -14,10 +14,12 @@ const stampFile = join(modules, '.karmesh-lock');
 
 /** What each script runs, as arguments to Node 24. `check` is a list: all of them run, the first failure is the exit code. */
 const bin = (name) => join('node_modules', name);
+const buildPage = [bin('vite/bin/vite.js'), 'build', join('web', 'dashboard')];
 const scripts = {
   up: [['programs/localnet/src/up.ts']],
   karmesh: [['sdk/src/cli/karmesh.ts']],
   bench: [['test/bench/main.ts']],
+  'build:dashboard': [buildPage],
   test: [[bin('vitest/vitest.mjs'), 'run']],
   'test:long': [[bin('vitest/vitest.mjs'), 'run']],
   check: [
@@ -61,6 +63,36 @@ function installIfLockfileChanged() {
   process.stderr.write(`Installed ${Math.round(sizeOf(modules) / 2 ** 20)} MiB of packages.\n`);
 }
 
+/**
+ * Builds the page that the gateway serves if it is missing or its sources have changed; `up` needs it, tests do not. A market
+ * without a page is still a market, so that a build that fails does not stop it.
+ */
+function buildPageIfSourcesChanged(node) {
+  const sources = ['web/dashboard/index.html', 'web/dashboard/src', 'web/dashboard/vite.config.ts', 'sdk/src'];
+  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
+  for (const path of sources.flatMap((source) => filesOf(join(root, source))))
+    hash.update(path).update(readFileSync(path));
+  const digest = hash.digest('hex');
+  const stamp = join(root, 'web', 'dashboard', 'dist', '.karmesh-sources');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  process.stderr.write('Building the page that the gateway serves …\n');
+  const [script, ...rest] = buildPage;
+  const done = spawnSync(node, [join(root, script), ...rest, '--logLevel', 'warn'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  if (done.status === 0) writeFileSync(stamp, digest);
+  else process.stderr.write('The page could not be built; its output is above. The market runs without it.\n');
+}
+
+/** A file, or the files below a folder in an order that is the same everywhere. */
+function filesOf(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesOf(join(path, name)));
+}
+
 function sizeOf(folder) {
   let bytes = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -89,6 +121,7 @@ const commands = scripts[name];
 if (!commands) fail(`Unknown script "${name ?? ''}"; known: ${Object.keys(scripts).join(', ')}.`, 2);
 installIfLockfileChanged();
 const node = node24();
+if (name === 'up' && !args.some((arg) => /^(--once|--help|-h)(=|$)/.test(arg))) buildPageIfSourcesChanged(node);
 const env = { ...process.env, ...(name === 'test:long' ? { LONG: '1' } : {}) };
 const cwd = name === 'up' || name === 'karmesh' ? (process.env.INIT_CWD ?? root) : root;
 /** Runs one command in this terminal; signals that reach only this process are passed on, and its end takes the command along. */

@@ -73,6 +73,39 @@ module.exports = {
       { path: ['^node/', '^validator/'] },
     ),
     forbid(
+      'client-is-browser-safe',
+      'A browser loads sdk/client: of the program’s client it may know accounts and addresses, without Anchor and web3.js.',
+      { path: '^sdk/src/client/', pathNot: '\\.test\\.ts$' },
+      {
+        path: [
+          '^sdk/src/(network|participant|cli)/',
+          '^sdk/src/program/(?!(accounts|address|addresses|checkedConfig|explorer|programId)\\.ts$)',
+          'node_modules/(@coral-xyz|@solana)/',
+          '^(node:)?[a-z_]+$',
+        ],
+        dependencyTypesNot: ['type-only'],
+      },
+    ),
+    forbid(
+      'dashboard-has-its-doors',
+      'The page knows sdk/client and sdk/protocol, React and zod, and of the gateway its types alone.',
+      { path: '^web/dashboard/src/', pathNot: '\\.test\\.tsx?$' },
+      {
+        pathNot: [
+          '^web/dashboard/src/',
+          '^sdk/src/(client|protocol)/index\\.ts$',
+          'node_modules/(@types/)?(react|react-dom|zod)/',
+        ],
+        dependencyTypesNot: ['type-only'],
+      },
+    ),
+    forbid(
+      'nobody-imports-the-page',
+      'The gateway serves the page as files; nothing is built on its source.',
+      { path: '^(sdk|node|validator|web/gateway|programs)/' },
+      { path: '^web/dashboard/' },
+    ),
+    forbid(
       'node-does-not-judge',
       'A worker does not import who judges or pays it.',
       { path: '^node/' },

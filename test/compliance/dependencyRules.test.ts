@@ -23,6 +23,9 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'worker-has-no-builtins': ['node/src/worker/file.ts', 'node:fs'],
   'validator-has-its-doors': ['validator/src/peek.ts', '../../node/src/worker/some.ts'],
   'gateway-imports-sdk-only': ['web/gateway/peek.ts', '../../node/src/worker/some.ts'],
+  'client-is-browser-safe': ['sdk/src/client/send.ts', '../program/some.ts'],
+  'dashboard-has-its-doors': ['web/dashboard/src/peek.ts', '../../../sdk/src/network/some.ts'],
+  'nobody-imports-the-page': ['web/gateway/page.ts', '../dashboard/src/some.ts'],
   'node-does-not-judge': ['node/src/cli/judge.ts', '../../../validator/src/some.ts'],
   'localnet-is-a-cluster': ['web/gateway/inside.ts', '../../programs/localnet/src/some.ts'],
   'cluster-knows-no-market': ['programs/localnet/src/market.ts', '../../../sdk/src/network/some.ts'],
@@ -34,6 +37,8 @@ const innocents = [
   'node/src/worker',
   'sdk/src/runtime',
   'sdk/src/network',
+  'sdk/src/program',
+  'web/dashboard/src',
   'validator/src',
   'programs/localnet/src',
 ];

@@ -75,9 +75,10 @@ function scripted(
   const aborted = Promise.withResolvers<unknown>();
   const market: Market = {
     models: () => [model],
-    async *ask(request, { signal }) {
+    async *ask(request, { signal, wantsProgress }) {
       asked.push(request);
       yield { kind: 'accepted', requestId };
+      if (wantsProgress === true) yield { kind: 'workers', workers: [{ worker: bytes(32, 1), step: 'asked' }] };
       yield* script.events ?? [{ kind: 'text', text: 'Hello' }, { kind: 'text', text: ' world' }, done];
       if (script.failure !== undefined) throw script.failure;
       if (script.hang === true) {
@@ -186,6 +187,24 @@ test('streams chunks in OpenAI form, the evidence in the last one', async () => 
     { ...chunk({}, 'stop'), karmesh },
   ]);
   expect(asked[0]?.assurance).toBe('stream');
+});
+
+test('tells how far the workers are, to those alone who ask for it', async () => {
+  const { post } = scripted();
+  const progressOf = async (body: object, headers: Record<string, string>) => {
+    const lines = dataLines(await (await post({ ...hello, stream: true, ...body }, headers)).text()).slice(0, -1);
+    return lines.map((line) => (JSON.parse(line) as { karmeshProgress?: unknown }).karmeshProgress);
+  };
+  expect(await progressOf({}, {})).toEqual([undefined, undefined, undefined, undefined]);
+  expect(await progressOf({}, { 'x-karmesh-progress': '1' })).toEqual([
+    undefined,
+    [{ worker: '4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi', step: 'asked' }],
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  const whole = (await (await post(hello, { 'x-karmesh-progress': '1' })).json()) as object;
+  expect(Object.keys(whole)).not.toContain('karmeshProgress');
 });
 
 test('adds the usage chunk that stream_options asks for', async () => {

@@ -4,8 +4,10 @@ import type { Market } from './market.ts';
 import { observe } from './middleware/observe.ts';
 import { ApiError, toApiError } from './openai/apiError.ts';
 import { type ChatOptions, chatRoutes } from './routes/chatCompletions.ts';
+import { type MarketFactParts, marketFactRoutes } from './routes/marketFacts.ts';
 import { modelRoutes } from './routes/models.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { pageRoutes } from './routes/page.ts';
 import { type ReceiptParts, receiptRoutes } from './routes/receipts.ts';
 
 export { listen } from './listen.ts';
@@ -18,6 +20,8 @@ export type AppParts = ReceiptParts & {
   readonly metrics: Metrics;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly clock: { nowMs(): number };
+  /** The page, by the folder that it was built in, and what it reads; without it the gateway is an API and nothing else. */
+  readonly page?: { readonly folder: string; readonly facts: MarketFactParts };
 };
 
 /** The gateway's HTTP interface; `main.ts` listens, tests call `app.request()`. */
@@ -28,6 +32,10 @@ export const createApp = (options: ChatOptions) => (parts: AppParts) => {
     .route('/', modelRoutes(parts))
     .route('/', chatRoutes(options)(parts))
     .route('/', receiptRoutes(parts));
+  if (parts.page !== undefined) {
+    const { folder, facts } = parts.page;
+    app.route('/', marketFactRoutes(facts)).route('/', pageRoutes({ folder, rpcUrl: facts.cluster.rpcUrl }));
+  }
   app.notFound((context) => {
     const error = new ApiError({
       status: 404,

@@ -43,6 +43,11 @@ export const gatewaySchema = z.object({
     .meta({ description: 'the address of the HTTP interface', placeholder: 'address' }),
   port: z.int().min(0).max(65_535).default(8787).meta({ description: 'its port; 0 takes a free one' }),
   publicUrl: z.url().optional().meta({ description: 'where clients reach it, if not there', placeholder: 'url' }),
+  pageRpcUrl: z.url().optional().meta({
+    description:
+      'the RPC node that the page at / reads; unless told the gateway’s own where the cluster is local, else none, since its URL may hold a key',
+    placeholder: 'url',
+  }),
   apiKeyFile: z.string().optional().meta({
     description: 'a file with an API key that is valid; made with a new key if it does not exist',
     placeholder: 'path',

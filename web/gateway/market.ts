@@ -48,8 +48,16 @@ export type AnswerSummary = {
   }[];
 };
 
+/** How far a drawn worker has come. */
+export type WorkerStep = 'asked' | 'accepted' | 'sealed' | 'revealed' | 'refused' | 'timed-out';
+
 export type MarketEvent =
   | { readonly kind: 'accepted'; readonly requestId: RequestId }
+  | {
+      readonly kind: 'workers';
+      /** Every worker that was asked so far, in the order of the draw. */
+      readonly workers: readonly { readonly worker: Participant; readonly step: WorkerStep }[];
+    }
   | { readonly kind: 'text'; readonly text: string }
   | {
       readonly kind: 'done';
@@ -60,13 +68,16 @@ export type MarketEvent =
     };
 
 /**
- * Sells answers. `ask` first yields `accepted`, then text as it may be shown, and ends with exactly one `done`, after the answer's
- * entry is on disk.
+ * Sells answers. `ask` first yields `accepted`, then text as it may be shown and, to those who want progress, what the workers do; it
+ * ends with exactly one `done`, after the answer's entry is on disk.
  *
  * Throws KarmeshError `QUEUE_FULL`, `CONTEXT_OVERFLOW`, `REQUEST_REFUSED`, `NO_WORKERS`, `WORKER_TIMEOUT`, `NO_QUORUM`, `ESCROW_SHORT`, `ABORTED`.
  * Aborting the signal, or leaving the iteration, cancels the work.
  */
 export type Market = {
   models(): readonly MarketModel[];
-  ask(request: MarketRequest, options: { readonly signal: AbortSignal }): AsyncIterable<MarketEvent>;
+  ask(
+    request: MarketRequest,
+    options: { readonly signal: AbortSignal; readonly wantsProgress?: boolean },
+  ): AsyncIterable<MarketEvent>;
 };

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
@@ -16,7 +17,7 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, REPLICAS, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, type Participant, REPLICAS, toHex } from '@karmesh/sdk/protocol';
 import { health, type Logger, loadKeypair, metrics, nativeVerifySignature, stages } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
@@ -64,6 +65,7 @@ const KEY_MS = 2_000;
 const MAX_RECENT_KEYS = 4096;
 const LATE_PARTS_MS = 5_000;
 const MS_PER_HOUR = 3_600_000;
+const PAGE_FOLDER = fileURLToPath(new URL('../dashboard/dist/', import.meta.url));
 
 /**
  * Puts a gateway together and starts it: chain, database, network, scheduler, publisher and HTTP, in this order; disposing ends them in
@@ -226,6 +228,18 @@ export async function startGateway(
     publicUrl: config.publicUrl?.replace(/\/+$/, ''),
   })({
     market,
+    page: {
+      folder: PAGE_FOLDER,
+      facts: {
+        cluster: {
+          isLocal: cluster.isLocal,
+          rpcUrl: config.pageRpcUrl ?? (cluster.isLocal ? cluster.rpcUrl : undefined),
+          programId,
+        },
+        view,
+        reachable: () => reachableWorkers(host),
+      },
+    },
     health: checks,
     metrics: measured,
     log,
@@ -300,13 +314,13 @@ function chosenEscrow(
   return richest;
 }
 
+function reachableWorkers(host: Pick<Host, 'announcements'>): readonly Participant[] {
+  return host.announcements().flatMap(({ role, participant }) => (role === 'worker' ? [participant] : []));
+}
+
 /** Draws name registered workers; only those who have announced themselves can be reached. */
 function checkReachable(host: Pick<Host, 'announcements'>, workers: readonly { readonly address: Uint8Array }[]): void {
-  const heard = host
-    .announcements()
-    .filter(
-      ({ role, participant }) => role === 'worker' && workers.some(({ address }) => equalBytes(address, participant)),
-    );
+  const heard = reachableWorkers(host).filter((worker) => workers.some(({ address }) => equalBytes(address, worker)));
   const needed = Math.min(REPLICAS, workers.length);
   if (heard.length < needed) {
     throw new KarmeshError('NO_WORKERS', 'Too few workers have announced themselves.', { heard: heard.length, needed });

@@ -141,6 +141,7 @@ function welcome(path: string, { bootstrap, gateway, rpcUrl, modelName }: Runnin
   return [
     '',
     `Karmesh is up: five workers, four validators, a gateway and a local Solana cluster (development keys only).`,
+    `  The page               ${gateway.url}/     ask and watch, check answers, see workers and epochs`,
     `  OpenAI-compatible API  ${gateway.url}/v1     key ${gateway.apiKey}`,
     `  Solana RPC             ${rpcUrl}     data and logs in ${path}`,
     `  Peers join at          ${bootstrap}`,

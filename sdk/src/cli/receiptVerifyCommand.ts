@@ -1,9 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { readBundleChain } from '../client/readBundleChain.ts';
-import { parametersOf } from '../clusters/chooseCluster.ts';
+import { recheckBundle } from '../client/recheckBundle.ts';
 import { KarmeshError } from '../errors.ts';
-import { type BundleVerdict, decodeBundle, toHex, verifyBundle } from '../protocol/index.ts';
+import { type BundleVerdict, decodeBundle, toHex } from '../protocol/index.ts';
 import { command, output } from '../runtime/index.ts';
 import { chainSettings, readingClient } from './chainSettings.ts';
 import { configFiles } from './clientConfig.ts';
@@ -29,9 +28,7 @@ export const receiptVerifyCommand: ListedCommand = {
       if (path === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no bundle to verify.');
       const bundle = decodeBundle(await readJsonFile(path));
       const { cluster, client } = await readingClient(read.config);
-      const offchain = parametersOf(cluster, await client.checkCluster({ signal }));
-      const chain = await readBundleChain(client, { bundle, offchain, signal });
-      const verdict = verifyBundle(bundle, chain);
+      const verdict = await recheckBundle(client, { bundle, presets: cluster.presets, signal });
       output({ json: read.config.json })().data({ ...verdict, requestId: toHex(verdict.requestId) }, () =>
         renderVerdict(verdict),
       );

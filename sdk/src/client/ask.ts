@@ -3,14 +3,16 @@ import { KarmeshError } from '../errors.ts';
 import { nearestName } from '../nearestName.ts';
 import { callGateway, type Gateway } from './gateway.ts';
 
-const karmeshField = z.object({
+export const karmeshField = z.object({
   requestId: z.string().regex(/^[0-9a-f]{64}$/),
   assurance: z.string(),
   epoch: z.string().regex(/^\d+$/),
   dispatchNumber: z.string(),
   priceLamports: z.string().regex(/^\d+$/),
   quorum: z.object({ verdict: z.string(), agreeing: z.number(), asked: z.number() }),
-  receipts: z.array(z.object({ worker: z.string(), outcome: z.string(), receiptHash: z.string().nullable() })),
+  receipts: z.array(
+    z.object({ worker: z.string(), outcome: z.string(), receiptHash: z.string().nullable(), shown: z.boolean() }),
+  ),
   bundle: z.string(),
 });
 /** The evidence of an answer in short, as the gateway's last chunk or object carries it. */
@@ -43,6 +45,15 @@ export interface Answer {
 
 const modelList = z.object({ data: z.array(z.object({ id: z.string() })) });
 
+/** The names of the models that the gateway sells. Throws what `callGateway` throws. */
+export async function listModels(
+  gateway: Gateway,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<readonly string[]> {
+  const response = await callGateway(gateway, { path: '/v1/models', ...options });
+  return modelList.safeParse(await response.json()).data?.data.map(({ id }) => id) ?? [];
+}
+
 /**
  * Asks one question with assurance `quorum`: the answer comes whole, after two of three workers agreed. Throws what `callGateway`
  * throws, `MODEL_UNKNOWN` when the gateway sells nothing or not this model, `PROTOCOL_VIOLATION` when its answer is not what docs/protocol.md says.
@@ -63,7 +74,7 @@ export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer
   });
   const response = await request.catch(async (cause: unknown) => {
     if (!(cause instanceof KarmeshError) || cause.facts.code !== 'model_not_found') throw cause;
-    const known = await modelNames(gateway, signal);
+    const known = await listModels(gateway, signal === undefined ? {} : { signal });
     const facts = { model, didYouMean: nearestName(model, known), known: known.join(', ') };
     throw new KarmeshError('MODEL_UNKNOWN', 'The gateway does not sell this model.', facts, cause);
   });
@@ -85,13 +96,8 @@ export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer
 }
 
 async function firstModel(gateway: Gateway, signal: AbortSignal | undefined): Promise<string> {
-  const [first] = await modelNames(gateway, signal);
+  const [first] = await listModels(gateway, signal === undefined ? {} : { signal });
   if (first === undefined)
     throw new KarmeshError('MODEL_UNKNOWN', 'The gateway sells no model.', { gateway: gateway.url });
   return first;
-}
-
-async function modelNames(gateway: Gateway, signal: AbortSignal | undefined): Promise<readonly string[]> {
-  const response = await callGateway(gateway, { path: '/v1/models', ...(signal === undefined ? {} : { signal }) });
-  return (modelList.safeParse(await response.json()).data?.data ?? []).map(({ id }) => id);
 }

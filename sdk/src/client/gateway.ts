@@ -18,13 +18,18 @@ const errorBody = z.object({ error: z.object({ message: z.string(), code: z.stri
  */
 export async function callGateway(
   gateway: Gateway,
-  call: { readonly path: string; readonly body?: unknown; readonly signal?: AbortSignal },
+  call: {
+    readonly path: string;
+    readonly body?: unknown;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Response> {
   let response: Response;
   try {
     response = await (gateway.fetch ?? globalThis.fetch)(`${gateway.url}${call.path}`, {
       method: call.body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json', ...call.headers },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     });

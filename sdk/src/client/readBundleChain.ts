@@ -1,5 +1,14 @@
 import { KarmeshError } from '../errors.ts';
-import { EPOCH_STATE, NONE, type ProgramClient } from '../program/index.ts';
+import {
+  type ConfigAccount,
+  EPOCH_STATE,
+  type EpochAccount,
+  type EscrowAccount,
+  type GatewayChainAccount,
+  NONE,
+  type ParticipantAccount,
+} from '../program/accounts.ts';
+import type { Address } from '../program/address.ts';
 import type { OffchainParameters } from '../protocol/index.ts';
 import {
   type Bundle,
@@ -10,12 +19,25 @@ import {
   offchainParametersHash,
 } from '../protocol/index.ts';
 
+type WithSignal = { readonly signal: AbortSignal };
+
+/** The part of the program's client that a recheck needs; `chainReader` is one without web3.js, for browsers. */
+export interface BundleChainReader {
+  readonly addresses: { readonly programId: Address };
+  /** Config, checked to be this cluster's and program's. Throws `PROGRAM_MISMATCH`, `GENESIS_MISMATCH`. */
+  checkCluster(options: WithSignal): Promise<ConfigAccount>;
+  participant(address: Address, options: WithSignal): Promise<ParticipantAccount | undefined>;
+  chain(gateway: Address, epoch: bigint, options: WithSignal): Promise<GatewayChainAccount | undefined>;
+  escrow(address: Address, options: WithSignal): Promise<Pick<EscrowAccount, 'gateway'> | undefined>;
+  epoch(epoch: bigint, options: WithSignal): Promise<EpochAccount | undefined>;
+}
+
 /**
  * Reads from the chain all that `verifyBundle` wants to know for one bundle. Throws what the client's readers throw, and
  * `PROGRAM_MISMATCH` if the cluster computes with other parameters than the preset's, or has not started.
  */
 export async function readBundleChain(
-  client: ProgramClient,
+  client: BundleChainReader,
   options: { readonly bundle: Bundle; readonly offchain: OffchainParameters; readonly signal: AbortSignal },
 ): Promise<BundleChain> {
   const { bundle, offchain, signal } = options;

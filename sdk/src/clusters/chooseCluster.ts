@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
 import { nearestName } from '../nearestName.ts';
-import { type Address, addressFromBase58, type ConfigAccount, PROGRAM_ID } from '../program/index.ts';
-import { equalBytes, type OffchainParameters, offchainParametersHash } from '../protocol/index.ts';
+import { type Address, addressFromBase58, PROGRAM_ID } from '../program/index.ts';
 import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from './index.ts';
+
+export { parametersOf } from './parametersOf.ts';
 
 /** The settings by which every program names its cluster. */
 export const clusterSettings = {
@@ -66,19 +67,4 @@ async function readClusterFile(path: string): Promise<Cluster> {
     throw new KarmeshError('CONFIG_INVALID', 'The file of cluster parameters cannot be read.', { path }, cause);
   }
   return parseCluster(json);
-}
-
-/** V-02: the parameters whose hash the chain holds. Throws `PROGRAM_MISMATCH` if no preset has it. */
-export function parametersOf(chosen: Pick<ChosenCluster, 'presets'>, config: ConfigAccount): OffchainParameters {
-  const found = chosen.presets.find(({ offchain }) =>
-    equalBytes(offchainParametersHash(offchain), config.offchainParametersHash),
-  );
-  if (found === undefined) {
-    throw new KarmeshError(
-      'PROGRAM_MISMATCH',
-      'The cluster was set up with parameters that are not known here; name their file.',
-      { known: chosen.presets.map(({ name }) => name).join(', '), flag: '--cluster-file' },
-    );
-  }
-  return found.offchain;
 }

@@ -1,6 +1,7 @@
 import { type AccountInfo, type Connection, PublicKey } from '@solana/web3.js';
 import type { RawAccount } from './accounts.ts';
-import { type Address, toPublicKey } from './address.ts';
+import type { Address } from './address.ts';
+import { toPublicKey } from './publicKey.ts';
 import { rpcRequest } from './rpc.ts';
 
 /** Solana's limit of addresses in one request. */

@@ -1,6 +1,6 @@
 import type { KarmaVector } from '../protocol/karma.ts';
 import type { Address } from './address.ts';
-import { decodeAccountFields } from './coder.ts';
+import { decodeAccountFields } from './decodeAccountFields.ts';
 
 /** 2^64 - 1: "none" in fields that hold a slot or an epoch. */
 export const NONE = 0xffff_ffff_ffff_ffffn;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { addressFromBase58, SYSTEM_PROGRAM, toBase58, toPublicKey } from './address.ts';
+import { addressFromBase58, SYSTEM_PROGRAM, toBase58 } from './address.ts';
+import { toPublicKey } from './publicKey.ts';
 
 test('reads what it writes', () => {
   const address = Uint8Array.from({ length: 32 }, (_, i) => 7 * i);

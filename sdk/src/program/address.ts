@@ -1,4 +1,3 @@
-import { PublicKey } from '@solana/web3.js';
 import bs58 from 'bs58';
 import { KarmeshError } from '../errors.ts';
 
@@ -18,13 +17,6 @@ export function addressFromBase58(text: string): Address {
     throw new KarmeshError('BAD_ARGUMENT', 'An address must be 32 bytes in base58.', { characters: text.length });
   }
   return bytes;
-}
-
-export function toPublicKey(address: Address): PublicKey {
-  if (address.length !== 32) {
-    throw new KarmeshError('BAD_ARGUMENT', 'An address must have 32 bytes.', { bytes: address.length });
-  }
-  return new PublicKey(address);
 }
 
 export const SYSTEM_PROGRAM: Address = new Uint8Array(32);

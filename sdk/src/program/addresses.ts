@@ -1,6 +1,6 @@
-import { PublicKey } from '@solana/web3.js';
 import { u64le } from '../protocol/bytes.ts';
-import { type Address, toPublicKey } from './address.ts';
+import type { Address } from './address.ts';
+import { findProgramAddress } from './findProgramAddress.ts';
 
 /** The addresses that the program derives (docs/protocol.md, Accounts). */
 export interface ProgramAddresses {
@@ -16,9 +16,8 @@ export interface ProgramAddresses {
 }
 
 export function programAddresses(programId: Address): ProgramAddresses {
-  const program = toPublicKey(programId);
   const derive = (name: string, ...seeds: readonly Uint8Array[]): Address =>
-    PublicKey.findProgramAddressSync([new TextEncoder().encode(name), ...seeds], program)[0].toBytes();
+    findProgramAddress([new TextEncoder().encode(name), ...seeds], programId);
   return {
     programId,
     config: derive('config'),

@@ -21,7 +21,8 @@ import {
 } from './accounts.ts';
 import { type Address, addressFromBase58, CLOCK_SYSVAR, SLOT_HASHES_SYSVAR } from './address.ts';
 import { type ProgramAddresses, programAddresses } from './addresses.ts';
-import { checkedConfig, escrowRent, sortedParticipants } from './programClient.ts';
+import { checkedConfig } from './checkedConfig.ts';
+import { escrowRent, sortedParticipants } from './programClient.ts';
 import { PROGRAM_ID } from './programId.ts';
 import { pause, rpcRequest } from './rpc.ts';
 import { decodeSlotHashes, type SlotHash } from './slotHashes.ts';

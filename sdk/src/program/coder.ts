@@ -2,8 +2,9 @@ import { BN, BorshCoder } from '@coral-xyz/anchor';
 import type { IdlType, IdlTypeDef } from '@coral-xyz/anchor/dist/cjs/idl.js';
 import { type AccountMeta, PublicKey, TransactionInstruction } from '@solana/web3.js';
 import { KarmeshError } from '../errors.ts';
-import { type Address, toPublicKey } from './address.ts';
+import type { Address } from './address.ts';
 import { idl } from './idl.ts';
+import { toPublicKey } from './publicKey.ts';
 
 const coder = new BorshCoder(idl);
 const types = new Map<string, IdlTypeDef>((idl.types ?? []).map((type) => [type.name, type]));
@@ -59,22 +60,6 @@ function structFromAnchor(name: string, value: unknown): Fields {
 /** The name of the program's instruction that begins with these bytes, or undefined if it is another program's. */
 export function instructionName(data: Uint8Array): string | undefined {
   return idl.instructions.find(({ discriminator }) => discriminator.every((byte, i) => data[i] === byte))?.name;
-}
-
-/** The fields of an account of type `name`. Throws `CODEC` unless the data begins with its discriminator and has its size. */
-export function decodeAccountFields(name: string, data: Uint8Array): Fields {
-  let decoded: unknown;
-  try {
-    decoded = coder.accounts.decode(name, Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-  } catch (cause) {
-    throw new KarmeshError(
-      'CODEC',
-      'An account does not have the layout of its type.',
-      { name, bytes: data.length },
-      cause,
-    );
-  }
-  return structFromAnchor(name, decoded);
 }
 
 /** An event of the program, from a line that `sol_log_data` wrote in base64, or undefined if it is not one of ours. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { explorerLink } from './explorer.ts';
+import { explorerAccountLink, explorerLink } from './explorer.ts';
 
 test.each([
   ['https://api.devnet.solana.com', 'https://explorer.solana.com/tx/abc?cluster=devnet'],
@@ -9,4 +9,10 @@ test.each([
   ],
 ])('links a transaction on %s', (rpcUrl, link) => {
   expect(explorerLink('abc', { rpcUrl })).toBe(link);
+});
+
+test('links an account', () => {
+  expect(explorerAccountLink('abc', { rpcUrl: 'https://api.devnet.solana.com' })).toBe(
+    'https://explorer.solana.com/address/abc?cluster=devnet',
+  );
 });

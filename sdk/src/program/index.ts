@@ -1,7 +1,8 @@
 export * from './accounts.ts';
-export { type Address, addressFromBase58, toBase58, toPublicKey } from './address.ts';
+export { type Address, addressFromBase58, toBase58 } from './address.ts';
 export { type ProgramAddresses, programAddresses } from './addresses.ts';
 export { type ChainView, type ChainViewOptions, checkFresh, createChainView, type Staleness } from './chainView.ts';
+export { checkedConfig } from './checkedConfig.ts';
 export { eventsInLogs, type ProgramEvent } from './events.ts';
 export { explorerLink } from './explorer.ts';
 export { idl } from './idl.ts';
@@ -12,13 +13,13 @@ export * from './instructions/escrow.ts';
 export * from './instructions/registration.ts';
 export * from './instructions/setup.ts';
 export {
-  checkedConfig,
   createProgramClient,
   type ProgramClient,
   type ProgramClientOptions,
 } from './programClient.ts';
 export { type NumberedError, numberedError, programErrorName, transactionError } from './programError.ts';
 export { PROGRAM_ID } from './programId.ts';
+export { toPublicKey } from './publicKey.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
 export { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';

@@ -1,7 +1,4 @@
 import type { Connection, TransactionInstruction } from '@solana/web3.js';
-import { KarmeshError } from '../errors.ts';
-import { equalBytes } from '../protocol/bytes.ts';
-import { makeDomain } from '../protocol/header.ts';
 import { readAccounts, scanAccounts } from './accountReader.ts';
 import {
   ACCOUNT_SIZE,
@@ -21,9 +18,11 @@ import {
   type VaultAccount,
   type VoteAccount,
 } from './accounts.ts';
-import { type Address, addressFromBase58, toBase58, toPublicKey } from './address.ts';
+import { type Address, addressFromBase58 } from './address.ts';
 import { type ProgramAddresses, programAddresses } from './addresses.ts';
+import { checkedConfig } from './checkedConfig.ts';
 import { PROGRAM_ID } from './programId.ts';
+import { toPublicKey } from './publicKey.ts';
 import { rpcRequest } from './rpc.ts';
 import { type SentTransaction, sendTransaction } from './sendTransaction.ts';
 import { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
@@ -151,31 +150,4 @@ export async function escrowRent(connection: Connection, options: WithSignal): P
       connection.getMinimumBalanceForRentExemption(ACCOUNT_SIZE.escrow, 'confirmed'),
     ),
   );
-}
-
-/** F-01: throws `PROGRAM_MISMATCH` or `GENESIS_MISMATCH` unless Config is that of this program on this cluster. */
-export function checkedConfig(found: {
-  readonly config: ConfigAccount | undefined;
-  readonly genesis: Uint8Array;
-  readonly programId: Address;
-}): ConfigAccount {
-  const { config, genesis, programId } = found;
-  if (config === undefined) {
-    throw new KarmeshError('PROGRAM_MISMATCH', 'The karma program is not initialised on this cluster.', {
-      programId: toBase58(programId),
-    });
-  }
-  if (!equalBytes(config.genesis, genesis)) {
-    throw new KarmeshError('GENESIS_MISMATCH', 'The RPC node serves another cluster than the program was set up for.', {
-      expected: toBase58(config.genesis),
-      found: toBase58(genesis),
-    });
-  }
-  if (!equalBytes(config.domain, makeDomain({ genesisHash: genesis, programId }))) {
-    throw new KarmeshError('PROGRAM_MISMATCH', 'The program was set up for another version of the protocol.', {
-      version: config.version,
-      programId: toBase58(programId),
-    });
-  }
-  return config;
 }

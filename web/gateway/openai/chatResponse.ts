@@ -1,6 +1,6 @@
 import { type FinishReason, toHex } from '@karmesh/sdk/protocol';
 import bs58 from 'bs58';
-import type { AnswerSummary } from '../market.ts';
+import type { AnswerSummary, MarketEvent } from '../market.ts';
 
 /** What this market adds to OpenAI's objects: hashes in hexadecimal, addresses in base58, whole numbers beyond 2^53 as strings. */
 export type KarmeshField = {
@@ -41,6 +41,13 @@ export function karmeshField(summary: AnswerSummary, origin: string): KarmeshFie
     })),
     bundle: `${origin}/v1/receipts/${requestId}`,
   };
+}
+
+/** How far the drawn workers have come, for clients that ask for it. */
+export type ProgressField = readonly { readonly worker: string; readonly step: string }[];
+
+export function progressField({ workers }: Extract<MarketEvent, { kind: 'workers' }>): ProgressField {
+  return workers.map(({ worker, step }) => ({ worker: bs58.encode(worker), step }));
 }
 
 type Usage = { readonly promptTokens: number; readonly outputTokens: number };
@@ -90,6 +97,7 @@ export function chunk(
     readonly finishReason?: FinishReason;
     readonly includeUsage: boolean;
     readonly karmesh?: KarmeshField;
+    readonly karmeshProgress?: ProgressField;
   },
 ) {
   return {
@@ -101,6 +109,7 @@ export function chunk(
     choices: [{ index: 0, delta: options.delta, logprobs: null, finish_reason: options.finishReason ?? null }],
     ...(options.includeUsage ? { usage: null } : {}),
     ...(options.karmesh === undefined ? {} : { karmesh: options.karmesh }),
+    ...(options.karmeshProgress === undefined ? {} : { karmeshProgress: options.karmeshProgress }),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Market, MarketEvent, MarketRequest } from '../market.ts';
 import { type Authenticated, authenticate } from '../middleware/authenticate.ts';
 import { invalidRequest, modelNotFound, toApiError } from '../openai/apiError.ts';
 import { type ChatRequest, parseChatRequest } from '../openai/chatRequest.ts';
-import { type AnswerHead, chunk, completion, karmeshField, usageChunk } from '../openai/chatResponse.ts';
+import { type AnswerHead, chunk, completion, karmeshField, progressField, usageChunk } from '../openai/chatResponse.ts';
 import { readJson } from '../openai/readJson.ts';
 import type { KeyHash } from '../store/apiKeys.ts';
 
@@ -101,6 +101,9 @@ export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
         if (event.kind === 'text' && event.text !== '') {
           await send(chunk(head, { delta: { content: event.text }, includeUsage }));
         }
+        if (event.kind === 'workers') {
+          await send(chunk(head, { delta: {}, includeUsage, karmeshProgress: progressField(event) }));
+        }
         if (event.kind !== 'done') return;
         ended(event);
         const karmesh = karmeshField(event.summary, origin);
@@ -134,7 +137,9 @@ export const chatRoutes = (options: ChatOptions) => (parts: ChatParts) => {
       const abort = new AbortController();
       const signal = AbortSignal.any([context.req.raw.signal, abort.signal]);
       const marketRequest = toMarketRequest(market, request, { ...options, keyHash: context.get('keyHash') });
-      const events = watch(() => market.ask(marketRequest, { signal }), {
+      // Clients of OpenAI's API know no such chunks, so that only those who ask for them get them.
+      const wantsProgress = request.stream && context.req.header('x-karmesh-progress') === '1';
+      const events = watch(() => market.ask(marketRequest, { signal, ...(wantsProgress ? { wantsProgress } : {}) }), {
         deadlineMs: options.deadlineMs,
         abort,
         onFirstText: () => firstText.observe({ assurance: request.assurance }, (clock.nowMs() - began) / 1000),

@@ -12,6 +12,7 @@ import {
   type Signed,
   type TimeoutCause,
 } from '@karmesh/sdk/protocol';
+import type { MarketEvent, WorkerStep } from '../market.ts';
 import type { DispatchContext } from './dispatchContext.ts';
 import { mailbox } from './mailbox.ts';
 import {
@@ -54,7 +55,7 @@ export type DispatchEnd = {
 };
 
 export type DispatchProgress =
-  | { readonly kind: 'text'; readonly text: string }
+  | Extract<MarketEvent, { kind: 'text' | 'workers' }>
   | { readonly kind: 'end'; readonly end: DispatchEnd };
 
 type Letter =
@@ -73,7 +74,8 @@ type Place = {
  * Runs one dispatch with the workers of its draw, in their order (A-08, E-17): three at once, in `stream` mode the first a moment
  * ahead, since its first words are what the reader waits for; a refusal or an unreachable worker is made up for by the next; all who
  * have sealed get everybody's seals and reveal; a split asks the next until two agree (Q-01) or nobody is left. In `stream` mode
- * yields text as the first worker that can says it, else nothing until the end.
+ * yields text as the first worker that can says it, else nothing until the end. With `wantsProgress` it also yields how far the
+ * workers have come, whenever that has changed.
  *
  * Aborting `signal` cancels the workers and ends with what there is, unless one has sealed: work that is done is brought to its
  * end and paid, so that hanging up dodges no cost.
@@ -84,6 +86,7 @@ export async function* runDispatch(
     readonly drawn: readonly Candidate[];
     readonly limits: RunLimits;
     readonly signal: AbortSignal;
+    readonly wantsProgress?: boolean;
   },
   parts: { readonly network: SessionParts['network']; readonly clock: Clock },
 ): AsyncGenerator<DispatchProgress, void, undefined> {
@@ -96,6 +99,7 @@ export async function* runDispatch(
   let headStart = (): void => {};
   let given = '';
   let wanted = true;
+  let told = '';
 
   const askNext = (): boolean => {
     const worker = drawn[places.length];
@@ -147,6 +151,18 @@ export async function* runDispatch(
     given += text;
     return text;
   };
+
+  /** What has changed since it was told last: text, and how far the workers have come. */
+  function* news(): Generator<DispatchProgress> {
+    const text = newText();
+    if (text !== '') yield { kind: 'text', text };
+    if (options.wantsProgress !== true) return;
+    const workers = places.map(({ worker, standing }) => ({ worker: worker.participant, step: stepOf(standing) }));
+    const steps = workers.map(({ step }) => step).join();
+    if (steps === told) return;
+    told = steps;
+    yield { kind: 'workers', workers };
+  }
 
   const onEvent = (place: Place, event: SessionEvent): void => {
     switch (event.kind) {
@@ -209,11 +225,11 @@ export async function* runDispatch(
     if (context.request.assurance === 'stream') {
       giveHeadStart(HEAD_START_MS);
     } else askOthers();
+    yield* news();
     for (;;) {
       while (count('asked', 'accepted') > 0) {
         onLetter(await letters.take());
-        const text = newText();
-        if (text !== '') yield { kind: 'text', text };
+        yield* news();
       }
       silence?.();
       silence = () => {};
@@ -221,7 +237,10 @@ export async function* runDispatch(
       if (places.filter(({ seal }) => seal !== undefined).length >= QUORUM) {
         const seals = places.flatMap(({ seal }) => (seal === undefined ? [] : [seal.seal]));
         for (const place of places) if (place.standing.kind === 'sealed') place.session.exchange(seals);
-        while (count('sealed') > 0) onLetter(await letters.take());
+        while (count('sealed') > 0) {
+          onLetter(await letters.take());
+          yield* news();
+        }
       }
       const decision = decideQuorum(answers(places));
       if (decision.kind === 'agreed' || count('asked', 'accepted') === 0) {
@@ -243,6 +262,10 @@ export async function* runDispatch(
     for (const place of places) place.session.cancel();
     await Promise.all(places.map(({ session }) => session.ended));
   }
+}
+
+function stepOf({ kind }: Standing): WorkerStep {
+  return kind === 'fallen' ? 'timed-out' : kind;
 }
 
 function answers(places: readonly Place[]) {

@@ -119,6 +119,28 @@ test('stream: chunks come as the first drawn says them, and agreement is told at
   expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
 });
 
+test('whoever wants to know is told how far each worker is, up to where a time-out ends it', async () => {
+  const drawn = await cast({ kind: 'honest' }, { kind: 'gone' });
+  const seen: string[][] = [];
+  const { signal } = new AbortController();
+  for await (const event of scheduler.ask(question('quorum'), { signal, wantsProgress: true })) {
+    if (event.kind !== 'workers') continue;
+    expect(event.workers.map(({ worker }) => worker)).toEqual(
+      drawn.slice(0, event.workers.length).map(({ participant }) => participant),
+    );
+    seen.push(event.workers.map(({ step }) => step));
+  }
+  expect(seen[0]).toEqual(['asked', 'asked', 'asked']);
+  expect(seen.at(-1)).toEqual(['revealed', 'timed-out', 'revealed', 'revealed']);
+  const order = ['asked', 'accepted', 'sealed', 'revealed', 'timed-out'];
+  for (const [i, steps] of seen.entries()) {
+    for (const [place, step] of (seen[i - 1] ?? []).entries()) {
+      expect(order.indexOf(steps[place] ?? '')).toBeGreaterThanOrEqual(order.indexOf(step));
+    }
+  }
+  expect(seen.flat()).toContain('sealed');
+});
+
 const liar: Behaviour = { kind: 'lies', tokens: [66], text: 'London' };
 const quorumCases: [name: string, cast: Behaviour[], outcomes: string[]][] = [
   [

@@ -136,9 +136,10 @@ export const openScheduler =
       readonly ticket: Entry['ticket'];
       readonly issued: IssuedDispatch;
       readonly signal: AbortSignal;
+      readonly wantsProgress: boolean;
       readonly say: (event: MarketEvent) => void;
     }): Promise<void> => {
-      const { asked, request, ticket, issued, signal, say } = run;
+      const { asked, request, ticket, issued, signal, wantsProgress, say } = run;
       const dispatch = issued.signed;
       let given = '';
       let end: DispatchEnd | undefined;
@@ -153,13 +154,13 @@ export const openScheduler =
         clockToleranceMs: options.clockToleranceMs,
       };
       for await (const progress of runDispatch(
-        { context, drawn: issued.drawn, limits: options.limits, signal },
+        { context, drawn: issued.drawn, limits: options.limits, signal, wantsProgress },
         parts,
       )) {
         if (progress.kind === 'end') end = progress.end;
         else {
-          const isFirst = given === '';
-          given += progress.text;
+          const isFirst = given === '' && progress.kind === 'text';
+          if (progress.kind === 'text') given += progress.text;
           say(progress);
           if (isFirst) parts.onStage?.('first-text');
         }
@@ -201,7 +202,11 @@ export const openScheduler =
       parts.onStage?.('answered');
     };
 
-    const run = async (asked: MarketRequest, signal: AbortSignal, say: (event: MarketEvent) => void): Promise<void> => {
+    const run = async (
+      asked: MarketRequest,
+      { signal, wantsProgress }: { readonly signal: AbortSignal; readonly wantsProgress: boolean },
+      say: (event: MarketEvent) => void,
+    ): Promise<void> => {
       // What makes a dispatch impossible is found out before anything is numbered.
       await dispatches.check(asked.model.modelId);
       const priceCap = priceCapOf(asked);
@@ -220,21 +225,20 @@ export const openScheduler =
         assurance: asked.assurance,
       });
       parts.onStage?.('dispatched');
-      await runIssued({ asked, request, ticket, issued, signal, say });
+      await runIssued({ asked, request, ticket, issued, signal, wantsProgress, say });
     };
 
     async function* ask(
       asked: MarketRequest,
-      { signal }: { readonly signal: AbortSignal },
+      { signal, wantsProgress = false }: Parameters<Market['ask']>[1],
     ): AsyncGenerator<MarketEvent> {
       const left = new AbortController();
       const letters = mailbox<Letter>();
       // The run goes on by itself until its entry is on disk, whether or not somebody still listens.
-      const task = run(asked, AbortSignal.any([signal, left.signal, stopped.signal]), letters.put).catch(
-        (cause: unknown) => {
-          letters.put({ kind: 'failed', cause });
-        },
-      );
+      const ended = AbortSignal.any([signal, left.signal, stopped.signal]);
+      const task = run(asked, { signal: ended, wantsProgress }, letters.put).catch((cause: unknown) => {
+        letters.put({ kind: 'failed', cause });
+      });
       tasks.add(task);
       void task.finally(() => tasks.delete(task));
       try {

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { KarmeshError } from '../errors.ts';
+import { type AnswerEvidence, karmeshField } from './ask.ts';
+import { callGateway, type Gateway } from './gateway.ts';
+import { readEvents } from './readEvents.ts';
+
+/** How far a drawn worker has come. */
+export const WORKER_STEPS = ['asked', 'accepted', 'sealed', 'revealed', 'refused', 'timed-out'] as const;
+export type WorkerStep = (typeof WORKER_STEPS)[number];
+
+/** The workers of an answer in the order of the draw; `worker` is a base58 address. */
+export type WorkerProgress = readonly { readonly worker: string; readonly step: WorkerStep }[];
+
+export interface AskStreamingOptions {
+  readonly model: string;
+  readonly prompt: string;
+  /** `stream` shows tokens as they come, `quorum` the whole answer once two workers agreed. */
+  readonly assurance: 'stream' | 'quorum';
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly signal: AbortSignal;
+}
+
+export type AskEvent =
+  | { readonly kind: 'workers'; readonly workers: WorkerProgress }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'done'; readonly evidence: AnswerEvidence };
+
+const chunk = z.union([
+  z.object({ error: z.object({ message: z.string() }) }),
+  z.object({
+    choices: z.array(z.object({ delta: z.object({ content: z.string().optional() }) })),
+    karmeshProgress: z.array(z.object({ worker: z.string().max(64), step: z.enum(WORKER_STEPS) })).optional(),
+    karmesh: karmeshField.optional(),
+  }),
+]);
+
+/**
+ * Asks one question and tells, as it happens, what the workers do and what they say; the last event is `done`, with the evidence.
+ * Throws what `callGateway` throws, `GATEWAY_REFUSED` when the answer breaks off, `PROTOCOL_VIOLATION` when the stream is not what
+ * docs/protocol.md says.
+ */
+export async function* askStreaming(
+  gateway: Gateway,
+  options: AskStreamingOptions,
+): AsyncGenerator<AskEvent, void, undefined> {
+  const { signal } = options;
+  const response = await callGateway(gateway, {
+    path: '/v1/chat/completions',
+    headers: { 'x-karmesh-progress': '1' },
+    body: {
+      model: options.model,
+      messages: [{ role: 'user', content: options.prompt }],
+      stream: true,
+      ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),
+      ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
+      karmesh: { assurance: options.assurance },
+    },
+    signal,
+  });
+  const violation = (sentence: string): KarmeshError =>
+    new KarmeshError('PROTOCOL_VIOLATION', sentence, { gateway: gateway.url });
+  if (response.body === null) throw violation('The gateway’s stream has no body.');
+  let isDone = false;
+  try {
+    for await (const data of readEvents(response.body)) {
+      if (data === '[DONE]') break;
+      const parsed = chunk.safeParse(parseJson(data));
+      if (!parsed.success) throw violation('A chunk of the gateway’s stream is in another form.');
+      if ('error' in parsed.data) throw new KarmeshError('GATEWAY_REFUSED', parsed.data.error.message);
+      const { choices, karmesh, karmeshProgress } = parsed.data;
+      if (karmeshProgress !== undefined) yield { kind: 'workers', workers: karmeshProgress };
+      const text = choices[0]?.delta.content ?? '';
+      if (text !== '') yield { kind: 'text', text };
+      if (karmesh !== undefined) {
+        isDone = true;
+        yield { kind: 'done', evidence: karmesh };
+      }
+    }
+  } catch (cause) {
+    if (cause instanceof KarmeshError) throw cause;
+    if (signal.aborted) throw new KarmeshError('ABORTED', 'The request was cancelled.', {}, cause);
+    throw new KarmeshError('PEER_UNREACHABLE', 'The gateway’s stream broke off.', { url: gateway.url }, cause);
+  }
+  if (!isDone) throw violation('The gateway’s stream ended without the answer’s evidence.');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,170 @@
+import { type SyntheticEvent, useState } from 'react';
+import { Heading } from '../page/Heading.tsx';
+import { solOf } from '../page/micro.ts';
+import { KeyForm, useModels } from './KeyForm.tsx';
+import { type Asked, type Question, useQuestion } from './useQuestion.ts';
+import { WorkerCards } from './WorkerCards.tsx';
+
+const ASSURANCES = [
+  ['stream', 'At once', 'Words appear as the first worker says them; whether others agree is known at the end.'],
+  ['quorum', 'Once agreed', 'The whole answer appears when two of three workers have agreed on it.'],
+] as const;
+
+/** One question, its answer, and what three workers do for it. */
+export function AskView(props: {
+  readonly apiKey: string;
+  readonly keepApiKey: (key: string) => void;
+  readonly rpcUrl: string | undefined;
+}) {
+  const { apiKey, keepApiKey, rpcUrl } = props;
+  const models = useModels(apiKey);
+  const { asked, ask, stop } = useQuestion(apiKey);
+  const hasKey = apiKey !== '' && models.failure === undefined;
+  return (
+    <>
+      <Heading>Ask three workers</Heading>
+      <p className="lead">
+        Each runs your question by itself and seals its answer before it can see the others’. You pay for one answer,
+        and only if two agree.
+      </p>
+      {!hasKey && <KeyForm failure={models.failure} keep={keepApiKey} />}
+      {hasKey && (
+        <>
+          <QuestionForm models={models.names} isRunning={asked?.state === 'running'} ask={ask} stop={stop} />
+          <p className="small">
+            With the key that ends in <code>{apiKey.slice(-4)}</code>.{' '}
+            <button type="button" className="plain" onClick={() => keepApiKey('')}>
+              Use another key
+            </button>
+          </p>
+        </>
+      )}
+      {asked !== undefined && <Answer asked={asked} rpcUrl={rpcUrl} />}
+    </>
+  );
+}
+
+function QuestionForm(props: {
+  readonly models: readonly string[];
+  readonly isRunning: boolean;
+  readonly ask: (question: Question) => Promise<void>;
+  readonly stop: () => void;
+}) {
+  const { models, isRunning, ask, stop } = props;
+  const [prompt, setPrompt] = useState('');
+  const [chosen, setChosen] = useState('');
+  const [assurance, setAssurance] = useState<Question['assurance']>('stream');
+  const model = models.includes(chosen) ? chosen : (models[0] ?? '');
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    if (!isRunning && model !== '' && prompt.trim() !== '') void ask({ model, prompt, assurance });
+  };
+  return (
+    <form onSubmit={submit} className="question">
+      <label htmlFor="prompt">Your question</label>
+      <textarea
+        id="prompt"
+        rows={3}
+        required
+        maxLength={20_000}
+        value={prompt}
+        onChange={(event) => setPrompt(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit(event);
+        }}
+        aria-describedby="prompt-help"
+      />
+      <p id="prompt-help" className="small">
+        The workers see what you write. Ctrl and Enter send it.
+      </p>
+      <label htmlFor="model">Model</label>
+      <select id="model" value={model} onChange={(event) => setChosen(event.target.value)}>
+        {models.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+      <fieldset>
+        <legend>Show the answer</legend>
+        {ASSURANCES.map(([value, name, meaning]) => (
+          <label key={value} className="choice">
+            <input
+              type="radio"
+              name="assurance"
+              value={value}
+              checked={assurance === value}
+              onChange={() => setAssurance(value)}
+            />
+            <span>
+              <strong>{name}</strong> <span className="small">{meaning}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <div className="row">
+        <button type="submit" disabled={isRunning || model === ''}>
+          Ask
+        </button>
+        {isRunning && (
+          <button type="button" className="quiet" onClick={stop}>
+            Stop
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}
+
+function Answer({ asked, rpcUrl }: { readonly asked: Asked; readonly rpcUrl: string | undefined }) {
+  const { evidence, failure, state, text, workers } = asked;
+  return (
+    <section aria-labelledby="answer" className="answer">
+      <h2 id="answer">Answer</h2>
+      {/* The text itself is not announced while it grows; the line below says where things stand. */}
+      <p className={text === '' ? 'text muted' : 'text'} aria-busy={state === 'running'}>
+        {text === '' ? emptyText(asked) : text}
+      </p>
+      <p role="status" className="standing">
+        {standingOf(asked)}
+      </p>
+      {failure !== undefined && <p role="alert">{failure}</p>}
+      {evidence !== undefined && (
+        <>
+          <p className="small">
+            Price {solOf(BigInt(evidence.priceLamports))} SOL, dispatch {evidence.dispatchNumber} of epoch{' '}
+            {evidence.epoch}.
+          </p>
+          <p>
+            <a className="button" href={`#/check/${evidence.requestId}`}>
+              Check this answer yourself
+            </a>
+          </p>
+        </>
+      )}
+      {workers.length > 0 && <WorkerCards workers={workers} outcomes={evidence?.receipts} rpcUrl={rpcUrl} />}
+    </section>
+  );
+}
+
+function emptyText({ assurance, state }: Asked): string {
+  if (state === 'running')
+    return assurance === 'quorum' ? 'It appears once two workers have agreed.' : 'Waiting for the first words …';
+  return state === 'done' ? 'The answer is empty.' : 'There is no answer.';
+}
+
+/** One sentence that changes with each step, for eyes and screen readers alike. */
+function standingOf({ evidence, state, workers }: Asked): string {
+  if (evidence !== undefined) {
+    const { agreeing, asked, verdict } = evidence.quorum;
+    return verdict === 'agreed'
+      ? `${agreeing} of ${asked} workers agree on this answer.`
+      : 'No two workers agree: this text is one worker’s word, and you pay nothing.';
+  }
+  if (state === 'stopped') return 'Stopped. Workers that had sealed are paid for what they did.';
+  if (state === 'failed') return 'The answer broke off.';
+  const count = (...steps: readonly string[]): number => workers.filter(({ step }) => steps.includes(step)).length;
+  const revealed = count('revealed');
+  const sealed = count('sealed', 'revealed');
+  if (revealed > 0) return `${revealed} of ${workers.length} workers have revealed their answers.`;
+  if (sealed > 0) return `${sealed} of ${workers.length} workers have sealed their answers.`;
+  return workers.length === 0 ? 'Drawing the workers …' : `${workers.length} workers are asked.`;
+}
