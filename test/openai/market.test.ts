@@ -128,7 +128,10 @@ test('a gateway killed in mid-request loses no answer and uses no number twice',
     .object({ pid: z.int() })
     .parse(JSON.parse(await readFile(join(folder.gateway.dataDir, 'gateway.lock'), 'utf8')));
   const last = karmeshOf(await client.chat.completions.create({ model: market.modelName, ...ask }));
-  const stream = await client.chat.completions.create({ model: market.modelName, ...ask, stream: true });
+  // Long enough that the kill comes before its end.
+  const messages = [{ role: 'user' as const, content: 'Tell me a story about a fox.' }];
+  const long = { ...ask, messages, max_tokens: 256 };
+  const stream = await client.chat.completions.create({ model: market.modelName, ...long, stream: true });
   await expect(
     (async () => {
       for await (const chunk of stream) if (chunk.choices[0]?.delta.content) process.kill(owner.pid, 'SIGKILL');

@@ -90,20 +90,17 @@ export async function unpublishedBatches(db: Db): Promise<readonly Signed<Batch>
 export async function unpublishedEntries(
   db: Db,
 ): Promise<{ readonly count: number; readonly oldestAtMs: bigint | undefined }> {
-  const last = await db
-    .selectFrom('batches')
-    .select(['sequence', 'published_at_ms'])
-    .orderBy('sequence', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  // Batches go out one after another, so that only the last can still wait.
-  const stuck = last?.published_at_ms === null ? last.sequence : undefined;
   const waiting = db
     .selectFrom('entries')
     .where((column) =>
-      stuck === undefined
-        ? column('batch_sequence', 'is', null)
-        : column.or([column('batch_sequence', 'is', null), column('batch_sequence', '=', stuck)]),
+      column.or([
+        column('batch_sequence', 'is', null),
+        column(
+          'batch_sequence',
+          'in',
+          column.selectFrom('batches').select('sequence').where('published_at_ms', 'is', null),
+        ),
+      ]),
     );
   const counted = await waiting.select((column) => column.fn.countAll<bigint>().as('count')).executeTakeFirst();
   const oldest = await waiting.select('entry').orderBy('epoch').orderBy('dispatch_number').limit(1).executeTakeFirst();
