@@ -46,8 +46,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let mut account = write::<Epoch>(epoch_account, cx.program)?;
     account.require_epoch(number)?;
     account.require_state(epoch::VERDICTS)?; // P-17
-    // Verdicts may be replaced while a seal is on its way; it could never be opened under the new ones.
-    require(attempt == account.verdict_attempt, KarmaError::BadState)?; // P-17
+
+    // P-17: verdicts may be replaced while a seal is on its way; it could never be opened under the new ones.
+    require(attempt == account.verdict_attempt, KarmaError::BadState)?;
 
     if vote.is_data_empty() {
         let bump = create::<Vote>(&mut Creation {
