@@ -171,6 +171,14 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     connection.abort(error);
   };
 
+  /** Notes that a peer sent what is invalid, and parts with one that does so again and again. */
+  const blame = (peer: PeerId): void => {
+    if (!bans.fault(peer.toString())) return;
+    for (const connection of node.getConnections(peer)) {
+      drop(connection, new KarmeshError('PROTOCOL_VIOLATION', 'The peer sent too many invalid messages.'));
+    }
+  };
+
   const guard = aliveGuard(defaultAlive)({
     now: () => performance.now(),
     onDead: (id, error) => {
@@ -189,10 +197,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     now,
     onReject: (peer, topic) => {
       log.debug({ peer: peer.toString(), topic }, 'Rejected a gossip message.');
-      if (!bans.fault(peer.toString())) return;
-      for (const connection of node.getConnections(peer)) {
-        drop(connection, new KarmeshError('PROTOCOL_VIOLATION', 'The peer sent too many invalid messages.'));
-      }
+      blame(peer);
     },
     onCheckError: (err, topic) => log.warn({ err, topic }, 'A gossip check failed.'),
     onJudged: options.onGossip,
@@ -396,7 +401,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     const verdicts = heard?.map(({ announcement, ageMs }) =>
       ageMs < announcementExpiresMs ? judgeAnnouncement(announcement, ageMs) : 'ignore',
     );
-    if (verdicts === undefined || verdicts.includes('reject')) bans.fault(peer.toString());
+    if (verdicts === undefined || verdicts.includes('reject')) blame(peer);
   };
   await answerOnce(
     { handle },
