@@ -8,6 +8,9 @@ test.each([
   [`/ip4/127.0.0.1/tcp/4001/p2p/${peer}`, `/ip4/127.0.0.1/tcp/4001/p2p/${peer}`],
   ['/ip6/::1/tcp/4001', `/ip6/::1/tcp/4001/p2p/${peer}`],
   ['/dns4/node.example/tcp/4001', `/dns4/node.example/tcp/4001/p2p/${peer}`],
+  ['/ip4/127.0.0.1/tcp/4001/ws', `/ip4/127.0.0.1/tcp/4001/ws/p2p/${peer}`],
+  [`/dns4/node.example/tcp/443/tls/ws/p2p/${peer}`, `/dns4/node.example/tcp/443/tls/ws/p2p/${peer}`],
+  [`/ip4/127.0.0.1/tcp/4001/p2p/${other}/p2p-circuit`, `/ip4/127.0.0.1/tcp/4001/p2p/${other}/p2p-circuit/p2p/${peer}`],
 ])('%s is dialled as %s', (text, expected) => {
   expect(dialableAddress(text, peer)?.toString()).toBe(expected);
 });
@@ -17,9 +20,12 @@ test.each([
   ['127.0.0.1:4001', 'no multiaddr'],
   [`/ip4/127.0.0.1/tcp/4001/p2p/${other}`, 'another peer'],
   ['/ip4/127.0.0.1/udp/4001/quic-v1', 'another transport'],
-  ['/ip4/127.0.0.1/tcp/4001/ws', 'another layer'],
+  ['/ip4/127.0.0.1/tcp/4001/ws/x-parity-ws', 'another layer'],
   ['/unix/tmp%2fsocket', 'a path'],
-  [`/ip4/127.0.0.1/tcp/4001/p2p/${peer}/p2p-circuit/p2p/${other}`, 'a relay'],
+  [`/ip4/127.0.0.1/tcp/4001/p2p/${peer}/p2p-circuit/p2p/${other}`, 'another peer behind a relay'],
+  [`/ip4/127.0.0.1/tcp/4001/p2p-circuit/p2p/${peer}`, 'a relay without a name'],
+  [`/p2p-circuit/p2p/${peer}`, 'no relay'],
+  [`/ip4/127.0.0.1/tcp/4001/p2p/${other}/p2p-circuit/ip4/127.0.0.1/tcp/1/p2p/${peer}`, 'an address behind a relay'],
   ['/tcp/4001', 'no host'],
   [`/p2p/${peer}`, 'no address'],
 ])('%s (%s) is refused', (text) => {

@@ -89,6 +89,7 @@ export function gossipsubOptions({
     maxOutboundBufferSize: 4 * kibibyte * kibibyte,
     maxInboundStreams: 2,
     maxOutboundStreams: 2,
+    runOnLimitedConnection: true,
     maxTopicBytesPerPeer: 64 * kibibyte,
     decodeRpcLimits: {
       maxSubscriptions: 128,

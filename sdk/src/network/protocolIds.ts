@@ -8,6 +8,8 @@ export const protocolIds = {
   fetch: '/karmesh/fetch/1',
   /** Who else is there: the announcements that a peer has heard. */
   peers: '/karmesh/peers/1',
+  /** The distributed hash table in which peers are found by their ids. */
+  table: '/karmesh/kad/1',
   /** Beats that show within two seconds that a peer died or froze. */
   alive: '/karmesh/alive/1',
 } as const;

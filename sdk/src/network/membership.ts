@@ -1,0 +1,159 @@
+import type { PeerId } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
+import { ZERO_HASH } from '../protocol/hash.ts';
+import type { Domain } from '../protocol/header.ts';
+import type { VerifySignature } from '../protocol/signature.ts';
+import type { Signer } from '../signer.ts';
+import { addressesOf, dialableAddress } from './addresses.ts';
+import { type Announcement, checkAnnouncement, encodeAnnouncement, parseAnnouncement } from './announcement.ts';
+import { answerOnce, askOnce } from './askOnce.ts';
+import type { Gossip, GossipVerdict } from './gossip.ts';
+import type { Host } from './host.ts';
+import { parsePeer } from './identity.ts';
+import type { NetworkLimits } from './limits.ts';
+import { peerBook } from './peerBook.ts';
+import { encodePeers, parsePeers, peersFrameBytes } from './peerExchange.ts';
+import { protocolIds, topics } from './protocolIds.ts';
+import { tokenBucket } from './tokenBucket.ts';
+
+/** Peers that are asked whom they know: the first few, and one now and then for who was cut off for a while. */
+const learnRate = { perSecond: 0.2, burst: 3 } as const;
+const announceEveryMs = 10_000;
+const announceGapMs = 600;
+const announcementExpiresMs = 60_000;
+const maxClockSkewMs = 600_000;
+
+export type MembershipParts = {
+  /** Our own peer id. */
+  readonly self: string;
+  readonly keypair: Signer;
+  readonly domain: Domain;
+  readonly verify: VerifySignature;
+  /** Whether an announcement is worth keeping. */
+  readonly admit: (announcement: Announcement) => boolean;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly gossip: Gossip;
+  readonly streams: Pick<Host, 'openStream' | 'handle'>;
+  /** Where we listen now. */
+  readonly addresses: () => readonly Multiaddr[];
+  /** The peer passed on what nobody may say. */
+  readonly onFault: (peer: PeerId) => void;
+  readonly onError: (error: unknown, sentence: string) => void;
+};
+
+/** Who takes part: what we say of ourselves, and the newest that everybody else has said. */
+export type Membership = Pick<Host, 'announce' | 'announcements' | 'onAnnouncement'> & {
+  /** What an identity said of itself, unless that is too long ago. */
+  find(identity: Uint8Array): Announcement | undefined;
+  /** Asks a peer whom it knows, unless enough were asked lately. */
+  learnFrom(peer: PeerId, signalled: { readonly signal: AbortSignal }): Promise<void>;
+  /** Somebody has come who may not have heard us. */
+  onNewcomer(): void;
+  /** To be called several times a second. */
+  tick(): void;
+};
+
+export async function openMembership(
+  { limits }: { readonly limits: Pick<NetworkLimits, 'maxBookEntries'> },
+  parts: MembershipParts,
+): Promise<Membership> {
+  const { self, keypair, domain, verify, admit, now, random, gossip } = parts;
+  const listeners = new Set<(announcement: Announcement) => void>();
+  const book = peerBook({
+    maxEntries: limits.maxBookEntries,
+    expireMs: announcementExpiresMs,
+    minIntervalMs: announceGapMs / 2,
+  });
+  const learning = tokenBucket(learnRate, now());
+  let offer: Parameters<Host['announce']>[0] | undefined;
+  let said: Uint8Array | undefined;
+  let sequence = BigInt(now());
+  let nextMs = 0;
+  let newcomerMs = Number.POSITIVE_INFINITY;
+
+  const sayWhereWeAre = async (): Promise<void> => {
+    if (offer === undefined) return;
+    sequence += 1n;
+    said = encodeAnnouncement(
+      { domain, signer: keypair },
+      { engineClass: ZERO_HASH, models: [], ...offer, sequence, multiaddrs: addressesOf(parts.addresses()) },
+    );
+    await gossip.publish(topics.announce, said);
+  };
+
+  const judge = (data: Uint8Array, ageMs = 0): GossipVerdict => {
+    const signed = parseAnnouncement(data);
+    if (signed === undefined) return 'reject';
+    const { announcement } = signed;
+    const at = now();
+    if (Number(announcement.sequence) > at + maxClockSkewMs) return 'ignore';
+    const peer = parsePeer(announcement.identity).toString();
+    if (peer === self) return 'ignore';
+    if (announcement.multiaddrs.some((text) => dialableAddress(text, peer) === undefined)) return 'reject';
+    if (book.judge(announcement, at) !== 'kept') return 'ignore';
+    if (!checkAnnouncement({ domain, verify }, signed)) return 'reject';
+    if (!admit(announcement)) return 'ignore';
+    // The bytes are a view of a larger buffer, which would be kept with them.
+    if (book.put(announcement, at, { bytes: data.slice(), ageMs }) !== 'kept') return 'ignore';
+    for (const listener of listeners) listener(announcement);
+    return 'accept';
+  };
+  gossip.subscribe(topics.announce, ({ data }) => judge(data));
+
+  // Whom it has not heard yet, a newcomer learns from those whom it dials first. Later it hears everybody by gossip.
+  const learnFrom: Membership['learnFrom'] = async (peer, signalled) => {
+    if (!learning.take(now())) return;
+    const answer = await askOnce(
+      parts.streams,
+      { peer: peer.toString(), protocol: protocolIds.peers, maxFrameBytes: peersFrameBytes, ask: Uint8Array.of(0) },
+      signalled,
+    );
+    const heard = answer === undefined ? [] : parsePeers(answer);
+    const verdicts = heard?.map(({ announcement, ageMs }) =>
+      ageMs < announcementExpiresMs ? judge(announcement, ageMs) : 'ignore',
+    );
+    if (verdicts === undefined || verdicts.includes('reject')) parts.onFault(peer);
+  };
+  await answerOnce(parts.streams, {
+    protocol: protocolIds.peers,
+    maxStreams: 16,
+    maxStreamsPerPeer: 1,
+    maxFrameBytes: peersFrameBytes,
+    answer: () => {
+      const heard = book
+        .heard(now())
+        .map(({ bytes, ageMs }) => ({ ageMs: Math.max(0, Math.round(ageMs)), announcement: bytes }));
+      return encodePeers(said === undefined ? heard : [{ ageMs: 0, announcement: said }, ...heard], random);
+    },
+  });
+
+  return {
+    announce: (next) => {
+      offer = next;
+      nextMs = 0;
+    },
+    announcements: () => book.list(now()),
+    onAnnouncement: (listener) => {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    find: (identity) => book.get(identity, now()),
+    learnFrom,
+    onNewcomer: () => {
+      // What is published before both streams of gossip with a new peer stand is lost, so it is told once more a little later.
+      newcomerMs = Math.min(newcomerMs, now() + announceGapMs);
+    },
+    tick: () => {
+      const at = now();
+      if (offer === undefined || at < Math.min(nextMs, newcomerMs)) return;
+      if (at >= newcomerMs) newcomerMs = Number.POSITIVE_INFINITY;
+      nextMs = at + Math.round(announceEveryMs * (0.75 + random() / 4));
+      sayWhereWeAre().catch((error: unknown) => parts.onError(error, 'The announcement could not be published.'));
+    },
+  };
+}
