@@ -18,7 +18,7 @@ export type AliveOptions = {
 };
 
 /** Notices a dead or frozen peer within two seconds: at most 1,600 ms of silence and one tick. */
-export const defaultAlive: AliveOptions = { tickMs: 200, ticksPerBeat: 2, deadAfterMs: 1_600, graceMs: 6_000 };
+export const defaultAlive: AliveOptions = { tickMs: 200, ticksPerBeat: 3, deadAfterMs: 1_600, graceMs: 6_000 };
 
 /** A connection as the guard sees it. */
 export type GuardedConnection = {

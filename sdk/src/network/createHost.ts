@@ -260,6 +260,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       addressesFor: knownAddresses,
       others: () => [...membership.announcements().map(({ identity }) => identity), ...found.list(now())],
       isBanned: bans.isBanned,
+      now,
     },
   );
 

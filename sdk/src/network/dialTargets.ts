@@ -1,6 +1,8 @@
 import type { PeerId } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Libp2p } from 'libp2p';
+import { toHex } from '../protocol/bytes.ts';
+import { hash } from '../protocol/hash.ts';
 import { peerIdTextOf } from './addresses.ts';
 import type { DialTarget } from './dialer.ts';
 import type { PeerName } from './host.ts';
@@ -12,12 +14,20 @@ export type DialTargetsParts = {
   /** Everybody who is known, the bootstrap peers or not. */
   readonly others: () => readonly PeerName[];
   readonly isBanned: (peer: string) => boolean;
+  readonly now: () => number;
 };
 
-/** Whom to stay connected to: the bootstrap addresses always, and others as long as there are fewer than `targetPeers` connections. */
+const encoder = new TextEncoder();
+/** How long the same peers are preferred, in milliseconds. Then others get their chance, so that no set of dead or hostile ones keeps us alone. */
+const preferMs = 30_000;
+
+/**
+ * Whom to stay connected to: the bootstrap addresses always, and others as long as there are fewer than `targetPeers` connections. Each
+ * peer prefers others of its own, so that links are spread over all instead of on those who came first.
+ */
 export function dialTargets(
   { bootstrap, targetPeers }: { readonly bootstrap: readonly Multiaddr[]; readonly targetPeers: number },
-  { node, addressesFor, others, isBanned }: DialTargetsParts,
+  { node, addressesFor, others, isBanned, now }: DialTargetsParts,
 ): () => readonly DialTarget[] {
   const self = node.peerId.toString();
   const isConnected = (peer: PeerId): boolean => node.getConnections(peer).some(({ status }) => status === 'open');
@@ -35,27 +45,44 @@ export function dialTargets(
   };
   const always = bootstrap.filter((address) => peerIdTextOf(address) !== self).map(targetOf);
 
+  let period = 0;
+  let ranks = new Map<string, string>();
+  const rankOf = (peer: string): string => {
+    const rank = ranks.get(peer) ?? toHex(hash(encoder.encode(`${self} ${peer} ${period}`)));
+    ranks.set(peer, rank);
+    return rank;
+  };
+
   return () => {
     const connected = new Set(node.getConnections().map(({ remotePeer }) => remotePeer.toString()));
-    if (connected.size >= targetPeers) return always;
-    const named = new Set([self, ...always.map(({ key }) => key)]);
-    const rest = new Map(
+    const missing = targetPeers - connected.size;
+    if (missing <= 0) return always;
+    const newest = Math.floor(now() / preferMs);
+    if (newest !== period) {
+      period = newest;
+      ranks = new Map();
+    }
+    const passed = new Set([self, ...connected, ...always.map(({ key }) => key)]);
+    const absent = new Map(
       others()
         .map((name) => parsePeer(name))
         .map((peer) => [peer.toString(), peer]),
     );
+    const chosen = [...absent]
+      .filter(([key]) => !passed.has(key) && !isBanned(key))
+      .map(([key, peer]) => ({ key, peer, rank: rankOf(key) }))
+      .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+      // Not everybody who is known can be reached.
+      .slice(0, 2 * missing);
     return [
       ...always,
-      ...[...rest]
-        .filter(([key]) => !named.has(key) && !isBanned(key))
-        .slice(0, targetPeers)
-        .map(([key, peer]) => ({
-          key,
-          isConnected: () => isConnected(peer),
-          dial: async (signal: AbortSignal) => {
-            await node.dial([...addressesFor(peer)], { signal });
-          },
-        })),
+      ...chosen.map(({ key, peer }) => ({
+        key,
+        isConnected: () => isConnected(peer),
+        dial: async (signal: AbortSignal) => {
+          await node.dial([...addressesFor(peer)], { signal });
+        },
+      })),
     ];
   };
 }

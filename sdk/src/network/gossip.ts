@@ -73,8 +73,13 @@ export function gossipsubOptions({
   return {
     globalSignaturePolicy: StrictNoSign,
     fallbackToFloodsub: false,
-    // The first hop goes to every peer of the topic, because a young or small mesh loses messages otherwise.
+    // The first hop goes to every peer of the topic, because a young or small mesh loses messages otherwise. That is why four
+    // neighbours are enough for the hops after it: each more costs every peer a copy of every message.
     floodPublish: true,
+    D: 4,
+    Dlo: 3,
+    Dhi: 8,
+    Dlazy: 4,
     doPX: false,
     emitSelf: false,
     // What went to nobody must not count as seen, or it could not be sent again once somebody listens.

@@ -36,5 +36,5 @@ export const defaultLimits: NetworkLimits = {
   validateMs: 1_000,
   maxValidating: 512,
   maxBookEntries: 4_096,
-  targetPeers: 32,
+  targetPeers: 16,
 };

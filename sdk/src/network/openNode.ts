@@ -1,4 +1,3 @@
-import { yamux } from '@chainsafe/libp2p-yamux';
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { privateKeyFromRaw } from '@libp2p/crypto/keys';
 import { gossipsub } from '@libp2p/gossipsub';
@@ -17,6 +16,7 @@ import { gossipsubOptions } from './gossip.ts';
 import type { NetworkLimits } from './limits.ts';
 import { openTimeoutMs, streamsPerConnection } from './peerStreams.ts';
 import { protocolIds } from './protocolIds.ts';
+import { sparingYamux } from './sparingYamux.ts';
 import { wholeNoise } from './wholeNoise.ts';
 
 const kibibyte = 1_024;
@@ -65,7 +65,7 @@ export async function openNode(options: OpenNodeOptions) {
     ],
     connectionEncrypters: [wholeNoise()],
     streamMuxers: [
-      yamux({
+      sparingYamux({
         maxInboundStreams: streamsPerConnection,
         maxOutboundStreams: streamsPerConnection,
         streamOptions: { maxStreamWindowSize: kibibyte * kibibyte },

@@ -27,6 +27,11 @@ interface Talk {
   readonly talk: (line: string) => void;
 }
 
+interface Mesh {
+  readonly peers: number;
+  readonly perProcess: number;
+}
+
 type State = Extract<PeersReport, { kind: 'state' }>;
 
 interface PeersProcess {
@@ -37,21 +42,30 @@ interface PeersProcess {
   next<K extends PeersReport['kind']>(kind: K): Promise<Extract<PeersReport, { kind: K }>>;
 }
 
-/** Meshes of 20, 50 and 100 peers in network namespaces of their own: knowing each other, gossip, death and frost, memory. */
-export async function run({ talk }: Talk): Promise<BenchReport> {
+/**
+ * Meshes of 20, 50 and 100 peers in network namespaces of their own: knowing each other, gossip, death and frost, memory. A setting
+ * such as `20x5` asks for one mesh alone: 20 peers as processes of five.
+ */
+export async function run({ talk, settings }: Talk & { readonly settings: readonly string[] }): Promise<BenchReport> {
+  const meshes = settings.length === 0 ? MESHES : settings.map(meshOf);
   const why = await whyNoNamespaces();
   if (why !== undefined)
     throw new Error(`${why}. This bench needs the right to make them (root, or CAP_SYS_ADMIN and CAP_NET_ADMIN).`);
   const before = loadNow();
   const rows: BenchRow[] = [];
-  for (const mesh of MESHES) rows.push(...(await measureMesh(mesh, { talk })));
+  for (const mesh of meshes) rows.push(...(await measureMesh(mesh, { talk })));
   return { bench: 'mesh', load: `${before} before, ${loadNow()} after`, rows };
 }
 
-async function measureMesh(
-  { peers, perProcess }: { readonly peers: number; readonly perProcess: number },
-  { talk }: Talk,
-): Promise<readonly BenchRow[]> {
+function meshOf(setting: string): Mesh {
+  const [, peers, perProcess] = /^(\d+)x(\d+)$/.exec(setting) ?? [];
+  const mesh = { peers: Number(peers), perProcess: Number(perProcess) };
+  if (!(mesh.peers >= 3 * mesh.perProcess && mesh.perProcess > 0 && mesh.peers % mesh.perProcess === 0))
+    throw new Error(`${setting} is no mesh: PEERSxPEERS_IN_A_PROCESS, in three processes or more.`);
+  return mesh;
+}
+
+async function measureMesh({ peers, perProcess }: Mesh, { talk }: Talk): Promise<readonly BenchRow[]> {
   const processCount = peers / perProcess;
   talk(`${peers} peers in ${processCount} processes, each process in a namespace …`);
   await using stack = new AsyncDisposableStack();
@@ -85,9 +99,12 @@ async function measureMesh(
   await pause(2_000);
   for (const rate of RATES) {
     const messages = (rate * PUBLISH_SECONDS) / processCount;
+    const idleMs = cpuOf(await statesOf(all));
     tell(all, { kind: 'publish', messages, everyMs: (1_000 * processCount) / rate, bytes: MESSAGE_BYTES });
     await pause(PUBLISH_SECONDS * 1_000 + ARRIVE_MS);
-    const latencies = (await statesOf(all)).flatMap((state) => state.latencies).sort((a, b) => a - b);
+    const after = await statesOf(all);
+    const latencies = after.flatMap((state) => state.latencies).sort((a, b) => a - b);
+    talk(`  ${((1_000 * (cpuOf(after) - idleMs)) / latencies.length).toFixed(0)} us of processor a delivery`);
     const expected = messages * processCount * (peers - 1);
     rows.push(
       benchRow({
@@ -190,6 +207,11 @@ function stateOf(one: PeersProcess): Promise<State> {
 
 function statesOf(all: readonly PeersProcess[]): Promise<readonly State[]> {
   return Promise.all(all.map(stateOf));
+}
+
+/** Milliseconds of processor that all processes have used. */
+function cpuOf(states: readonly State[]): number {
+  return states.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
 function reportsOf<K extends PeersReport['kind']>(

@@ -1,6 +1,6 @@
 import { createHost, type Host } from '@karmesh/sdk/network';
 import { toHex } from '@karmesh/sdk/protocol';
-import { generateKeypair } from '@karmesh/sdk/runtime';
+import { generateKeypair, nativeVerifySignature } from '@karmesh/sdk/runtime';
 import { BENCH_TOPIC, type PeersArguments, type PeersReport, type ToPeers } from './messages.ts';
 
 // Some peers in one process, each a host of its own. They say when they know everybody and whom they lose, publish when they are told to, and count
@@ -20,6 +20,7 @@ for (let index = 0; index < count; index++) {
     listen: [`/ip4/${address}/tcp/0`],
     bootstrap: [...bootstrap, ...hosts.slice(0, 1).flatMap((first) => first.addresses())],
     topics: [BENCH_TOPIC],
+    verify: nativeVerifySignature,
     limits: { gossipPerSecond: 2_000, gossipBurst: 4_000 },
   });
   let knows = false;
