@@ -172,6 +172,8 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     },
   );
   const { handle, openStream } = streams;
+  const onSilent = (error: unknown): void =>
+    log.debug({ reason: messageOf(error) }, 'A peer does not say whom it knows.');
   const membership = await openMembership(
     { limits },
     {
@@ -179,7 +181,13 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       gossip: topicService,
       addresses: () => node.getMultiaddrs(),
       onFault: blame,
+      someone: () => {
+        const peers = [...connections.values()];
+        return peers[Math.floor(random() * peers.length)]?.remotePeer;
+      },
       onError: (err, sentence) => log.warn({ err }, sentence),
+      onSilent,
+      stopping: stopping.signal,
     },
   );
 
@@ -204,9 +212,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     if (others.length > 0) return;
     tell({ kind: 'connected', identity });
     if (connection.direction !== 'outbound') return;
-    membership
-      .learnFrom(connection.remotePeer, { signal: stopping.signal })
-      .catch((error: unknown) => log.debug({ reason: messageOf(error) }, 'A peer does not say whom it knows.'));
+    membership.meet(connection.remotePeer).catch(onSilent);
   };
   const onClose = ({ detail: connection }: CustomEvent<Connection>): void => {
     if (!connections.delete(connection.id)) return;

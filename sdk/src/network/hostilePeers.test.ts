@@ -13,6 +13,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { hash } from '../protocol/hash.ts';
 import { generateKeypair } from '../runtime/keypair.ts';
 import { encodeAnnouncement } from './announcement.ts';
+import { askOnce } from './askOnce.ts';
 import { createHost } from './createHost.ts';
 import { frameStream } from './frameStream.ts';
 import type { Host } from './host.ts';
@@ -297,5 +298,32 @@ test('a peer that names others falsely is not believed, and one that answers gar
     await peer.stop();
   }
   expect(host.announcements().map(({ identity }) => identity)).toEqual([honest.publicKey]);
+  await expectServed();
+});
+
+test('a peer that introduces itself falsely is told nothing and is not passed on', async () => {
+  const liar = generateKeypair();
+  const forged = encodeAnnouncement(
+    { domain, signer: liar },
+    {
+      role: 'worker',
+      participant: new Uint8Array(32),
+      engineClass: new Uint8Array(32),
+      models: [],
+      multiaddrs: [],
+      sequence: 1n,
+    },
+  ).map((byte, i, all) => (i === all.length - 1 ? byte ^ 1 : byte));
+  await using asker = await createHost({
+    keypair: generateKeypair(),
+    domain,
+    localnet: true,
+    bootstrap: host.addresses(),
+  });
+  for (const ask of [forged, noiseBytes('introduction', 300), new Uint8Array(peersFrameBytes)]) {
+    const options = { peer: host.peerId, protocol: protocolIds.peers, maxFrameBytes: peersFrameBytes, ask };
+    await expect(askOnce(asker, options, { signal: AbortSignal.timeout(20_000) })).rejects.toThrow();
+  }
+  expect(host.announcements().map(({ identity }) => identity)).not.toContainEqual(liar.publicKey);
   await expectServed();
 });

@@ -1,5 +1,6 @@
 import type { PeerId } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
+import { KarmeshError } from '../errors.ts';
 import { ZERO_HASH } from '../protocol/hash.ts';
 import type { Domain } from '../protocol/header.ts';
 import type { VerifySignature } from '../protocol/signature.ts';
@@ -17,7 +18,11 @@ import { protocolIds, topics } from './protocolIds.ts';
 import { tokenBucket } from './tokenBucket.ts';
 
 /** Peers that are asked whom they know: the first few, and one now and then for who was cut off for a while. */
-const learnRate = { perSecond: 0.2, burst: 3 } as const;
+const learnRate = { perSecond: 0.2, burst: 4 } as const;
+/** When a newcomer asks once more, in milliseconds after its first answer: who came at the same time was not known before. */
+const askAgainMs: readonly number[] = [1_000, 3_000];
+/** What somebody asks who has nothing to announce. */
+const NOBODY = Uint8Array.of(0);
 const announceEveryMs = 10_000;
 const announceGapMs = 600;
 const announcementExpiresMs = 60_000;
@@ -41,15 +46,21 @@ export type MembershipParts = {
   readonly addresses: () => readonly Multiaddr[];
   /** The peer passed on what nobody may say. */
   readonly onFault: (peer: PeerId) => void;
+  /** Any peer that is connected. */
+  readonly someone: () => PeerId | undefined;
   readonly onError: (error: unknown, sentence: string) => void;
+  /** A peer did not say whom it knows. */
+  readonly onSilent: (error: unknown) => void;
+  /** Ends everything that is under way. */
+  readonly stopping: AbortSignal;
 };
 
 /** Who takes part: what we say of ourselves, and the newest that everybody else has said. */
 export type Membership = Pick<Host, 'announce' | 'announcements' | 'onAnnouncement'> & {
   /** What an identity said of itself, unless that is too long ago. */
   find(identity: Uint8Array): Announcement | undefined;
-  /** Asks a peer whom it knows, unless enough were asked lately. */
-  learnFrom(peer: PeerId, signalled: { readonly signal: AbortSignal }): Promise<void>;
+  /** Tells a peer of ourselves and asks whom it knows, unless enough were asked lately. */
+  meet(peer: PeerId): Promise<void>;
   /** Somebody has come who may not have heard us. */
   onNewcomer(): void;
   /** To be called several times a second. */
@@ -74,14 +85,20 @@ export async function openMembership(
   let nextMs = 0;
   let newcomerMs = Number.POSITIVE_INFINITY;
 
-  const sayWhereWeAre = async (): Promise<void> => {
-    if (offer === undefined) return;
+  /** Our announcement as of now, if we have anything to announce. */
+  const renew = (): Uint8Array | undefined => {
+    if (offer === undefined) return undefined;
     sequence += 1n;
     said = encodeAnnouncement(
       { domain, signer: keypair },
       { engineClass: ZERO_HASH, models: [], ...offer, sequence, multiaddrs: addressesOf(parts.addresses()) },
     );
-    await gossip.publish(topics.announce, said);
+    return said;
+  };
+  const publish = (announcement: Uint8Array): void => {
+    gossip
+      .publish(topics.announce, announcement)
+      .catch((error: unknown) => parts.onError(error, 'An announcement could not be published.'));
   };
 
   const judge = (data: Uint8Array, ageMs = 0): GossipVerdict => {
@@ -93,7 +110,10 @@ export async function openMembership(
     const peer = parsePeer(announcement.identity).toString();
     if (peer === self) return 'ignore';
     if (announcement.multiaddrs.some((text) => dialableAddress(text, peer) === undefined)) return 'reject';
-    if (book.judge(announcement, at) !== 'kept') return 'ignore';
+    const verdict = book.judge(announcement, at);
+    // What was learned from a peer comes by gossip too, and is news to those who hear it from us.
+    if (verdict === 'same' && book.holds(announcement.identity, data)) return 'accept';
+    if (verdict !== 'kept') return 'ignore';
     if (!checkAnnouncement({ domain, verify }, signed)) return 'reject';
     if (!admit(announcement)) return 'ignore';
     // The bytes are a view of a larger buffer, which would be kept with them.
@@ -103,14 +123,21 @@ export async function openMembership(
   };
   gossip.subscribe(topics.announce, ({ data }) => judge(data));
 
-  // Whom it has not heard yet, a newcomer learns from those whom it dials first. Later it hears everybody by gossip.
-  const learnFrom: Membership['learnFrom'] = async (peer, signalled) => {
+  // Whom it has not heard yet, a newcomer learns from those whom it meets first. Later it hears everybody by gossip.
+  let again: readonly number[] | undefined;
+  const meet: Membership['meet'] = async (peer) => {
     if (!learning.take(now())) return;
     const answer = await askOnce(
       parts.streams,
-      { peer: peer.toString(), protocol: protocolIds.peers, maxFrameBytes: peersFrameBytes, ask: Uint8Array.of(0) },
-      signalled,
+      {
+        peer: peer.toString(),
+        protocol: protocolIds.peers,
+        maxFrameBytes: peersFrameBytes,
+        ask: said ?? renew() ?? NOBODY,
+      },
+      { signal: parts.stopping },
     );
+    again ??= askAgainMs.map((ms) => now() + ms);
     const heard = answer === undefined ? [] : parsePeers(answer);
     const verdicts = heard?.map(({ announcement, ageMs }) =>
       ageMs < announcementExpiresMs ? judge(announcement, ageMs) : 'ignore',
@@ -122,7 +149,14 @@ export async function openMembership(
     maxStreams: 16,
     maxStreamsPerPeer: 1,
     maxFrameBytes: peersFrameBytes,
-    answer: () => {
+    answer: (asker) => {
+      if (asker.length > NOBODY.length) {
+        const verdict = judge(asker);
+        if (verdict === 'reject')
+          throw new KarmeshError('PROTOCOL_VIOLATION', 'The peer introduced itself by a false announcement.');
+        // Its own gossip does not reach far yet.
+        if (verdict === 'accept') publish(asker);
+      }
       const heard = book
         .heard(now())
         .map(({ bytes, ageMs }) => ({ ageMs: Math.max(0, Math.round(ageMs)), announcement: bytes }));
@@ -143,17 +177,24 @@ export async function openMembership(
       };
     },
     find: (identity) => book.get(identity, now()),
-    learnFrom,
+    meet,
     onNewcomer: () => {
       // What is published before both streams of gossip with a new peer stand is lost, so it is told once more a little later.
       newcomerMs = Math.min(newcomerMs, now() + announceGapMs);
     },
     tick: () => {
       const at = now();
-      if (offer === undefined || at < Math.min(nextMs, newcomerMs)) return;
-      if (at >= newcomerMs) newcomerMs = Number.POSITIVE_INFINITY;
-      nextMs = at + Math.round(announceEveryMs * (0.75 + random() / 4));
-      sayWhereWeAre().catch((error: unknown) => parts.onError(error, 'The announcement could not be published.'));
+      if (at >= Math.min(nextMs, newcomerMs)) {
+        if (at >= newcomerMs) newcomerMs = Number.POSITIVE_INFINITY;
+        nextMs = at + Math.round(announceEveryMs * (0.75 + random() / 4));
+        const announcement = renew();
+        if (announcement !== undefined) publish(announcement);
+      }
+      const [nextAskMs, ...later] = again ?? [];
+      const peer = nextAskMs !== undefined && at >= nextAskMs ? parts.someone() : undefined;
+      if (peer === undefined) return;
+      again = later;
+      meet(peer).catch(parts.onSilent);
     },
   };
 }

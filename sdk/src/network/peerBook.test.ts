@@ -18,7 +18,7 @@ const book = () => peerBook({ maxEntries: 2, expireMs: 1_000, minIntervalMs: 100
 test('keeps the newest announcement of an identity', () => {
   const entries = book();
   expect(entries.put(announcement(1, 5n), 0)).toBe('kept');
-  expect(entries.put(announcement(1, 5n), 500)).toBe('old');
+  expect(entries.put(announcement(1, 5n), 500)).toBe('same');
   expect(entries.put(announcement(1, 4n), 500)).toBe('old');
   expect(entries.put(announcement(1, 6n), 99)).toBe('soon');
   expect(entries.judge(announcement(1, 6n), 100)).toBe('kept');
@@ -36,4 +36,14 @@ test('is full until an entry expires, and renewing one does not need room', () =
   expect(entries.put(announcement(3, 1n), 1_199)).toBe('full');
   expect(entries.put(announcement(3, 1n), 1_200)).toBe('kept');
   expect(entries.list(1_200).map(({ identity }) => identity[0])).toEqual([1, 3]);
+});
+
+test('knows its newest words byte for byte', () => {
+  const entries = book();
+  const one = announcement(1, 1n);
+  const bytes = Uint8Array.of(1, 2, 3);
+  entries.put(one, 0, { bytes });
+  expect(entries.holds(one.identity, Uint8Array.of(1, 2, 3))).toBe(true);
+  expect(entries.holds(one.identity, Uint8Array.of(1, 2, 4))).toBe(false);
+  expect(entries.holds(announcement(2, 1n).identity, bytes)).toBe(false);
 });

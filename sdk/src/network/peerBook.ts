@@ -1,4 +1,4 @@
-import { toHex } from '../protocol/bytes.ts';
+import { equalBytes, toHex } from '../protocol/bytes.ts';
 import type { Announcement } from './announcement.ts';
 
 export type PeerBookOptions = {
@@ -19,14 +19,16 @@ export type PeerBook = {
     heard?: { readonly bytes?: Uint8Array; readonly ageMs?: number },
   ): BookVerdict;
   get(identity: Uint8Array, nowMs: number): Announcement | undefined;
+  /** Whether these bytes are the newest word of an identity. */
+  holds(identity: Uint8Array, bytes: Uint8Array): boolean;
   /** The bytes of all that have not expired, with when they were heard, as far as bytes were given. */
   heard(nowMs: number): readonly { readonly bytes: Uint8Array; readonly ageMs: number }[];
   /** All that have not expired. */
   list(nowMs: number): readonly Announcement[];
 };
 
-/** `old`: the identity has said something newer. `soon`: it has just spoken. `full`: there is no room for one more identity. */
-export type BookVerdict = 'kept' | 'old' | 'soon' | 'full';
+/** `old`: the identity has said something newer. `same`: this is its newest word already. `soon`: it has just spoken. `full`: there is no room for one more identity. */
+export type BookVerdict = 'kept' | 'old' | 'same' | 'soon' | 'full';
 
 type Entry = { readonly announcement: Announcement; readonly heardMs: number; readonly bytes: Uint8Array | undefined };
 
@@ -45,7 +47,8 @@ export const peerBook = ({ maxEntries, expireMs, minIntervalMs }: PeerBookOption
   const judge = (announcement: Announcement, nowMs: number): BookVerdict => {
     const before = find(announcement.identity, nowMs);
     if (before === undefined) return entries.size >= maxEntries && fresh(nowMs).length >= maxEntries ? 'full' : 'kept';
-    if (announcement.sequence <= before.announcement.sequence) return 'old';
+    if (announcement.sequence < before.announcement.sequence) return 'old';
+    if (announcement.sequence === before.announcement.sequence) return 'same';
     return nowMs - before.heardMs < minIntervalMs ? 'soon' : 'kept';
   };
   return {
@@ -57,6 +60,10 @@ export const peerBook = ({ maxEntries, expireMs, minIntervalMs }: PeerBookOption
       return verdict;
     },
     get: (identity, nowMs) => find(identity, nowMs)?.announcement,
+    holds: (identity, bytes) => {
+      const kept = entries.get(toHex(identity))?.bytes;
+      return kept !== undefined && equalBytes(kept, bytes);
+    },
     heard: (nowMs) =>
       fresh(nowMs).flatMap(({ bytes, heardMs }) => (bytes === undefined ? [] : [{ bytes, ageMs: nowMs - heardMs }])),
     list: (nowMs) => fresh(nowMs).map(({ announcement }) => announcement),
