@@ -1,4 +1,5 @@
 import { clusterSettings } from '@karmesh/sdk/clusters/choose';
+import { peerSettings } from '@karmesh/sdk/participant/settings';
 import { logLevels, type ReadConfigResult, readConfig } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 
@@ -52,18 +53,7 @@ export const gatewaySchema = z.object({
     description: 'a file with an API key that is valid; made with a new key if it does not exist',
     placeholder: 'path',
   }),
-  listen: z
-    .array(z.string())
-    .default(['/ip4/127.0.0.1/tcp/0'])
-    .meta({ description: 'multiaddrs for peers', placeholder: 'multiaddr,…' }),
-  announce: z
-    .array(z.string())
-    .default([])
-    .meta({ description: 'multiaddrs to announce instead', placeholder: 'multiaddr,…' }),
-  bootstrap: z
-    .array(z.string())
-    .default([])
-    .meta({ description: 'peers to stay connected to', placeholder: 'multiaddr,…' }),
+  ...peerSettings,
   maxRunning: z.int().min(1).max(10_000).default(16).meta({ description: 'requests at once' }),
   maxWaiting: z.int().min(0).max(100_000).default(64).meta({ description: 'requests that wait; one more gets 429' }),
   maxBodyBytes: z.int().min(1024).max(4_000_000).default(2_000_000).meta({ description: 'bytes of a request at most' }),

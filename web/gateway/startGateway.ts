@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { createHost, type Host, topics } from '@karmesh/sdk/network';
-import { observeChain, observePeers } from '@karmesh/sdk/participant';
+import { type Host, topics } from '@karmesh/sdk/network';
+import { observeChain, observePeers, openParticipantHost } from '@karmesh/sdk/participant';
 import {
   type ChainView,
   checkFresh,
@@ -105,22 +105,18 @@ export async function startGateway(
 
   const peers = observePeers(measured);
   const host = starting.use(
-    await createHost({
+    await openParticipantHost(config, {
       keypair,
       domain,
-      listen: config.listen,
-      announce: config.announce,
-      bootstrap: config.bootstrap,
-      localnet: cluster.isLocal,
-      verify: nativeVerifySignature,
+      cluster,
+      log,
+      observed: peers,
       admit: ({ identity, participant }) => {
         const known = view.participant(participant);
         return (
           known !== undefined && (equalBytes(known.identity, identity) || equalBytes(known.previousIdentity, identity))
         );
       },
-      log,
-      onGossip: peers.onGossip,
     }),
   );
   starting.defer(peers.watch(host));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dialableAddress } from './addresses.ts';
+import { dialableAddress, isOnLan } from './addresses.ts';
 
 const peer = '12D3KooWGDES18njQL31wNLzzvrMnvS8mnJAAMaHXN59Zt2uK7d5';
 const other = '12D3KooWFAqeAuaTcLrFrmvjkw4fZPpfToyYf5Dfnz9cyajtj4Hk';
@@ -30,4 +30,16 @@ test.each([
   [`/p2p/${peer}`, 'no address'],
 ])('%s (%s) is refused', (text) => {
   expect(dialableAddress(text, peer)).toBeUndefined();
+});
+
+test.each([
+  ['/ip4/127.0.0.1/tcp/0', false],
+  ['/ip6/::1/tcp/0', false],
+  ['/ip4/0.0.0.0/tcp/4001', true],
+  ['/ip4/192.168.1.4/tcp/0/ws', true],
+  ['/ip6/::/tcp/0', true],
+  ['/p2p-circuit', false],
+  ['nonsense', false],
+])('%s listens on the local network: %s', (listen, expected) => {
+  expect(isOnLan(listen)).toBe(expected);
 });

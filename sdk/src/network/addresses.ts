@@ -39,10 +39,16 @@ export function addressesOf(addresses: readonly Multiaddr[]): string[] {
   return addresses.slice(0, maxAnnounced).map((address) => address.toString());
 }
 
-/** Whether the address names this machine alone. */
-export function isLoopback(address: Multiaddr): boolean {
-  const [host] = address.getComponents();
-  return host?.name === 'ip4' ? (host.value ?? '').startsWith('127.') : host?.name === 'ip6' && host.value === '::1';
+/** Whether somebody on the local network could reach what listens here. */
+export function isOnLan(listen: string): boolean {
+  try {
+    const [host] = multiaddr(listen).getComponents();
+    if (host?.name === 'ip4') return host.value?.startsWith('127.') === false;
+    return host?.name === 'ip6' && host.value !== '::1';
+  } catch {
+    // Listening on it will say what is wrong.
+    return false;
+  }
 }
 
 /** The peer that an address names as the one to reach. */

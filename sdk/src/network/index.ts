@@ -1,3 +1,4 @@
+export { isOnLan } from './addresses.ts';
 export { type AnnouncedRole, type Announcement, announcedRoles } from './announcement.ts';
 export { answerOnce, askOnce } from './askOnce.ts';
 export { type CreateHostOptions, createHost, type HostLog } from './createHost.ts';

@@ -1,4 +1,4 @@
-import { createHost, type Host } from '../network/index.ts';
+import { type CreateHostOptions, createHost, type Host, isOnLan } from '../network/index.ts';
 import type { Domain } from '../protocol/index.ts';
 import { type Keypair, type Logger, nativeVerifySignature } from '../runtime/index.ts';
 import type { ObservedPeers } from './observePeers.ts';
@@ -9,6 +9,8 @@ export async function openParticipantHost(
     readonly listen: readonly string[];
     readonly announce: readonly string[];
     readonly bootstrap: readonly string[];
+    readonly lan: boolean;
+    readonly relay: boolean;
   },
   parts: {
     readonly keypair: Keypair;
@@ -16,11 +18,13 @@ export async function openParticipantHost(
     readonly cluster: { readonly isLocal: boolean };
     readonly log: Logger;
     readonly observed: Pick<ObservedPeers, 'onGossip'>;
+    readonly admit?: NonNullable<CreateHostOptions['admit']>;
   },
 ): Promise<Host> {
-  const { keypair, domain, cluster, log, observed } = parts;
+  const { keypair, domain, cluster, log, observed, admit } = parts;
+  const lan = config.lan && config.listen.some(isOnLan);
   // Others may still find it, but on a public network nobody knows where to look.
-  if (config.bootstrap.length === 0)
+  if (config.bootstrap.length === 0 && !lan)
     log.warn('There is no peer to connect to: name a gateway or validator with --bootstrap.');
   return createHost({
     keypair,
@@ -29,7 +33,11 @@ export async function openParticipantHost(
     ...(config.announce.length === 0 ? {} : { announce: config.announce }),
     bootstrap: config.bootstrap,
     localnet: cluster.isLocal,
+    lan,
+    dht: !cluster.isLocal,
+    relay: config.relay,
     verify: nativeVerifySignature,
+    ...(admit === undefined ? {} : { admit }),
     log,
     onGossip: observed.onGossip,
   });

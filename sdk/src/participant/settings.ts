@@ -42,6 +42,13 @@ export const peerSettings = {
     .default([])
     .meta({ description: 'multiaddrs to announce instead, behind a port mapping', placeholder: 'multiaddr' }),
   bootstrap: multiaddrs.default([]).meta({ description: 'peers to stay connected to', placeholder: 'multiaddr' }),
+  lan: z.boolean().default(true).meta({
+    description: 'do not look for peers on the local network, which is done where it listens beyond loopback',
+  }),
+  relay: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'carry connections between peers that cannot dial each other' }),
 };
 
 /** How its operator watches it. */

@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { openNamespaces, spawnCommand, whyNoNamespaces } from '../../harness/namespaces.ts';
 import { type BenchReport, type BenchRow, benchRow, loadNow, median } from '../report.ts';
 import type { PeersArguments, PeersReport, ToPeers } from './messages.ts';
-import { openNamespaces, spawnCommand, whyNoNamespaces } from './namespaces.ts';
 
 const SCRIPT = fileURLToPath(new URL('./peers.ts', import.meta.url));
 const MESHES = [

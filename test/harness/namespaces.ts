@@ -46,6 +46,8 @@ export async function openNamespaces(count: number): Promise<Namespaces> {
     await ip('-n', hub, 'link', 'set', `p${index}`, 'master', 'br0', 'up');
     await ip('-n', name, 'addr', 'add', `${address}/16`, 'dev', 'eth0');
     await ip('-n', name, 'link', 'set', 'eth0', 'up');
+    // Without a way out there is none for multicast either.
+    await ip('-n', name, 'route', 'add', '224.0.0.0/4', 'dev', 'eth0');
     addresses.push(address);
   }
   const owned = stack.move();
