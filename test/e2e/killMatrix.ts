@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Gateway } from '@karmesh/sdk/client';
-import { toHex } from '@karmesh/sdk/protocol';
 import { Keypair } from '@solana/web3.js';
 import type { Child } from '../../programs/localnet/src/up/child.ts';
+import { type Answered, askOnce, askUntilAnswered, findUnpaid } from '../harness/answers.ts';
 import { type Fault, type FaultSignal, type Faults, openFaults } from '../harness/faults/openFaults.ts';
 import { startTestMarket, type TestMarket } from '../harness/market.ts';
 import { type Restarter, restarter } from '../harness/restart.ts';
@@ -13,7 +13,6 @@ const VALIDATORS = 4;
 const FREEZE_MS = 3_000;
 /** How long a stage may take to be reached: some come once an epoch. */
 const REACH_MS = 90_000;
-const QUESTION = 'What is the capital of France?';
 
 const STAGES: Readonly<Record<Fault['program'], readonly string[]>> = {
   gateway: ['ticketed', 'dispatched', 'first-text', 'decided', 'entered', 'answered', 'batched', 'gossiped'],
@@ -40,12 +39,6 @@ interface CellResult {
   readonly outcome: string;
   /** Milliseconds from the fault to the next answer. */
   readonly backMs: number;
-}
-
-interface Answered {
-  readonly text: string;
-  readonly requestId: string;
-  readonly verdict: string;
 }
 
 interface MatrixResult {
@@ -96,7 +89,7 @@ export async function runKillMatrix(
     print(rowOf(result));
   }
   const wrong = answers.filter(({ text }) => text !== first.text).map(({ requestId, text }) => `${requestId}: ${text}`);
-  const lost = await findLost(market, { answers, signal });
+  const lost = await findUnpaid(market, { answers, signal });
   const balances = await Promise.all(transfers.map(({ publicKey }) => client.connection.getBalance(publicKey)));
   return {
     cells: results,
@@ -171,50 +164,6 @@ function rowOfFault({ program, stage, signal }: Fault): string {
   return `${signal} of ${program} at ${stage}`;
 }
 
-/** A streamed answer, or why there was none. */
-async function askOnce(gateway: Gateway, { signal }: { readonly signal: AbortSignal }): Promise<Answered | string> {
-  let text = '';
-  try {
-    const response = await fetch(`${gateway.url}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify({
-        model: 'tiny-spike',
-        messages: [{ role: 'user', content: QUESTION }],
-        temperature: 0,
-        stream: true,
-        stream_options: { include_usage: true },
-      }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(40_000)]),
-    });
-    const body = await response.text();
-    if (!response.ok) return `${response.status} ${JSON.parse(body).error?.code}`;
-    for (const line of body.split('\n')) {
-      if (!line.startsWith('data: {')) continue;
-      const event = JSON.parse(line.slice('data: '.length));
-      if (event.error !== undefined) return `error ${event.error.code}`;
-      text += event.choices?.[0]?.delta?.content ?? '';
-      if (event.karmesh !== undefined)
-        return { text, requestId: event.karmesh.requestId, verdict: event.karmesh.quorum.verdict };
-    }
-    return 'cut off';
-  } catch (error) {
-    if (signal.aborted) throw error;
-    return error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : 'connection lost';
-  }
-}
-
-/** The market goes on: asks until there is an answer. */
-async function askUntilAnswered(gateway: Gateway, options: { readonly signal: AbortSignal }): Promise<Answered> {
-  const until = Date.now() + 30_000;
-  for (;;) {
-    const answered = await askOnce(gateway, options);
-    if (typeof answered !== 'string') return answered;
-    if (Date.now() > until) throw new Error(`The market did not go on: ${answered}.`);
-    await pause(200, undefined, options);
-  }
-}
-
 async function confirmed(
   connection: TestMarket['running']['client']['connection'],
   signature: string,
@@ -226,41 +175,4 @@ async function confirmed(
     await pause(100, undefined, { signal });
   }
   return false;
-}
-
-/** The answers that do not come to be final and credited to as many as the buyer was told, and the workers who are paid less than their bundles say. */
-async function findLost(
-  market: TestMarket,
-  { answers, signal }: { readonly answers: readonly Answered[]; readonly signal: AbortSignal },
-): Promise<readonly string[]> {
-  const lost: string[] = [];
-  const owed = new Map<string, bigint>();
-  for (const { requestId, verdict: told } of answers) {
-    if (told !== 'agreed') continue;
-    const timely = AbortSignal.any([signal, AbortSignal.timeout(120_000)]);
-    try {
-      const { verdict, bundle } = await market.final(requestId, { signal: timely });
-      if (!verdict.holds) lost.push(`${requestId} does not hold`);
-      const credits = bundle.report?.credits ?? [];
-      if (credits.length < 2) lost.push(`${requestId} has ${credits.length} credits`);
-      for (const { participant, owed: lamports } of credits) {
-        const name = toHex(participant);
-        owed.set(name, (owed.get(name) ?? 0n) + lamports);
-      }
-    } catch (error) {
-      if (signal.aborted) throw error;
-      lost.push(`${requestId} is not final`);
-    }
-  }
-  const paid = async (): Promise<boolean> => {
-    const accounts = await Promise.all(Array.from({ length: WORKERS }, (_, i) => market.worker(i, { signal })));
-    return accounts.every((account) => account.lifetimePaid >= (owed.get(toHex(account.address)) ?? 0n));
-  };
-  try {
-    await market.until(paid, { signal: AbortSignal.any([signal, AbortSignal.timeout(60_000)]) });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    lost.push('somebody was not paid');
-  }
-  return lost;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fetchBundle, readBundleChain } from '@karmesh/sdk/client';
+import { fetchBundle, type Gateway, readBundleChain } from '@karmesh/sdk/client';
 import { type Cluster, clusterPreset } from '@karmesh/sdk/clusters';
 import type { ParticipantAccount } from '@karmesh/sdk/program';
 import {
@@ -50,8 +50,8 @@ export interface TestMarket extends AsyncDisposable {
   readonly folder: MarketFolder;
   readonly cluster: Cluster;
   readonly slotMs: number;
-  /** Polls until the report that credits the request is final; the signal bounds it. */
-  final(requestId: string, options: { readonly signal: AbortSignal }): Promise<FinalBundle>;
+  /** Polls until the report that credits the request is final; the signal bounds it. The market's own gateway is asked unless told. */
+  final(requestId: string, options: { readonly signal: AbortSignal; readonly gateway?: Gateway }): Promise<FinalBundle>;
   /** The worker's account by its place in the folder. */
   worker(index: number, options: { readonly signal: AbortSignal }): Promise<ParticipantAccount>;
   /** Polls `holds` until it is true. */
@@ -94,14 +94,15 @@ export async function startTestMarket(
       { signal, talk: () => {} },
     ),
   );
-  const { client, gateway } = running;
+  const { client } = running;
   const owned = stack.move();
   return {
     running,
     folder,
     cluster,
     slotMs,
-    async final(requestId, call) {
+    async final(requestId, { signal, gateway = running.gateway }) {
+      const call = { signal };
       for (;;) {
         const file = await fetchBundle(gateway, { requestId, ...call });
         const bundle = decodeBundle(file);

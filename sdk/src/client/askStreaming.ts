@@ -27,7 +27,7 @@ export type AskEvent =
   | { readonly kind: 'done'; readonly evidence: AnswerEvidence };
 
 const chunk = z.union([
-  z.object({ error: z.object({ message: z.string() }) }),
+  z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) }),
   z.object({
     choices: z.array(z.object({ delta: z.object({ content: z.string().optional() }) })),
     karmeshProgress: z.array(z.object({ worker: z.string().max(64), step: z.enum(WORKER_STEPS) })).optional(),
@@ -67,7 +67,10 @@ export async function* askStreaming(
       if (data === '[DONE]') break;
       const parsed = chunk.safeParse(parseJson(data));
       if (!parsed.success) throw violation('A chunk of the gateway’s stream is in another form.');
-      if ('error' in parsed.data) throw new KarmeshError('GATEWAY_REFUSED', parsed.data.error.message);
+      if ('error' in parsed.data) {
+        const { message, code } = parsed.data.error;
+        throw new KarmeshError('GATEWAY_REFUSED', message, code == null ? {} : { code });
+      }
       const { choices, karmesh, karmeshProgress } = parsed.data;
       if (karmeshProgress !== undefined) yield { kind: 'workers', workers: karmeshProgress };
       const text = choices[0]?.delta.content ?? '';

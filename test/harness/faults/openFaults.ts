@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openPreload } from '../preload.ts';
 import { FAULTS_VARIABLE, FIRED_FILE, faultFile } from './faultFiles.ts';
 
 export type FaultSignal = 'SIGKILL' | 'SIGSTOP';
@@ -22,11 +22,8 @@ export interface Faults extends AsyncDisposable {
 
 /** Every program that is started from here on heeds the faults that are armed, until this is disposed. */
 export async function openFaults(): Promise<Faults> {
-  const folder = await mkdtemp(join(tmpdir(), 'karmesh-faults-'));
-  const before = process.env.NODE_OPTIONS;
-  const preload = `--import=${new URL('./faultPoint.ts', import.meta.url).href} --disable-warning=ExperimentalWarning`;
-  process.env.NODE_OPTIONS = before === undefined ? preload : `${before} ${preload}`;
-  process.env[FAULTS_VARIABLE] = folder;
+  const preload = await openPreload({ script: new URL('./faultPoint.ts', import.meta.url), variable: FAULTS_VARIABLE });
+  const { folder } = preload;
   return {
     async arm(fault) {
       const file = join(folder, faultFile(fault));
@@ -45,11 +42,6 @@ export async function openFaults(): Promise<Faults> {
       }
     },
     disarm: (fault) => rm(join(folder, faultFile(fault)), { force: true }),
-    async [Symbol.asyncDispose]() {
-      delete process.env[FAULTS_VARIABLE];
-      if (before === undefined) delete process.env.NODE_OPTIONS;
-      else process.env.NODE_OPTIONS = before;
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => preload[Symbol.asyncDispose](),
   };
 }
