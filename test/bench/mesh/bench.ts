@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openNamespaces, spawnCommand, whyNoNamespaces } from '../../harness/namespaces.ts';
 import { type BenchReport, type BenchRow, benchRow, loadNow, median } from '../report.ts';
+import { capacityRows } from './capacity.ts';
 import type { PeersArguments, PeersReport, ToPeers } from './messages.ts';
 
 const SCRIPT = fileURLToPath(new URL('./peers.ts', import.meta.url));
@@ -12,6 +13,7 @@ const MESHES = [
   { peers: 50, perProcess: 5 },
   { peers: 100, perProcess: 5 },
 ] as const;
+const CAPACITY = 'capacity';
 const RATES = [100, 200] as const;
 const PUBLISH_SECONDS = 5;
 const MESSAGE_BYTES = 200;
@@ -44,16 +46,17 @@ interface PeersProcess {
 
 /**
  * Meshes of 20, 50 and 100 peers in network namespaces of their own: knowing each other, gossip, death and frost, memory. A setting
- * such as `20x5` asks for one mesh alone: 20 peers as processes of five.
+ * such as `20x5` asks for one mesh alone: 20 peers as processes of five; `capacity` for what is left when workers die.
  */
 export async function run({ talk, settings }: Talk & { readonly settings: readonly string[] }): Promise<BenchReport> {
-  const meshes = settings.length === 0 ? MESHES : settings.map(meshOf);
+  const meshes = settings.length === 0 ? MESHES : settings.filter((setting) => setting !== CAPACITY).map(meshOf);
   const why = await whyNoNamespaces();
   if (why !== undefined)
     throw new Error(`${why}. This bench needs the right to make them (root, or CAP_SYS_ADMIN and CAP_NET_ADMIN).`);
   const before = loadNow();
   const rows: BenchRow[] = [];
   for (const mesh of meshes) rows.push(...(await measureMesh(mesh, { talk })));
+  if (settings.length === 0 || settings.includes(CAPACITY)) rows.push(...(await capacityRows({ talk })));
   return { bench: 'mesh', load: `${before} before, ${loadNow()} after`, rows };
 }
 

@@ -35,7 +35,10 @@ not be used on any other cluster.
 `;
 
 /** Opens the folder, making what is missing: keypairs (mode 0600, for development only), data and log folders. */
-export async function openMarketFolder(path: string): Promise<MarketFolder> {
+export async function openMarketFolder(
+  path: string,
+  { workers = WORKERS, validators = VALIDATORS }: { readonly workers?: number; readonly validators?: number } = {},
+): Promise<MarketFolder> {
   const keys = join(path, 'dev-keys');
   const logs = join(path, 'logs');
   for (const folder of [path, keys, logs]) await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -70,8 +73,8 @@ export async function openMarketFolder(path: string): Promise<MarketFolder> {
     ledgerDir: join(path, 'ledger'),
     ledgerLog: join(logs, 'localnet.log'),
     gateway: await member('gateway', 'gateway'),
-    workers: await several('worker', WORKERS),
-    validators: await several('validator', VALIDATORS),
+    workers: await several('worker', workers),
+    validators: await several('validator', validators),
   };
 }
 
