@@ -96,3 +96,17 @@ test('an announcement that is not admitted is not kept, and one of another domai
   await found;
   expect(meeting.announcements().map(({ identity }) => identity)).toEqual([welcome.identity]);
 });
+
+test('who runs with the same identity elsewhere is told so', async () => {
+  const keypair = generateKeypair();
+  const middle = await start();
+  const twins = { early: 0, late: 0 };
+  const early = await start({ keypair, bootstrap: middle.addresses(), onTwin: () => twins.early++ });
+  early.announce({ role: 'worker', participant: account(1) });
+  await heard(middle, keypair.publicKey);
+  const late = await start({ keypair, bootstrap: middle.addresses(), onTwin: () => twins.late++ });
+  late.announce({ role: 'worker', participant: account(1) });
+  await expect.poll(() => twins.early, { timeout: 20_000 }).toBeGreaterThan(0);
+  // What the other said before is no more than its own past.
+  expect(twins.late).toBe(0);
+});

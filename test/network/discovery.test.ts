@@ -67,3 +67,13 @@ test('a peer that nobody announced is found by its id in the table', async () =>
   expect(here.announcements()).toEqual([]);
   await expect(echoed(here, there.identity)).resolves.toBe('hello');
 });
+
+test('a list of bootstrap peers of which one lives is enough', async () => {
+  const there = await start();
+  await serveEcho(there);
+  const dead = await Promise.all(Array.from({ length: 20 }, () => openHost()));
+  const addresses = dead.flatMap((host) => host.addresses());
+  await Promise.all(dead.map((host) => host[Symbol.asyncDispose]()));
+  const here = await start({ bootstrap: [...addresses, ...there.addresses()] });
+  await expect(echoed(here, there.identity)).resolves.toBe('hello');
+});

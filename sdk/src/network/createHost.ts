@@ -55,6 +55,8 @@ export type CreateHostOptions = {
   /** A faster check of signatures by the same rules; the protocol's own unless told. */
   readonly verify?: VerifySignature;
   readonly log?: HostLog;
+  /** Called whenever another process announces itself with this identity: one of the two has to stop. */
+  readonly onTwin?: () => void;
   /** Called with what became of each gossip message that arrived. */
   readonly onGossip?: ((topic: string, verdict: GossipVerdict) => void) | undefined;
   /** Milliseconds since 1970. */
@@ -181,6 +183,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       gossip: topicService,
       addresses: () => node.getMultiaddrs(),
       onFault: blame,
+      onTwin: options.onTwin ?? (() => {}),
       someone: () => {
         const peers = [...connections.values()];
         return peers[Math.floor(random() * peers.length)]?.remotePeer;

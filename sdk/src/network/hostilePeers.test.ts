@@ -89,7 +89,7 @@ async function rawPeer(keyType: 'Ed25519' | 'secp256k1' = 'Ed25519'): Promise<Li
     privateKey: await generateKeyPair(keyType),
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [yamux({ maxOutboundStreams: 20_000 })],
     services: { identify: identify(), ping: ping() },
     connectionMonitor: { enabled: false },
   });
@@ -325,5 +325,45 @@ test('a peer that introduces itself falsely is told nothing and is not passed on
     await expect(askOnce(asker, options, { signal: AbortSignal.timeout(20_000) })).rejects.toThrow();
   }
   expect(host.announcements().map(({ identity }) => identity)).not.toContainEqual(liar.publicKey);
+  await expectServed();
+});
+
+test('a peer that opens ten thousand streams gets no more than its share, and nobody else waits for it', async () => {
+  const protocol = '/karmesh/held/1';
+  let open = 0;
+  let most = 0;
+  await host.handle({
+    protocol,
+    maxStreams: 64,
+    maxStreamsPerPeer: 32,
+    handler: async (stream) => {
+      open += 1;
+      most = Math.max(most, open);
+      await stream.ended;
+      open -= 1;
+    },
+  });
+  await withRawPeer(async (connection) => {
+    const signal = AbortSignal.timeout(20_000);
+    const newStream = () => connection.newStream(protocol, { maxOutboundStreams: 20_000, signal });
+    for (let i = 0; i < 40; i++) await newStream().catch(() => {});
+    await expect.poll(() => open).toBe(32);
+    await Promise.allSettled(Array.from({ length: 10_000 }, newStream));
+    await expectServed();
+  });
+  expect(most).toBeLessThanOrEqual(32);
+  await expect.poll(() => open).toBe(0);
+  await expectServed();
+});
+
+test('connections that are opened and left alone are closed, and those who speak are served meanwhile', async () => {
+  const [, port = ''] = /\/tcp\/(\d+)/.exec(host.addresses()[0] ?? '') ?? [];
+  const sockets = Array.from({ length: 200 }, () => createConnection({ port: Number(port), host: '127.0.0.1' }));
+  const closed = sockets.map(
+    (socket) => new Promise<void>((resolve) => void socket.on('error', () => {}).once('close', () => resolve())),
+  );
+  await expectServed();
+  for (const socket of sockets) socket.resume();
+  await Promise.all(closed);
   await expectServed();
 });

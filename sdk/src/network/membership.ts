@@ -46,6 +46,8 @@ export type MembershipParts = {
   readonly addresses: () => readonly Multiaddr[];
   /** The peer passed on what nobody may say. */
   readonly onFault: (peer: PeerId) => void;
+  /** Another process says that it is us: it has the same identity. */
+  readonly onTwin: () => void;
   /** Any peer that is connected. */
   readonly someone: () => PeerId | undefined;
   readonly onError: (error: unknown, sentence: string) => void;
@@ -108,7 +110,11 @@ export async function openMembership(
     const at = now();
     if (Number(announcement.sequence) > at + maxClockSkewMs) return 'ignore';
     const peer = parsePeer(announcement.identity).toString();
-    if (peer === self) return 'ignore';
+    if (peer === self) {
+      // A process that came back hears its own past, but nobody has heard what it has not said yet.
+      if (announcement.sequence > sequence && checkAnnouncement({ domain, verify }, signed)) parts.onTwin();
+      return 'ignore';
+    }
     if (announcement.multiaddrs.some((text) => dialableAddress(text, peer) === undefined)) return 'reject';
     const verdict = book.judge(announcement, at);
     // What was learned from a peer comes by gossip too, and is news to those who hear it from us.

@@ -22,6 +22,7 @@ import { wholeNoise } from './wholeNoise.ts';
 const kibibyte = 1_024;
 const relayedBytes = 1n << 30n;
 const relayedMs = 3_600_000;
+const upgradeTimeoutMs = 3_000;
 const relayReservations = 64;
 /** How often the local network is asked who is there. */
 const lanQueryMs = 5_000;
@@ -111,7 +112,9 @@ export async function openNode(options: OpenNodeOptions) {
     connectionManager: {
       maxConnections: limits.maxConnections,
       inboundConnectionThreshold: localnet ? limits.maxConnections : limits.inboundConnectionsPerSecond,
-      maxIncomingPendingConnections: localnet ? limits.maxConnections : 32,
+      maxIncomingPendingConnections: limits.maxConnections,
+      // Whoever connects and says nothing holds a place for so long.
+      inboundUpgradeTimeout: upgradeTimeoutMs,
       dialTimeout: openTimeoutMs,
       // Our dialer does this with jitter and without end.
       reconnectRetries: 0,

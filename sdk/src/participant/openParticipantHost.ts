@@ -38,6 +38,8 @@ export async function openParticipantHost(
     relay: config.relay,
     verify: nativeVerifySignature,
     ...(admit === undefined ? {} : { admit }),
+    // Each of the two signs by its own counters, so that neither's work counts while both run.
+    onTwin: () => log.error('Another process runs with this identity: stop one of the two.'),
     log,
     onGossip: observed.onGossip,
   });
