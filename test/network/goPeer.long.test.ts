@@ -95,8 +95,8 @@ describe.skipIf(built.kind === 'impossible')(`a go-libp2p peer${reason}`, () => 
       });
     }
 
-    // Six beats take longer than the silence after which either side would have parted.
-    await peer.event(({ event, count }) => event === 'beats answered' && Number(count) >= 6);
+    // Four beats take longer than the silence after which either side would have parted.
+    await peer.event(({ event, count }) => event === 'beats answered' && Number(count) >= 4);
     expect([lost, peer.events('peer lost')]).toEqual([[], []]);
   });
 

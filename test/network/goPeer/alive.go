@@ -15,7 +15,7 @@ import (
 const (
 	aliveProtocol = "/karmesh/alive/1"
 	beatBytes     = 8
-	beatEvery     = 400 * time.Millisecond
+	beatEvery     = 600 * time.Millisecond
 	deadAfter     = 1600 * time.Millisecond
 )
 
