@@ -90,6 +90,14 @@ test('what nobody runs says why', () => {
   `);
 });
 
+test('a command that fails ends the reading and shows what was printed', async () => {
+  await using reader = await openGuideReader({ env: {} });
+  const block = (text: string): GuideBlock => ({ line: 1, text, kind: 'shell' });
+  expect(await reader.follow(block('KEPT=yes\ncat package.json | grep \'"name"\'\n'))).toContain('"name": "karmesh"');
+  expect(await reader.follow(block('echo "$KEPT" "$PWD"\n'))).toContain(`yes ${reader.folder}`);
+  await expect(reader.follow(block('echo before\nfalse | cat\necho after\n'))).rejects.toThrow(/before\n$/);
+});
+
 test('buy-inference: the answer comes, and its bundle verifies', { timeout: 900_000 }, async () => {
   await using reader = await openGuideReader({ env: quickMarket });
   const printed: string[] = [];

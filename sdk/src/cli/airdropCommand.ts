@@ -2,7 +2,7 @@ import { Connection } from '@solana/web3.js';
 import { z } from 'zod';
 import { chooseCluster } from '../clusters/chooseCluster.ts';
 import { KarmeshError } from '../errors.ts';
-import { addressFromBase58, explorerLink, requestAirdrop } from '../program/index.ts';
+import { type Address, addressFromBase58, explorerLink, requestAirdrop } from '../program/index.ts';
 import { command, output } from '../runtime/index.ts';
 import { chainSettings } from './chainSettings.ts';
 import { configFiles } from './clientConfig.ts';
@@ -31,7 +31,7 @@ export const airdropCommand: ListedCommand = {
     async run({ config, positionals }, { signal }) {
       const [text] = positionals;
       if (text === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no address.');
-      const address = addressFromBase58(text);
+      const address = parseAddress(text);
       const { rpcUrl } = await chooseCluster(config);
       const { lamports } = config;
       const signature = await requestAirdrop(new Connection(rpcUrl, 'confirmed'), { address, lamports, signal });
@@ -43,3 +43,12 @@ export const airdropCommand: ListedCommand = {
     },
   }),
 };
+
+/** What was typed wrongly is the command line's fault. */
+function parseAddress(text: string): Address {
+  try {
+    return addressFromBase58(text);
+  } catch (cause) {
+    throw new KarmeshError('CONFIG_INVALID', 'An address is 32 bytes in base58.', { address: text }, cause);
+  }
+}
