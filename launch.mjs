@@ -3,7 +3,7 @@
 // Node 24 that came with that install.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(fileURLToPath(import.meta.url));
 const modules = join(root, 'node_modules');
 const stampFile = join(modules, '.karmesh-lock');
+const pageLock = join(modules, '.karmesh-page-lock');
 
 /** What each script runs, as arguments to Node 24. `check` is a list: all of them run, the first failure is the exit code. */
 const bin = (name) => join('node_modules', name);
@@ -19,7 +20,7 @@ const scripts = {
   up: [['programs/localnet/src/up.ts']],
   karmesh: [['sdk/src/cli/karmesh.ts']],
   bench: [['test/bench/main.ts']],
-  'build:dashboard': [buildPage],
+  'build:dashboard': [],
   test: [[bin('vitest/vitest.mjs'), 'run']],
   'test:long': [[bin('vitest/vitest.mjs'), 'run']],
   check: [
@@ -64,17 +65,56 @@ function installIfLockfileChanged() {
 }
 
 /**
- * Builds the page that the gateway serves if it is missing or its sources have changed; `up` needs it, tests do not. A market
- * without a page is still a market, so that a build that fails does not stop it.
+ * Builds the page that the gateway serves if it is missing or its sources have changed; `up` needs it, most tests do not. A market
+ * without a page is still a market, so that a build that fails does not stop it. Returns whether the page is there.
  */
 function buildPageIfSourcesChanged(node) {
+  takePageLock();
+  try {
+    return buildChangedPage(node);
+  } finally {
+    rmSync(pageLock, { force: true });
+  }
+}
+
+/** Waits for a build that another process is at: it empties the folder first. What a killed process left is taken over. */
+function takePageLock() {
+  for (;;) {
+    try {
+      writeFileSync(pageLock, String(process.pid), { flag: 'wx' });
+      return;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    if (!isRunning(pageLockHolder())) rmSync(pageLock, { force: true });
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+}
+
+function pageLockHolder() {
+  try {
+    return Number(readFileSync(pageLock, 'utf8'));
+  } catch {
+    return 0;
+  }
+}
+
+function isRunning(pid) {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function buildChangedPage(node) {
   const sources = ['web/dashboard/index.html', 'web/dashboard/src', 'web/dashboard/vite.config.ts', 'sdk/src'];
   const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
   for (const path of sources.flatMap((source) => filesOf(join(root, source))))
     hash.update(path).update(readFileSync(path));
   const digest = hash.digest('hex');
   const stamp = join(root, 'web', 'dashboard', 'dist', '.karmesh-sources');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return true;
   process.stderr.write('Building the page that the gateway serves …\n');
   const [script, ...rest] = buildPage;
   const done = spawnSync(node, [join(root, script), ...rest, '--logLevel', 'warn'], {
@@ -82,7 +122,7 @@ function buildPageIfSourcesChanged(node) {
     stdio: ['ignore', 2, 2],
   });
   if (done.status === 0) writeFileSync(stamp, digest);
-  else process.stderr.write('The page could not be built; its output is above. The market runs without it.\n');
+  return done.status === 0;
 }
 
 /** A file, or the files below a folder in an order that is the same everywhere. */
@@ -121,7 +161,10 @@ const commands = scripts[name];
 if (!commands) fail(`Unknown script "${name ?? ''}"; known: ${Object.keys(scripts).join(', ')}.`, 2);
 installIfLockfileChanged();
 const node = node24();
-if (name === 'up' && !args.some((arg) => /^(--once|--help|-h)(=|$)/.test(arg))) buildPageIfSourcesChanged(node);
+if (name === 'build:dashboard' && !buildPageIfSourcesChanged(node))
+  fail('The page could not be built; its output is above.');
+if (name === 'up' && !args.some((arg) => /^(--once|--help|-h)(=|$)/.test(arg)) && !buildPageIfSourcesChanged(node))
+  process.stderr.write('The page could not be built; its output is above. The market runs without it.\n');
 const env = { ...process.env, ...(name === 'test:long' ? { LONG: '1' } : {}) };
 const cwd = name === 'up' || name === 'karmesh' ? (process.env.INIT_CWD ?? root) : root;
 /** Runs one command in this terminal; signals that reach only this process are passed on, and its end takes the command along. */

@@ -30,6 +30,12 @@ module.exports = {
       { path: '^sdk/src/runtime/' },
     ),
     forbid(
+      'one-user-of-opentelemetry',
+      'Spans leave through sdk/runtime/spanExport alone, which is loaded only where traces are wanted.',
+      { path: '^(sdk|node|validator|web|programs)/', pathNot: '^sdk/src/runtime/spanExport\\.ts$' },
+      { path: 'node_modules/@opentelemetry/' },
+    ),
+    forbid(
       'one-user-of-anchor',
       'Only sdk/program knows Anchor’s client.',
       { path: '^(sdk|node|validator|web|programs)/', pathNot: '^sdk/src/program/|\\.test\\.ts$' },

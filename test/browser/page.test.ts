@@ -19,8 +19,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 beforeAll(async () => {
-  const vite = `${root}node_modules/vite/bin/vite.js`;
-  await promisify(execFile)(process.execPath, [vite, 'build', `${root}web/dashboard`, '--logLevel', 'warn']);
+  await promisify(execFile)(process.execPath, [`${root}launch.mjs`, 'build:dashboard']);
 }, 120_000);
 
 test('the first load is below 300 kB, gzipped', async () => {

@@ -17,6 +17,7 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'protocol-is-pure': ['sdk/src/protocol/clock.ts', 'node:fs'],
   'sdk-is-the-base': ['sdk/src/client/up.ts', '../../../node/src/worker/some.ts'],
   'runtime-stays-in-node': ['sdk/src/client/disk.ts', '../runtime/some.ts'],
+  'one-user-of-opentelemetry': ['sdk/src/runtime/spans.ts', '@opentelemetry/api'],
   'one-user-of-anchor': ['validator/src/chain.ts', '@coral-xyz/anchor'],
   'engines-have-no-network': ['node/src/engines/dial.ts', 'node:net'],
   'worker-is-browser-safe': ['node/src/worker/disk.ts', '../../../sdk/src/runtime/some.ts'],
@@ -53,7 +54,7 @@ beforeAll(async () => {
   };
   await Promise.all(innocents.map((path) => write(`${path}/some.ts`, 'export const some = 1;\n')));
   await write('sdk/src/client/circleBack.ts', "import './circle.ts';\n");
-  for (const name of ['@coral-xyz/anchor', 'vitest']) {
+  for (const name of ['@coral-xyz/anchor', '@opentelemetry/api', 'vitest']) {
     await write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }));
     await write(`node_modules/${name}/index.js`, '');
   }

@@ -16,6 +16,8 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh receipt fetch', 'sdk/src/cli/karmesh.ts', 'receipt', 'fetch'],
   ['karmesh receipt verify', 'sdk/src/cli/karmesh.ts', 'receipt', 'verify'],
   ['karmesh karma show', 'sdk/src/cli/karmesh.ts', 'karma', 'show'],
+  ['karmesh keygen', 'sdk/src/cli/karmesh.ts', 'keygen'],
+  ['karmesh airdrop', 'sdk/src/cli/karmesh.ts', 'airdrop'],
   ['karmesh up', 'programs/localnet/src/up.ts'],
   ['karmesh localnet', 'programs/localnet/src/main.ts'],
   ['karmesh gateway', 'web/gateway/main.ts'],

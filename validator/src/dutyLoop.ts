@@ -21,7 +21,7 @@ export interface DutyLoopParts {
   readonly sleep: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
   /** Called with `KIND:due` before a duty runs and `KIND:OUTCOME` after it. */
-  readonly onStage?: ((stage: string) => void) | undefined;
+  readonly onStage?: ((stage: string, about: { readonly epoch: bigint }) => void) | undefined;
   readonly observe: (run: { readonly kind: DutyKind; readonly outcome: DutyResult | 'failed' }) => void;
 }
 
@@ -60,9 +60,10 @@ export const dutyLoop =
     let isReachable = true;
 
     async function runOne(duty: Duty): Promise<void> {
-      parts.onStage?.(`${duty.kind}:due`);
+      const about = { epoch: duty.epoch };
+      parts.onStage?.(`${duty.kind}:due`, about);
       const outcome = await attempt(duty);
-      parts.onStage?.(`${duty.kind}:${outcome}`);
+      parts.onStage?.(`${duty.kind}:${outcome}`, about);
       parts.observe({ kind: duty.kind, outcome });
       const key = keyOf(duty);
       if (restUntil.size > 1024) restUntil.clear();

@@ -75,7 +75,7 @@ export interface ValidatorParts {
   readonly log: Logger;
   readonly metrics: ValidatorMetrics;
   /** Called with each stage of a duty (`dutyLoop`), and with `attestation:bound` and `root:bound` once what may not be signed twice is on disk. */
-  readonly onStage?: (stage: string) => void;
+  readonly onStage?: (stage: string, about?: { readonly epoch: bigint }) => void;
 }
 
 export interface Validator extends AsyncDisposable {

@@ -18,7 +18,15 @@ import {
   transactionSigner,
 } from '@karmesh/sdk/program';
 import { equalBytes, type Participant, REPLICAS, toHex } from '@karmesh/sdk/protocol';
-import { health, type Logger, loadKeypair, metrics, nativeVerifySignature, stages } from '@karmesh/sdk/runtime';
+import {
+  health,
+  type Logger,
+  loadKeypair,
+  metrics,
+  nativeVerifySignature,
+  openTracing,
+  stages,
+} from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
 import { epochBodies } from './bundles/epochBodies.ts';
@@ -80,6 +88,7 @@ export async function startGateway(
 ): Promise<StartedGateway> {
   const { log, signal } = parts;
   await using starting = new AsyncDisposableStack();
+  starting.use(await openTracing({ program: 'gateway', env: process.env, log }));
   const cluster = await chooseCluster(config);
   const keypair = await loadKeypair(config.keypair);
   const models = await Promise.all(config.models.map(readManifest));

@@ -21,6 +21,7 @@ import {
   logger,
   metrics,
   nativeVerifySignature,
+  openTracing,
   output,
   shutdown,
   stages,
@@ -54,6 +55,7 @@ export async function startWorker(
   const talk = output({ json: config.json })();
   const cluster = await chooseCluster(config);
   await using stack = new AsyncDisposableStack();
+  stack.use(await openTracing({ program: 'worker', env: process.env, log }));
   using stopping = shutdown()({ log });
   stack.use(await acquireLockFile(join(config.dataDir, 'lock')));
   const started = AbortSignal.any([signal, stopping.signal]);

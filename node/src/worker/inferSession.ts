@@ -9,6 +9,7 @@ import {
   type Hash,
   type InferFrame,
   outputHashOf,
+  type Participant,
   type Receipt,
   type ReceiptBody,
   type RefusalReason,
@@ -58,8 +59,18 @@ export type SessionOutcome =
       readonly error: unknown;
     };
 
-/** Points of a dispatch that a worker reaches, in this order. `recorded`: receipt and audit record are on disk, and nothing of them has left. */
-export type WorkerStage = 'asked' | 'accepted' | 'first-token' | 'sealed' | 'recorded' | 'revealed';
+/**
+ * Points of a dispatch that a worker reaches, in this order. `recorded`: receipt and audit record are on disk, and nothing of them has left;
+ * `over`: the stream has ended, whatever was reached before.
+ */
+export type WorkerStage = 'asked' | 'accepted' | 'first-token' | 'sealed' | 'recorded' | 'revealed' | 'over';
+
+/** Which dispatch it is, and at its end why it brought nothing. The request is the gateway's word until the dispatch is accepted. */
+export interface WorkerStageAbout {
+  readonly requestId: Hash;
+  readonly worker: Participant;
+  readonly cause?: string;
+}
 
 export interface SessionParts {
   readonly engine: Engine;
@@ -73,7 +84,7 @@ export interface SessionParts {
   readonly clock: Clock;
   /** So many random bytes. */
   readonly random: (length: number) => Uint8Array;
-  readonly onStage?: (stage: WorkerStage) => void;
+  readonly onStage?: (stage: WorkerStage, about: WorkerStageAbout) => void;
   /** Aborted when the worker takes no more work. */
   readonly draining: AbortSignal;
   /** Aborted when the worker goes down now. */
@@ -98,48 +109,76 @@ class Violation extends Error {
 export const inferSession =
   (limits: SessionLimits) =>
   async (parts: SessionParts, stream: FrameStream): Promise<SessionOutcome> => {
-    const gone = new AbortController();
-    const over = AbortSignal.any([stream.signal, gone.signal]);
-    const send = (frame: InferFrame): Promise<void> => stream.send(encodeInferFrame(frame), { signal: over });
-    const inbox = readFrames(stream, { signal: over, onCancel: () => gone.abort(new Cancelled('cancel')) });
-    let isAsked = false;
+    let about: WorkerStageAbout | undefined;
+    let outcome: SessionOutcome | undefined;
     try {
-      const frame = await within(parts.clock, { ms: limits.dispatchMs, parent: over }, () => inbox.next('dispatch'));
-      isAsked = true;
-      parts.onStage?.('asked');
-      const receivedAtMs = BigInt(parts.clock.nowMs());
-      const judged = await admit(parts, { frame, signal: over });
-      if (judged.verdict === 'violation') {
-        await send({ type: 'failed', cause: 'protocol-violation' });
-        return { kind: 'violation', rule: judged.rule };
-      }
-      if (judged.verdict === 'refuse') {
-        const { dispatchHash, reason, rule } = judged;
-        const refusal = signRecord(
-          refusalRecord,
-          { domain: parts.chain.domain, signer: parts.signer },
-          { dispatchHash, worker: parts.chain.participant, reason, refusedAtMs: receivedAtMs },
-        );
-        await send({ type: 'refused', refusal });
-        return { kind: 'refused', rule, reason };
-      }
-      using place = judged.place;
-      await send({ type: 'accepted' });
-      parts.onStage?.('accepted');
-      return await serve(parts, { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send });
-    } catch (error) {
-      if (error instanceof Violation || (error instanceof KarmeshError && error.code === 'CODEC')) {
-        const rule = error instanceof Violation ? error.rule : 'W-04';
-        await send({ type: 'failed', cause: 'protocol-violation' }).catch(() => undefined);
-        return { kind: 'violation', rule };
-      }
-      // The gateway cancelled, closed or was lost; the stream's own error says no more than that.
-      if (over.aborted || isPeerGone(error)) return { kind: isAsked ? 'cancelled' : 'unused' };
-      throw error;
+      outcome = await converse({ limits, parts, stream }, (asked) => {
+        about = asked;
+      });
+      return outcome;
     } finally {
-      gone.abort(new Cancelled('over'));
+      if (about !== undefined) parts.onStage?.('over', { ...about, cause: causeOf(outcome) });
     }
   };
+
+/** Why a dispatch brought no answer, in a word. */
+function causeOf(outcome: SessionOutcome | undefined): string {
+  if (outcome === undefined) return 'own-fault';
+  if (outcome.kind === 'refused') return outcome.reason;
+  return outcome.kind === 'failed' ? outcome.cause : outcome.kind;
+}
+
+async function converse(
+  {
+    limits,
+    parts,
+    stream,
+  }: { readonly limits: SessionLimits; readonly parts: SessionParts; readonly stream: FrameStream },
+  onAsked: (about: WorkerStageAbout) => void,
+): Promise<SessionOutcome> {
+  const gone = new AbortController();
+  const over = AbortSignal.any([stream.signal, gone.signal]);
+  const send = (frame: InferFrame): Promise<void> => stream.send(encodeInferFrame(frame), { signal: over });
+  const inbox = readFrames(stream, { signal: over, onCancel: () => gone.abort(new Cancelled('cancel')) });
+  let about: WorkerStageAbout | undefined;
+  try {
+    const frame = await within(parts.clock, { ms: limits.dispatchMs, parent: over }, () => inbox.next('dispatch'));
+    about = { requestId: frame.ticket.value.requestId, worker: parts.chain.participant };
+    onAsked(about);
+    parts.onStage?.('asked', about);
+    const receivedAtMs = BigInt(parts.clock.nowMs());
+    const judged = await admit(parts, { frame, signal: over });
+    if (judged.verdict === 'violation') {
+      await send({ type: 'failed', cause: 'protocol-violation' });
+      return { kind: 'violation', rule: judged.rule };
+    }
+    if (judged.verdict === 'refuse') {
+      const { dispatchHash, reason, rule } = judged;
+      const refusal = signRecord(
+        refusalRecord,
+        { domain: parts.chain.domain, signer: parts.signer },
+        { dispatchHash, worker: parts.chain.participant, reason, refusedAtMs: receivedAtMs },
+      );
+      await send({ type: 'refused', refusal });
+      return { kind: 'refused', rule, reason };
+    }
+    using place = judged.place;
+    await send({ type: 'accepted' });
+    parts.onStage?.('accepted', about);
+    return await serve(parts, { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send });
+  } catch (error) {
+    if (error instanceof Violation || (error instanceof KarmeshError && error.code === 'CODEC')) {
+      const rule = error instanceof Violation ? error.rule : 'W-04';
+      await send({ type: 'failed', cause: 'protocol-violation' }).catch(() => undefined);
+      return { kind: 'violation', rule };
+    }
+    // The gateway cancelled, closed or was lost; the stream's own error says no more than that.
+    if (over.aborted || isPeerGone(error)) return { kind: about === undefined ? 'unused' : 'cancelled' };
+    throw error;
+  } finally {
+    gone.abort(new Cancelled('over'));
+  }
+}
 
 function isPeerGone(error: unknown): boolean {
   return (
@@ -230,8 +269,9 @@ async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutc
       sealedAtMs: BigInt(parts.clock.nowMs()),
     },
   );
+  const about: WorkerStageAbout = { requestId, worker: participant };
   await send({ type: 'sealed', seal });
-  parts.onStage?.('sealed');
+  parts.onStage?.('sealed', about);
   const { seals } = await within(parts.clock, { ms: limits.sealsMs, parent: over }, () => inbox.next('seals'));
   // W-15
   if (!checkSeals(parts.chain, { dispatch: checked, own: sealRecord.hash(domain, seal.value), seals }))
@@ -244,10 +284,10 @@ async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutc
     await send({ type: 'failed', cause: 'engine-failed' });
     return { kind: 'failed', cause: 'store-failed', error };
   }
-  parts.onStage?.('recorded');
+  parts.onStage?.('recorded', about);
   const { outputTokens: tokens, text } = result;
   await send({ type: 'reveal', revealed, tokens, text });
-  parts.onStage?.('revealed');
+  parts.onStage?.('revealed', about);
   return { kind: 'revealed', requestId, result };
 }
 
@@ -287,7 +327,7 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
       {
         signal,
         onTokens: (piece) => {
-          if (firstTokenAtMs === undefined) parts.onStage?.('first-token');
+          if (firstTokenAtMs === undefined) parts.onStage?.('first-token', { requestId, worker });
           firstTokenAtMs ??= BigInt(parts.clock.nowMs());
           chunks?.push(piece);
         },

@@ -5,7 +5,13 @@ import type { Signer } from '@karmesh/sdk/signer';
 import type { Engine } from '../engines/engine.ts';
 import { type AuditOutcome, auditSession } from './auditSession.ts';
 import type { Offer } from './checkDispatch.ts';
-import { inferSession, type SessionLimits, type SessionOutcome, type WorkerStage } from './inferSession.ts';
+import {
+  inferSession,
+  type SessionLimits,
+  type SessionOutcome,
+  type WorkerStage,
+  type WorkerStageAbout,
+} from './inferSession.ts';
 import { lanes } from './lanes.ts';
 import { seenNumbers } from './seenNumbers.ts';
 import type { AuditStore, ReceiptLog } from './stores.ts';
@@ -29,7 +35,7 @@ export interface WorkerParts {
   readonly random: (length: number) => Uint8Array;
   readonly onInfer?: (outcome: SessionOutcome) => void;
   readonly onAudit?: (outcome: AuditOutcome) => void;
-  readonly onStage?: (stage: WorkerStage) => void;
+  readonly onStage?: (stage: WorkerStage, about: WorkerStageAbout) => void;
 }
 
 /** A worker of the market: what it answers on its two protocols. It opens no connection by itself. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { clusterPreset } from '@karmesh/sdk/clusters';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { acquireLockFile, exitCodes, logLevels, output, readConfig, toJson } from '@karmesh/sdk/runtime';
@@ -122,14 +122,23 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   });
 }
 
-/** What `karmesh ask` and its siblings read when they run in the folder where `up` was started. */
-async function writeClientConfig(path: string, { gateway, rpcUrl }: RunningMarket): Promise<void> {
+/** What `karmesh ask` and its siblings read when they run in the folder where `up` was started, and what a shell may read. */
+async function writeClientConfig(path: string, { bootstrap, gateway, rpcUrl }: RunningMarket): Promise<void> {
   const settings = {
     ask: { gateway: gateway.url, apiKey: gateway.apiKey },
     receipt: { url: rpcUrl },
     karma: { url: rpcUrl },
   };
   await writeFile(join(path, 'karmesh.config.json'), `${JSON.stringify(settings, undefined, 2)}\n`, { mode: 0o600 });
+  // The same for a shell, under the names that every program of ours reads, so that workers and validators can join too.
+  const variables = {
+    KARMESH_URL: rpcUrl,
+    KARMESH_BOOTSTRAP: bootstrap,
+    KARMESH_GATEWAY: gateway.url,
+    KARMESH_API_KEY: gateway.apiKey,
+  };
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
+  await writeFile(join(path, 'env.sh'), lines.join(''), { mode: 0o600 });
 }
 
 /** Some ten lines: what to open and what to paste. */
@@ -148,8 +157,9 @@ function welcome(path: string, { bootstrap, gateway, rpcUrl, modelName }: Runnin
     'Ask, then look at who earned what:',
     `  curl ${gateway.url}/v1/chat/completions -H 'authorization: Bearer ${gateway.apiKey}' -H 'content-type: application/json' -d '${body}'`,
     '  npm run karmesh -- ask "What is the capital of France?" --bundle bundle.json',
-    '  npm run karmesh -- receipt fetch REQUEST && npm run karmesh -- receipt verify bundle.json   (about two minutes later)',
+    '  npm run karmesh -- receipt fetch REQUEST --wait && npm run karmesh -- receipt verify bundle.json --wait   (about two minutes)',
     '  npm run karmesh -- karma show',
+    `For other programs, all of this as variables:  . ${relative(process.cwd(), join(path, 'env.sh'))}`,
     'Ctrl-C ends everything; starting again in this folder continues.',
   ].join('\n');
 }

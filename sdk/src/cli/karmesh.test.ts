@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { toBase58 } from '../program/index.ts';
+import { loadKeypair } from '../runtime/index.ts';
 
 const script = fileURLToPath(new URL('./karmesh.ts', import.meta.url));
 let folder: string;
@@ -41,10 +43,27 @@ test.each([
     ['receipt', 'fetch', '--api-key', 'sk-x', 'abc'],
     'A request id is 64 hexadecimal digits.',
   ],
+  ['an address that is none', ['airdrop', 'nobody'], 'An address is 32 bytes in base58.'],
   ['a cluster that is none', ['karma', 'show', '--url', 'nowhere'], 'The cluster is neither a known name nor a URL.'],
 ] as const)('%s is a usage error', async (_, args, sentence) => {
   const { code, stdout, stderr } = await karmesh(...args);
   expect({ code, stdout, first: stderr.split('\n')[0] }).toEqual({ code: 2, stdout: '', first: `✖ ${sentence}` });
+});
+
+test('keygen shows the address of a new file and overwrites none', async () => {
+  const path = join(folder, 'owner.json');
+  const made = await karmesh('keygen', path);
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  expect(made.stdout).toMatch(/^[1-9A-HJ-NP-Za-km-z]{32,44}\n$/);
+  const { publicKey } = await loadKeypair(path);
+  expect(made.stdout.trim()).toBe(toBase58(publicKey));
+
+  const again = await karmesh('keygen', path);
+  expect({ ...again, stderr: again.stderr.split('\n')[0] }).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: '✖ A keypair file is already there.',
+  });
 });
 
 test('a group alone lists its members', async () => {

@@ -2,9 +2,11 @@
 import { KarmeshError } from '../errors.ts';
 import { nearestName } from '../nearestName.ts';
 import { output } from '../runtime/index.ts';
+import { airdropCommand } from './airdropCommand.ts';
 import { askCommand } from './askCommand.ts';
 import { findProgram, runProgram } from './externalProgram.ts';
 import { karmaShowCommand } from './karmaShowCommand.ts';
+import { keygenCommand } from './keygenCommand.ts';
 import type { ListedCommand } from './listedCommand.ts';
 import { receiptFetchCommand } from './receiptFetchCommand.ts';
 import { receiptVerifyCommand } from './receiptVerifyCommand.ts';
@@ -15,6 +17,8 @@ const commands: Readonly<Record<string, ListedCommand>> = {
   'receipt fetch': receiptFetchCommand,
   'receipt verify': receiptVerifyCommand,
   'karma show': karmaShowCommand,
+  keygen: keygenCommand,
+  airdrop: airdropCommand,
 };
 
 const external: Readonly<Record<string, string>> = {

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { fetchBundle } from '../client/fetchBundle.ts';
 import { KarmeshError } from '../errors.ts';
-import { decodeBundle } from '../protocol/index.ts';
+import { type BundleFile, decodeBundle } from '../protocol/index.ts';
 import { command, output } from '../runtime/index.ts';
 import { configFiles } from './clientConfig.ts';
 import { gatewaySettings } from './gatewaySettings.ts';
@@ -11,7 +12,13 @@ import type { ListedCommand } from './listedCommand.ts';
 const schema = z.object({
   ...gatewaySettings,
   bundle: z.string().default('bundle.json').meta({ description: 'the file to write', placeholder: 'file' }),
+  wait: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'wait until the bundle is complete, which takes until its epoch has a report' }),
 });
+
+const POLL_MS = 2_000;
 
 /** `karmesh receipt fetch REQUEST`: the bundle as the gateway has it now; complete once its epoch is final. */
 export const receiptFetchCommand: ListedCommand = {
@@ -30,11 +37,16 @@ export const receiptFetchCommand: ListedCommand = {
         throw new KarmeshError('CONFIG_INVALID', 'A request id is 64 hexadecimal digits.', { requestId });
       }
       const gateway = { url: config.gateway.replace(/\/$/, ''), apiKey: config.apiKey };
-      const file = await fetchBundle(gateway, { requestId, signal });
+      const talk = output({ json: config.json })();
+      let file = await fetchBundle(gateway, { requestId, signal });
+      if (config.wait && !isWhole(file)) talk.talk('Waiting until the epoch of this answer has a report …');
+      while (config.wait && !isWhole(file)) {
+        await pause(POLL_MS, undefined, { signal });
+        file = await fetchBundle(gateway, { requestId, signal });
+      }
       await writeFile(config.bundle, `${JSON.stringify(file)}\n`, { mode: 0o600 });
-      const { set, report } = decodeBundle(file);
-      const isComplete = set !== undefined && report !== undefined;
-      output({ json: config.json })().data({ requestId, bundle: config.bundle, isComplete }, () =>
+      const isComplete = isWhole(file);
+      talk.data({ requestId, bundle: config.bundle, isComplete }, () =>
         isComplete
           ? `The complete bundle is in ${config.bundle}.`
           : `The bundle is in ${config.bundle}; fetch it again once its epoch is final.`,
@@ -43,3 +55,9 @@ export const receiptFetchCommand: ListedCommand = {
     },
   }),
 };
+
+/** Whether a bundle has its paths to the roots. */
+function isWhole(file: BundleFile): boolean {
+  const { set, report } = decodeBundle(file);
+  return set !== undefined && report !== undefined;
+}

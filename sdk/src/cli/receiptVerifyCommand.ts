@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { recheckBundle } from '../client/recheckBundle.ts';
 import { KarmeshError } from '../errors.ts';
@@ -11,7 +12,15 @@ import type { ListedCommand } from './listedCommand.ts';
 /** A bundle holds a prompt of at most some MiB in hexadecimal; more than this is not a bundle. */
 const MAX_BUNDLE_BYTES = 32 << 20;
 
-const schema = z.object(chainSettings);
+const POLL_MS = 2_000;
+
+const schema = z.object({
+  ...chainSettings,
+  wait: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'wait until the roots of a complete bundle are final on chain' }),
+});
 
 /** `karmesh receipt verify BUNDLE`: exit code 0 only if everything holds and the epoch is final. */
 export const receiptVerifyCommand: ListedCommand = {
@@ -28,14 +37,26 @@ export const receiptVerifyCommand: ListedCommand = {
       if (path === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no bundle to verify.');
       const bundle = decodeBundle(await readJsonFile(path));
       const { cluster, client } = await readingClient(read.config);
-      const verdict = await recheckBundle(client, { bundle, presets: cluster.presets, signal });
-      output({ json: read.config.json })().data({ ...verdict, requestId: toHex(verdict.requestId) }, () =>
-        renderVerdict(verdict),
-      );
+      const recheck = () => recheckBundle(client, { bundle, presets: cluster.presets, signal });
+      const talk = output({ json: read.config.json })();
+      // What a bundle lacks no wait brings.
+      const isWhole = bundle.set !== undefined && bundle.report !== undefined;
+      let verdict = await recheck();
+      if (read.config.wait && isWhole && isPending(verdict)) talk.talk('Waiting until the epoch is final …');
+      while (read.config.wait && isWhole && isPending(verdict)) {
+        await pause(POLL_MS, undefined, { signal });
+        verdict = await recheck();
+      }
+      talk.data({ ...verdict, requestId: toHex(verdict.requestId) }, () => renderVerdict(verdict));
       return verdict.holds ? 0 : 1;
     },
   }),
 };
+
+/** Whether nothing fails and only the chain's word is missing. */
+function isPending({ checks, pending }: BundleVerdict): boolean {
+  return pending.length > 0 && checks.every(({ holds }) => holds);
+}
 
 async function readJsonFile(path: string): Promise<unknown> {
   try {

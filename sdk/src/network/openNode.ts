@@ -46,8 +46,6 @@ export type OpenNodeOptions = {
   readonly denied: (peer: PeerId) => boolean;
 };
 
-export type Node = Awaited<ReturnType<typeof openNode>>;
-
 /**
  * A started libp2p node: TCP, WebSockets and relayed connections under noise and yamux; identify, ping, and gossipsub without
  * signatures of its own.

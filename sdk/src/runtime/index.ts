@@ -10,6 +10,7 @@ export * from './lockFile.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './nativeVerifySignature.ts';
+export * from './openTracing.ts';
 export * from './output.ts';
 export * from './shutdown.ts';
 export * from './stages.ts';

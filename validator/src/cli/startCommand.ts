@@ -11,6 +11,7 @@ import {
   logger,
   metrics,
   nativeVerifySignature,
+  openTracing,
   output,
   shutdown,
   stages,
@@ -42,6 +43,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const cluster = await chooseCluster(config);
   const keypair = await loadKeypair(config.keypair);
   await using stack = new AsyncDisposableStack();
+  stack.use(await openTracing({ program: 'validator', env: process.env, log }));
   using stopping = shutdown()({ log });
   const started = AbortSignal.any([signal, stopping.signal]);
 
@@ -52,6 +54,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const account = registeredAs('validator', { view, identity: keypair.publicKey });
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const { domain } = view.config();
+  const reached = stages('validator');
   const numbers = metrics();
   const observed = observePeers(numbers);
   const host = stack.use(await openParticipantHost(config, { keypair, domain, cluster, log, observed }));
@@ -74,7 +77,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
       sleep: (ms, options) => pause(ms, undefined, options).catch(() => undefined),
       log,
       metrics: validatorMetrics(numbers),
-      onStage: stages('validator'),
+      onStage: (stage, about) => reached(stage, { ...about, domain }),
     }),
   );
   host.announce({ role: 'validator', participant: account.address });

@@ -11,6 +11,7 @@ import {
   hash,
   MAX_BATCH_ENTRIES,
   type Participant,
+  type RequestId,
   receiptSetTree,
   type Signed,
   signedBatchCodec,
@@ -39,6 +40,11 @@ export type Publisher = AsyncDisposable & {
 /** Points of a batch: it is on disk; its header has gone out and is not marked as such. */
 export type PublisherStage = 'batched' | 'gossiped';
 
+/** Which batch it is, and on its way to the disk the requests in it. */
+export type PublisherStageAbout = {
+  readonly batch: { readonly sequence: bigint; readonly requestIds?: readonly RequestId[] };
+};
+
 export type PublisherParts = {
   readonly db: Db;
   readonly domain: Domain;
@@ -48,7 +54,7 @@ export type PublisherParts = {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Gossips a signed header; resolves with how many peers got it. */
   readonly publish: (bytes: Uint8Array) => Promise<number>;
-  readonly onStage?: (stage: PublisherStage) => void;
+  readonly onStage?: (stage: PublisherStage, about: PublisherStageAbout) => void;
   /** Called with each header that went out, for metrics. */
   readonly onPublished?: (batch: Batch) => void;
 };
@@ -81,7 +87,8 @@ export const publisher =
         issuedAtMs: BigInt(clock.nowMs()),
       });
       await insertBatch(db, { signed, entries: found.entries });
-      parts.onStage?.('batched');
+      const requestIds = found.entries.map(({ ticket }) => ticket.value.requestId);
+      parts.onStage?.('batched', { batch: { sequence: signed.value.sequence, requestIds } });
       return signed;
     };
 
@@ -92,7 +99,7 @@ export const publisher =
       const { sequence, epoch, count } = signed.value;
       const peers = await parts.publish(encode(signedBatchCodec, signed));
       if (peers === 0) return true;
-      parts.onStage?.('gossiped');
+      parts.onStage?.('gossiped', { batch: { sequence } });
       await markPublished(db, { sequence, nowMs: BigInt(clock.nowMs()) });
       parts.onPublished?.(signed.value);
       log.info({ sequence: sequence.toString(), epoch: epoch.toString(), count, peers }, 'Published a batch.');

@@ -4,10 +4,12 @@ import {
   type Candidate,
   decideQuorum,
   type Evidence,
+  type Participant,
   QUORUM,
   type QuorumDecision,
   REPLICAS,
   type Refusal,
+  type RequestId,
   type RevealedReceipt,
   type Signed,
   type TimeoutCause,
@@ -58,6 +60,23 @@ export type DispatchProgress =
   | Extract<MarketEvent, { kind: 'text' | 'workers' }>
   | { readonly kind: 'end'; readonly end: DispatchEnd };
 
+/** Points of a dispatch: what an asked worker did or let be, and that everybody's seals went to those who had sealed. */
+export type DispatchStage =
+  | 'worker-asked'
+  | 'worker-accepted'
+  | 'worker-sealed'
+  | 'exchanged'
+  | 'worker-revealed'
+  | 'worker-refused'
+  | 'worker-fallen';
+
+export type DispatchStageAbout = {
+  readonly requestId: RequestId;
+  readonly worker?: Participant;
+  /** Why a worker is out. */
+  readonly cause?: string;
+};
+
 type Letter =
   | { readonly place: number; readonly event: SessionEvent }
   | { readonly place: undefined; readonly event: 'head-start-over' | 'stragglers' | 'aborted' };
@@ -88,7 +107,11 @@ export async function* runDispatch(
     readonly signal: AbortSignal;
     readonly wantsProgress?: boolean;
   },
-  parts: { readonly network: SessionParts['network']; readonly clock: Clock },
+  parts: {
+    readonly network: SessionParts['network'];
+    readonly clock: Clock;
+    readonly onStage?: ((stage: DispatchStage, about: DispatchStageAbout) => void) | undefined;
+  },
 ): AsyncGenerator<DispatchProgress, void, undefined> {
   const { context, drawn, limits, signal } = options;
   const { clock } = parts;
@@ -101,13 +124,21 @@ export async function* runDispatch(
   let wanted = true;
   let told = '';
 
+  const { requestId } = context.ticket.value;
+  const reached = (stage: DispatchStage, place: Place, cause?: string): void => {
+    const about = { requestId, worker: place.worker.participant };
+    parts.onStage?.(stage, cause === undefined ? about : { ...about, cause });
+  };
+
   const askNext = (): boolean => {
     const worker = drawn[places.length];
     if (worker === undefined) return false;
-    const place = places.length;
-    const emit = (event: SessionEvent): void => letters.put({ place, event });
-    const session = workerSession({ context, worker, limits })({ ...parts, emit });
-    places.push({ worker, session, standing: { kind: 'asked' }, seal: undefined, text: '' });
+    const index = places.length;
+    const emit = (event: SessionEvent): void => letters.put({ place: index, event });
+    const session = workerSession({ context, worker, limits })({ network: parts.network, clock, emit });
+    const place: Place = { worker, session, standing: { kind: 'asked' }, seal: undefined, text: '' };
+    places.push(place);
+    reached('worker-asked', place);
     return true;
   };
 
@@ -129,6 +160,7 @@ export async function* runDispatch(
   const drop = (place: Place, cause: TimeoutCause): void => {
     place.session.cancel();
     place.standing = { kind: 'fallen', cause };
+    reached('worker-fallen', place, cause);
   };
 
   const dropUnsealed = (): void => {
@@ -168,9 +200,11 @@ export async function* runDispatch(
     switch (event.kind) {
       case 'accepted':
         place.standing = { kind: 'accepted' };
+        reached('worker-accepted', place);
         break;
       case 'refused':
         place.standing = { kind: 'refused', refusal: event.refusal };
+        reached('worker-refused', place, event.refusal.value.reason);
         if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < REPLICAS) askNext();
         break;
       case 'chunk':
@@ -179,6 +213,7 @@ export async function* runDispatch(
       case 'sealed': {
         place.standing = { kind: 'sealed' };
         place.seal = event.seal;
+        reached('worker-sealed', place);
         if (count('sealed') === QUORUM && silence === undefined) {
           silence = clock.alarm(clock.nowMs() - began + limits.stragglerMs, () =>
             letters.put({ place: undefined, event: 'stragglers' }),
@@ -188,10 +223,12 @@ export async function* runDispatch(
       }
       case 'revealed':
         place.standing = event;
+        reached('worker-revealed', place);
         break;
       case 'fallen': {
         const replicas = place.standing.kind === 'asked' ? REPLICAS : QUORUM;
         place.standing = { kind: 'fallen', cause: event.cause };
+        reached('worker-fallen', place, event.cause);
         if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < replicas) askNext();
         break;
       }
@@ -237,6 +274,7 @@ export async function* runDispatch(
       if (places.filter(({ seal }) => seal !== undefined).length >= QUORUM) {
         const seals = places.flatMap(({ seal }) => (seal === undefined ? [] : [seal.seal]));
         for (const place of places) if (place.standing.kind === 'sealed') place.session.exchange(seals);
+        parts.onStage?.('exchanged', { requestId });
         while (count('sealed') > 0) {
           onLetter(await letters.take());
           yield* news();

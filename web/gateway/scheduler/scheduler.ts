@@ -29,7 +29,14 @@ import { type LaneOptions, lane, throwIfAborted } from './lane.ts';
 import { mailbox } from './mailbox.ts';
 import type { MarketChain } from './marketChain.ts';
 import type { MarketNetwork } from './marketNetwork.ts';
-import { type DispatchEnd, evidenceOf, type RunLimits, runDispatch } from './runDispatch.ts';
+import {
+  type DispatchEnd,
+  type DispatchStage,
+  type DispatchStageAbout,
+  evidenceOf,
+  type RunLimits,
+  runDispatch,
+} from './runDispatch.ts';
 import { ticketIssuer } from './ticketIssuer.ts';
 
 export type SchedulerOptions = {
@@ -44,8 +51,19 @@ export type SchedulerOptions = {
   readonly retainMs: number;
 };
 
-/** Points of a request, in this order; `decided`: the run is over and nothing of it is on disk; `entered`: it is, and the buyer does not know. */
-export type SchedulerStage = 'ticketed' | 'dispatched' | 'first-text' | 'decided' | 'entered' | 'answered';
+/**
+ * Points of a request, in this order; `decided`: the run is over and nothing of it is on disk; `entered`: it is, and the buyer does not know;
+ * `failed`: in place of what was still to come. What the workers do lies between `dispatched` and `decided`.
+ */
+export type SchedulerStage =
+  | DispatchStage
+  | 'ticketed'
+  | 'dispatched'
+  | 'first-text'
+  | 'decided'
+  | 'entered'
+  | 'answered'
+  | 'failed';
 
 export type SchedulerParts = {
   readonly db: Db;
@@ -60,7 +78,7 @@ export type SchedulerParts = {
   readonly network: MarketNetwork;
   readonly models: readonly MarketModel[];
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
-  readonly onStage?: (stage: SchedulerStage) => void;
+  readonly onStage?: (stage: SchedulerStage, about: DispatchStageAbout) => void;
   /** Called with each entry once it is on disk. */
   readonly onEntry?: (entry: Entry) => void;
 };
@@ -141,6 +159,7 @@ export const openScheduler =
     }): Promise<void> => {
       const { asked, request, ticket, issued, signal, wantsProgress, say } = run;
       const dispatch = issued.signed;
+      const { requestId } = ticket.value;
       let given = '';
       let end: DispatchEnd | undefined;
       const context = {
@@ -162,16 +181,15 @@ export const openScheduler =
           const isFirst = given === '' && progress.kind === 'text';
           if (progress.kind === 'text') given += progress.text;
           say(progress);
-          if (isFirst) parts.onStage?.('first-text');
+          if (isFirst) parts.onStage?.('first-text', { requestId });
         }
       }
       if (end === undefined) throw new KarmeshError('NO_QUORUM', 'A dispatch ended without an outcome.');
-      parts.onStage?.('decided');
+      parts.onStage?.('decided', { requestId });
       const evidence = evidenceOf(end.places, (timeout) =>
         signTimeout(parts, { ...timeout, dispatch: dispatch.value, nowMs: nowMs() }),
       );
       const answer = agreedAnswer(end);
-      const requestId = ticket.value.requestId;
       const entry = await close({
         ticket,
         dispatch,
@@ -183,7 +201,7 @@ export const openScheduler =
             ? undefined
             : { requestId, request, tokens: answer.tokens, expiresAtMs: nowMs() + BigInt(options.retainMs) },
       });
-      parts.onStage?.('entered');
+      parts.onStage?.('entered', { requestId });
       // Whoever hung up has paid for the work that was done, and is told nothing more.
       throwIfAborted(signal);
       const shownAnswer = answer ?? shownWithoutQuorum(end, given);
@@ -199,7 +217,7 @@ export const openScheduler =
         outputTokens: shownAnswer.tokens.length,
         summary: summaryOf({ domain, entry, epoch: issued.epoch, end, given }),
       });
-      parts.onStage?.('answered');
+      parts.onStage?.('answered', { requestId });
     };
 
     const run = async (
@@ -214,18 +232,24 @@ export const openScheduler =
       using place = queue.enter({ signal });
       const request = canonical(asked);
       const ticket = tickets.issue({ requestId: requestIdOf(domain, request), escrow, priceCap });
-      parts.onStage?.('ticketed');
-      say({ kind: 'accepted', requestId: ticket.value.requestId });
-      await place.turn;
-      throwIfAborted(signal);
-      const issued = await dispatches.issue({
-        ticket,
-        keyHash: asked.keyHash,
-        modelId: asked.model.modelId,
-        assurance: asked.assurance,
-      });
-      parts.onStage?.('dispatched');
-      await runIssued({ asked, request, ticket, issued, signal, wantsProgress, say });
+      const { requestId } = ticket.value;
+      parts.onStage?.('ticketed', { requestId });
+      try {
+        say({ kind: 'accepted', requestId });
+        await place.turn;
+        throwIfAborted(signal);
+        const issued = await dispatches.issue({
+          ticket,
+          keyHash: asked.keyHash,
+          modelId: asked.model.modelId,
+          assurance: asked.assurance,
+        });
+        parts.onStage?.('dispatched', { requestId });
+        await runIssued({ asked, request, ticket, issued, signal, wantsProgress, say });
+      } catch (cause) {
+        parts.onStage?.('failed', { requestId, cause: cause instanceof KarmeshError ? cause.code : 'own-fault' });
+        throw cause;
+      }
     };
 
     async function* ask(

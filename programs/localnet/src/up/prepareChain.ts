@@ -7,8 +7,8 @@ import {
   registerGateway,
   registerValidator,
   registerWorker,
+  requestAirdrop,
   start,
-  toPublicKey,
   transactionSigner,
 } from '@karmesh/sdk/program';
 import { CHAIN_PARAMETERS, offchainParametersHash, PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
@@ -129,9 +129,7 @@ async function fund(
   await Promise.all(
     keys.map(async (key) => {
       if ((await client.balance(key, { signal })) >= lamports / 2n) return;
-      const signature = await client.connection.requestAirdrop(toPublicKey(key), Number(lamports));
-      const latest = await client.connection.getLatestBlockhash('confirmed');
-      await client.connection.confirmTransaction({ signature, ...latest }, 'confirmed');
+      await requestAirdrop(client.connection, { address: key, lamports, signal });
     }),
   );
 }
