@@ -4,6 +4,7 @@ import type { Market } from './market.ts';
 import { observe } from './middleware/observe.ts';
 import { ApiError, toApiError } from './openai/apiError.ts';
 import { type ChatOptions, chatRoutes } from './routes/chatCompletions.ts';
+import { type FeedParts, feedRoutes } from './routes/feeds.ts';
 import { type MarketFactParts, marketFactRoutes } from './routes/marketFacts.ts';
 import { modelRoutes } from './routes/models.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -21,7 +22,7 @@ export type AppParts = ReceiptParts & {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly clock: { nowMs(): number };
   /** The page, by the folder that it was built in, and what it reads; without it the gateway is an API and nothing else. */
-  readonly page?: { readonly folder: string; readonly facts: MarketFactParts };
+  readonly page?: { readonly folder: string; readonly facts: MarketFactParts; readonly feeds: FeedParts };
 };
 
 /** The gateway's HTTP interface; `main.ts` listens, tests call `app.request()`. */
@@ -33,8 +34,11 @@ export const createApp = (options: ChatOptions) => (parts: AppParts) => {
     .route('/', chatRoutes(options)(parts))
     .route('/', receiptRoutes(parts));
   if (parts.page !== undefined) {
-    const { folder, facts } = parts.page;
-    app.route('/', marketFactRoutes(facts)).route('/', pageRoutes({ folder, rpcUrl: facts.cluster.rpcUrl }));
+    const { folder, facts, feeds } = parts.page;
+    app
+      .route('/', marketFactRoutes(facts))
+      .route('/', feedRoutes(feeds))
+      .route('/', pageRoutes({ folder, rpcUrl: facts.cluster.rpcUrl }));
   }
   app.notFound((context) => {
     const error = new ApiError({

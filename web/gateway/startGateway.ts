@@ -31,9 +31,13 @@ import { Connection } from '@solana/web3.js';
 import { createApp } from './app.ts';
 import { epochBodies } from './bundles/epochBodies.ts';
 import { findBundle } from './bundles/findBundle.ts';
+import { karmaHistory } from './bundles/karmaHistory.ts';
 import type { GatewayConfig } from './config.ts';
 import { ensureApiKey } from './ensureApiKey.ts';
 import { listen } from './listen.ts';
+import { feed } from './live/feed.ts';
+import { observeMesh } from './live/observeMesh.ts';
+import { observeQueue } from './live/observeQueue.ts';
 import { observeMarket } from './observeMarket.ts';
 import { readManifest } from './readManifest.ts';
 import { recentKeys } from './recentKeys.ts';
@@ -73,6 +77,12 @@ const KEY_MS = 2_000;
 const MAX_RECENT_KEYS = 4096;
 const LATE_PARTS_MS = 5_000;
 const MS_PER_HOUR = 3_600_000;
+/** Who watches the page's live pictures; a kill is seen within `gapMs` of when the network notices. */
+const FEED = { maxWatchers: 64, gapMs: 100, everyMs: 2_000 };
+const MESH = { maxPeers: 200, keepLostMs: 600_000, maxChanges: 32 };
+/** Five minutes. */
+const QUEUE = { sampleMs: 5_000, maxSamples: 60 };
+const HISTORY = { epochs: 12, fetchMs: 5_000, retryMs: 30_000 };
 const PAGE_FOLDER = fileURLToPath(new URL('../dashboard/dist/', import.meta.url));
 
 /**
@@ -129,6 +139,7 @@ export async function startGateway(
     }),
   );
   starting.defer(peers.watch(host));
+  const mesh = starting.use(observeMesh(MESH)({ host, view, gateway, clock: systemClock }));
   starting.defer(await serveBatches({ host, db }));
   host.announce({ role: 'gateway', participant: gateway });
 
@@ -148,9 +159,17 @@ export async function startGateway(
   const streams = starting.use(
     spareStreams({ maxIdleMs: SPARE_STREAM_MS, maxSpares: MAX_SPARE_STREAMS })({ network: host, clock: systemClock }),
   );
+  const { maxRunning, maxWaiting } = config;
+  const queue = starting.use(
+    observeQueue({ ...QUEUE, maxRunning, maxWaiting })({
+      models: () => models,
+      listPrice: () => chain.listPrice(),
+      clock: systemClock,
+    }),
+  );
   const market = starting.use(
     await openScheduler({
-      lane: { maxRunning: config.maxRunning, maxWaiting: config.maxWaiting },
+      lane: { maxRunning, maxWaiting },
       limits: {
         openMs: config.openMs,
         acceptMs: config.acceptMs,
@@ -173,15 +192,16 @@ export async function startGateway(
       chain,
       network: streams,
       models,
+      stages: queue.stages,
       log,
       onStage: stages('gateway'),
       onEntry(entry) {
         observed.entry(entry);
+        queue.ended(entry.outcome.value.verdict);
         publishing.notify();
       },
     }),
   );
-  const { maxRunning, maxWaiting } = config;
   observed.watch({
     market,
     most: { maxRunning, maxWaiting },
@@ -226,6 +246,14 @@ export async function startGateway(
   checks.add({ name: 'market', kind: 'ready', check: () => market.ready() });
   checks.add({ name: 'workers', kind: 'ready', check: () => checkReachable(host, chain.workers()) });
 
+  const bodies = epochBodies({ domain, view, readEpoch: client.epoch, host, log });
+  const feeds = {
+    mesh: feed(FEED)({ clock: systemClock, read: () => mesh.read() }),
+    queue: feed(FEED)({ clock: systemClock, read: () => queue.read() }),
+  };
+  mesh.onChange(() => feeds.mesh.changed());
+  queue.onChange(() => feeds.queue.changed());
+
   const app = createApp({
     maxBodyBytes: config.maxBodyBytes,
     defaultMaxTokens: config.defaultMaxTokens,
@@ -243,7 +271,9 @@ export async function startGateway(
         },
         view,
         reachable: () => reachableWorkers(host),
+        history: karmaHistory(HISTORY)({ view, bodies, clock: systemClock }),
       },
+      feeds,
     },
     health: checks,
     metrics: measured,
@@ -259,10 +289,12 @@ export async function startGateway(
       cluster: { genesisHash: genesis, programId },
       view,
       models,
-      bodies: epochBodies({ domain, view, readEpoch: client.epoch, host, log }),
+      bodies,
     }),
   });
   const server = starting.use(await listen({ app, host: config.bind, port: config.port }));
+  // Before the server, which waits for what is under way.
+  for (const each of Object.values(feeds)) starting.use(each);
   const started = starting.move();
   log.info(
     { url: server.url, participant: toBase58(gateway), domain: toHex(domain), store: database.kind },

@@ -1,15 +1,20 @@
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
 import {
+  ACCOUNT_SIZE,
   decodeConfig,
   decodeEpoch,
   decodeEscrow,
   decodeGatewayChain,
   decodeParticipant,
+  decodeVote,
+  type EpochAccount,
+  type ParticipantAccount,
   type RawAccount,
+  type VoteAccount,
 } from '../program/accounts.ts';
 import { type Address, addressFromBase58, toBase58 } from '../program/address.ts';
-import { programAddresses } from '../program/addresses.ts';
+import { type ProgramAddresses, programAddresses } from '../program/addresses.ts';
 import { checkedConfig } from '../program/checkedConfig.ts';
 import { PROGRAM_ID } from '../program/programId.ts';
 import type { BundleChainReader } from './readBundleChain.ts';
@@ -23,6 +28,35 @@ export interface ChainReaderOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
+type WithSignal = { readonly signal: AbortSignal };
+
+/** What a page reads of a cluster without a gateway. */
+export interface ChainReader extends BundleChainReader {
+  readonly addresses: ProgramAddresses;
+  /** The newest confirmed slot. */
+  slot(options: WithSignal): Promise<bigint>;
+  /** In the order of their registration index, 5,000 at most. */
+  participants(options: WithSignal): Promise<readonly ParticipantAccount[]>;
+  /** Those that there are, in the order asked for, 100 at most. */
+  epochs(epochs: readonly bigint[], options: WithSignal): Promise<readonly EpochAccount[]>;
+  /** The votes of these validators on an epoch, those that there are, of 100 validators at most. */
+  votes(epoch: bigint, validators: readonly Address[], options: WithSignal): Promise<readonly VoteAccount[]>;
+  /** The newest transactions that name an account, the newest first, 20 at most. */
+  transactions(address: Address, options: WithSignal): Promise<readonly AccountTransaction[]>;
+}
+
+export interface AccountTransaction {
+  /** Base58. */
+  readonly signature: string;
+  readonly slot: bigint;
+  readonly isFailed: boolean;
+}
+
+const MAX_PARTICIPANTS = 5_000;
+/** Solana's limit of addresses in one request. */
+const MAX_ADDRESSES = 100;
+const MAX_TRANSACTIONS = 20;
+
 /** Solana's accounts have 10 MiB at most; the program's have 1 KiB, which is 1,368 characters in base64. */
 const MAX_BASE64 = 4096;
 
@@ -30,17 +64,22 @@ const reply = z.union([
   z.object({ result: z.unknown() }).refine(({ result }) => result !== undefined),
   z.object({ error: z.object({ message: z.string() }) }),
 ]);
-const accountReply = z.object({
-  value: z
-    .object({ lamports: z.number(), data: z.tuple([z.string().max(MAX_BASE64), z.literal('base64')]) })
-    .nullable(),
+const accountValue = z.object({
+  lamports: z.number(),
+  data: z.tuple([z.string().max(MAX_BASE64), z.literal('base64')]),
 });
+const accountReply = z.object({ value: accountValue.nullable() });
+const accountsReply = z.object({ value: z.array(accountValue.nullable()).max(MAX_ADDRESSES) });
+const scanReply = z.array(z.object({ pubkey: z.string().max(44), account: accountValue })).max(MAX_PARTICIPANTS);
+const transactionsReply = z
+  .array(z.object({ signature: z.string().regex(/^[1-9A-HJ-NP-Za-km-z]{64,88}$/), slot: z.int(), err: z.unknown() }))
+  .max(MAX_TRANSACTIONS);
 
 /**
  * Reads the program's accounts from an RPC node with `fetch` alone, where web3.js would be too much: in a browser. Every method throws
  * `RPC_UNREACHABLE`, `RPC_FAILED`, `ABORTED`, and `CODEC` for an account of another layout.
  */
-export function chainReader(options: ChainReaderOptions): BundleChainReader {
+export function chainReader(options: ChainReaderOptions): ChainReader {
   const { rpcUrl, programId = PROGRAM_ID } = options;
   const send = options.fetch ?? globalThis.fetch;
   const addresses = programAddresses(programId);
@@ -71,18 +110,43 @@ export function chainReader(options: ChainReaderOptions): BundleChainReader {
     return parsed.data.result;
   };
 
+  const callFor = async <T>(
+    schema: z.ZodType<T>,
+    asked: { readonly method: string; readonly params: readonly unknown[]; readonly signal: AbortSignal },
+  ): Promise<T> => {
+    const { method, params, signal } = asked;
+    const parsed = schema.safeParse(await call(method, params, signal));
+    if (parsed.success) return parsed.data;
+    throw new KarmeshError('RPC_FAILED', 'The RPC node answered in another form.', { method, node });
+  };
+
+  const encoding = { encoding: 'base64', commitment: 'confirmed' };
+
   const account = async <T>(
     address: Address,
     decode: (raw: RawAccount) => T,
     signal: AbortSignal,
   ): Promise<T | undefined> => {
-    const params = [toBase58(address), { encoding: 'base64', commitment: 'confirmed' }];
-    const parsed = accountReply.safeParse(await call('getAccountInfo', params, signal));
-    if (!parsed.success)
-      throw new KarmeshError('RPC_FAILED', 'The RPC node gave an account in another form.', { node });
-    const { value } = parsed.data;
-    if (value === null) return undefined;
-    return decode({ address, lamports: BigInt(value.lamports), data: fromBase64(value.data[0]) });
+    const params = [toBase58(address), encoding];
+    const { value } = await callFor(accountReply, { method: 'getAccountInfo', params, signal });
+    return value === null ? undefined : decode(rawAccount(address, value));
+  };
+
+  const accounts = async <T>(
+    wanted: readonly Address[],
+    decode: (raw: RawAccount) => T,
+    signal: AbortSignal,
+  ): Promise<readonly T[]> => {
+    if (wanted.length > MAX_ADDRESSES) {
+      throw new KarmeshError('BAD_ARGUMENT', 'Too many accounts were asked for at once.', { count: wanted.length });
+    }
+    if (wanted.length === 0) return [];
+    const params = [wanted.map(toBase58), encoding];
+    const { value } = await callFor(accountsReply, { method: 'getMultipleAccounts', params, signal });
+    return wanted.flatMap((address, i) => {
+      const found = value[i] ?? null;
+      return found === null ? [] : [decode(rawAccount(address, found))];
+    });
   };
 
   return {
@@ -100,7 +164,32 @@ export function chainReader(options: ChainReaderOptions): BundleChainReader {
     // The balance is of no interest here, and with it the rent that lies beneath.
     escrow: (address, { signal }) => account(address, (raw) => decodeEscrow(raw, 0n), signal),
     epoch: (epoch, { signal }) => account(addresses.epoch(epoch), decodeEpoch, signal),
+    slot: async ({ signal }) =>
+      BigInt(await callFor(z.int(), { method: 'getSlot', params: [{ commitment: 'confirmed' }], signal })),
+    async participants({ signal }) {
+      const params = [toBase58(programId), { ...encoding, filters: [{ dataSize: ACCOUNT_SIZE.participant }] }];
+      const found = await callFor(scanReply, { method: 'getProgramAccounts', params, signal });
+      return found
+        .map(({ pubkey, account: value }) => decodeParticipant(rawAccount(addressFromBase58(pubkey), value)))
+        .sort((a, b) => a.index - b.index);
+    },
+    epochs: (epochs, { signal }) => accounts(epochs.map(addresses.epoch), decodeEpoch, signal),
+    votes: (epoch, validators, { signal }) =>
+      accounts(
+        validators.map((validator) => addresses.vote(epoch, validator)),
+        decodeVote,
+        signal,
+      ),
+    async transactions(address, { signal }) {
+      const params = [toBase58(address), { limit: MAX_TRANSACTIONS, commitment: 'confirmed' }];
+      const found = await callFor(transactionsReply, { method: 'getSignaturesForAddress', params, signal });
+      return found.map(({ signature, slot, err }) => ({ signature, slot: BigInt(slot), isFailed: err != null }));
+    },
   };
+}
+
+function rawAccount(address: Address, value: z.output<typeof accountValue>): RawAccount {
+  return { address, lamports: BigInt(value.lamports), data: fromBase64(value.data[0]) };
 }
 
 function fromBase64(text: string): Uint8Array {

@@ -1,11 +1,13 @@
 export { type Cluster, clusterPreset } from '../clusters/index.ts';
 export { KarmeshError } from '../errors.ts';
-export { addressFromBase58 } from '../program/address.ts';
-export { explorerAccountLink } from '../program/explorer.ts';
+export { EPOCH_STATE, type EpochAccount, NONE, type ParticipantAccount, ROLE, VOTE_FLAG } from '../program/accounts.ts';
+export { addressFromBase58, toBase58 } from '../program/address.ts';
+export { explorerAccountLink, explorerLink } from '../program/explorer.ts';
 export * from './ask.ts';
 export * from './askStreaming.ts';
 export * from './chainReader.ts';
 export * from './fetchBundle.ts';
 export type { Gateway } from './gateway.ts';
 export * from './readBundleChain.ts';
+export { readEvents } from './readEvents.ts';
 export * from './recheckBundle.ts';

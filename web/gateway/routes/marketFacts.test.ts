@@ -49,6 +49,9 @@ const ask = async (path: string, chain: Partial<MarketFactParts['view']> = {}, r
     cluster: { isLocal: true, rpcUrl, programId: bytes(0x22) },
     view,
     reachable: () => [bytes(3)],
+    history: {
+      read: async () => [{ epoch: 4n, earned: new Map([['01'.repeat(32), [3n, 0n, 0n, 4n, 0n] as const]]) }],
+    },
   });
   const response = await routes.request(path);
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
@@ -139,4 +142,11 @@ test('lists closed epochs, the newest first; what is not on chain yet is null', 
     },
   });
   expect([asked.length, asked[0], asked.at(-1)]).toEqual([16, 999n, 984n]);
+});
+
+test('says who earned what in final epochs', async () => {
+  const karma = { inference: '3', seeding: '0', uptime: '0', redundancy: '4', validation: '0' };
+  expect((await ask('/v1/market/karma')).body).toEqual({
+    epochs: [{ epoch: '4', total: 1, earned: [{ address: '4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi', karma }] }],
+  });
 });

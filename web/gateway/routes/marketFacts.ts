@@ -6,9 +6,10 @@ import {
   type ParticipantAccount,
   ROLE,
 } from '@karmesh/sdk/program';
-import { equalBytes, KARMA_PARTS, type KarmaVector, type Participant, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, fromHex, KARMA_PARTS, type KarmaVector, type Participant, toHex } from '@karmesh/sdk/protocol';
 import bs58 from 'bs58';
 import { Hono } from 'hono';
+import type { KarmaHistory } from '../bundles/karmaHistory.ts';
 
 export type MarketFactParts = {
   readonly cluster: {
@@ -20,16 +21,19 @@ export type MarketFactParts = {
   readonly view: Pick<ChainView, 'slot' | 'epoch' | 'config' | 'participants' | 'epochAccount'>;
   /** The workers that have announced themselves to this gateway. */
   reachable(): readonly Participant[];
+  readonly history: KarmaHistory;
 };
 
 /** Rows of one answer at most; its `total` says how many there are. */
 const MAX_WORKERS = 200;
 const MAX_EPOCHS = 16n;
+const MAX_EARNERS = 500;
 const EPOCH_STATES = new Map<number, string>(Object.entries(EPOCH_STATE).map(([name, value]) => [value, name]));
 
 /**
  * `GET /v1/market`, `/v1/market/workers`, `/v1/market/epochs`: what this gateway last read from the chain, for people who watch. It is
- * public there, so that no key is needed; every row names its account, where anyone can read the same.
+ * public there, so that no key is needed; every row names its account, where anyone can read the same. `/v1/market/karma` is who earned
+ * what in the last final epochs, from the reports whose hashes stand on chain.
  */
 export const marketFactRoutes = (parts: MarketFactParts) => {
   const { cluster, view } = parts;
@@ -74,6 +78,16 @@ export const marketFactRoutes = (parts: MarketFactParts) => {
         if (account !== undefined) rows.push(epochFacts(account));
       }
       return context.json({ current: current?.toString() ?? null, epochs: rows });
+    })
+    .get('/v1/market/karma', async (context) => {
+      const epochs = (await parts.history.read()).map(({ epoch, earned }) => ({
+        epoch: epoch.toString(),
+        total: earned.size,
+        earned: [...earned]
+          .slice(0, MAX_EARNERS)
+          .map(([participant, karma]) => ({ address: bs58.encode(fromHex(participant)), karma: karmaFacts(karma) })),
+      }));
+      return context.json({ epochs });
     });
 };
 

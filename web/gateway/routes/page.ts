@@ -17,7 +17,7 @@ const IMMUTABLE = 'public, max-age=31536000, immutable';
 const UNBUILT =
   'The gateway’s page has not been built: run `npm run build:dashboard` in the checkout, then start the gateway again.\n';
 
-/** `GET /` and `GET /assets/*`: the page, which may load and reach nothing but what is named here. */
+/** `GET /` and `GET /assets/*`: the page, which may load nothing but what is served here, and reach this gateway and RPC nodes. */
 export const pageRoutes = ({ folder, rpcUrl }: PageOptions) => {
   const routes = new Hono();
   if (!existsSync(join(folder, 'index.html'))) return routes.get('/', (context) => context.text(UNBUILT, 404));
@@ -28,8 +28,12 @@ export const pageRoutes = ({ folder, rpcUrl }: PageOptions) => {
     .get('/assets/*', serveStatic({ root: folder }));
 };
 
+/** Who trusts no RPC node but their own names it in the page: any with a certificate, or one on their machine. */
+const OWN_NODES = ['https:', 'http://127.0.0.1:*', 'http://localhost:*'];
+
 function headers({ rpcUrl, cache }: { readonly rpcUrl: string | undefined; readonly cache: string }) {
-  const reachable = ["'self'", ...(rpcUrl === undefined ? [] : [new URL(rpcUrl).origin])].join(' ');
+  const named = rpcUrl === undefined ? [] : [new URL(rpcUrl).origin];
+  const reachable = ["'self'", ...named, ...OWN_NODES].join(' ');
   const policy = [
     "default-src 'none'",
     "script-src 'self'",

@@ -29,6 +29,7 @@ import { type LaneOptions, lane, throwIfAborted } from './lane.ts';
 import { mailbox } from './mailbox.ts';
 import type { MarketChain } from './marketChain.ts';
 import type { MarketNetwork } from './marketNetwork.ts';
+import type { RequestStage, RequestStages } from './requestStages.ts';
 import {
   type DispatchEnd,
   type DispatchStage,
@@ -77,6 +78,8 @@ export type SchedulerParts = {
   readonly chain: MarketChain;
   readonly network: MarketNetwork;
   readonly models: readonly MarketModel[];
+  /** Where its requests are, for people who watch. */
+  readonly stages: Pick<RequestStages, 'enter'>;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly onStage?: (stage: SchedulerStage, about: DispatchStageAbout) => void;
   /** Called with each entry once it is on disk. */
@@ -156,8 +159,9 @@ export const openScheduler =
       readonly signal: AbortSignal;
       readonly wantsProgress: boolean;
       readonly say: (event: MarketEvent) => void;
+      readonly reach: (stage: RequestStage) => void;
     }): Promise<void> => {
-      const { asked, request, ticket, issued, signal, wantsProgress, say } = run;
+      const { asked, request, ticket, issued, signal, wantsProgress, say, reach } = run;
       const dispatch = issued.signed;
       const { requestId } = ticket.value;
       let given = '';
@@ -181,10 +185,13 @@ export const openScheduler =
           const isFirst = given === '' && progress.kind === 'text';
           if (progress.kind === 'text') given += progress.text;
           say(progress);
-          if (isFirst) parts.onStage?.('first-text', { requestId });
+          if (!isFirst) continue;
+          reach('answering');
+          parts.onStage?.('first-text', { requestId });
         }
       }
       if (end === undefined) throw new KarmeshError('NO_QUORUM', 'A dispatch ended without an outcome.');
+      reach('closing');
       parts.onStage?.('decided', { requestId });
       const evidence = evidenceOf(end.places, (timeout) =>
         signTimeout(parts, { ...timeout, dispatch: dispatch.value, nowMs: nowMs() }),
@@ -230,6 +237,8 @@ export const openScheduler =
       const priceCap = priceCapOf(asked);
       using _reservation = ledger.reserve(priceCap);
       using place = queue.enter({ signal });
+      // Nobody waits while there is room.
+      using standing = parts.stages.enter(queue.waiting > 0 ? 'waiting' : 'drawing');
       const request = canonical(asked);
       const ticket = tickets.issue({ requestId: requestIdOf(domain, request), escrow, priceCap });
       const { requestId } = ticket.value;
@@ -238,14 +247,16 @@ export const openScheduler =
         say({ kind: 'accepted', requestId });
         await place.turn;
         throwIfAborted(signal);
+        standing.reach('drawing');
         const issued = await dispatches.issue({
           ticket,
           keyHash: asked.keyHash,
           modelId: asked.model.modelId,
           assurance: asked.assurance,
         });
+        standing.reach('working');
         parts.onStage?.('dispatched', { requestId });
-        await runIssued({ asked, request, ticket, issued, signal, wantsProgress, say });
+        await runIssued({ asked, request, ticket, issued, signal, wantsProgress, say, reach: standing.reach });
       } catch (cause) {
         parts.onStage?.('failed', { requestId, cause: cause instanceof KarmeshError ? cause.code : 'own-fault' });
         throw cause;

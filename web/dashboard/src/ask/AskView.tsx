@@ -2,6 +2,7 @@ import { type SyntheticEvent, useState } from 'react';
 import { Heading } from '../page/Heading.tsx';
 import { solOf } from '../page/micro.ts';
 import { KeyForm, useModels } from './KeyForm.tsx';
+import { standingOf } from './standingOf.ts';
 import { type Asked, type Question, useQuestion } from './useQuestion.ts';
 import { WorkerCards } from './WorkerCards.tsx';
 
@@ -11,12 +12,8 @@ const ASSURANCES = [
 ] as const;
 
 /** One question, its answer, and what three workers do for it. */
-export function AskView(props: {
-  readonly apiKey: string;
-  readonly keepApiKey: (key: string) => void;
-  readonly rpcUrl: string | undefined;
-}) {
-  const { apiKey, keepApiKey, rpcUrl } = props;
+export function AskView(props: { readonly apiKey: string; readonly keepApiKey: (key: string) => void }) {
+  const { apiKey, keepApiKey } = props;
   const models = useModels(apiKey);
   const { asked, ask, stop } = useQuestion(apiKey);
   const hasKey = apiKey !== '' && models.failure === undefined;
@@ -39,7 +36,7 @@ export function AskView(props: {
           </p>
         </>
       )}
-      {asked !== undefined && <Answer asked={asked} rpcUrl={rpcUrl} />}
+      {asked !== undefined && <Answer asked={asked} />}
     </>
   );
 }
@@ -114,8 +111,9 @@ function QuestionForm(props: {
   );
 }
 
-function Answer({ asked, rpcUrl }: { readonly asked: Asked; readonly rpcUrl: string | undefined }) {
+function Answer({ asked }: { readonly asked: Asked }) {
   const { evidence, failure, state, text, workers } = asked;
+  const standing = standingOf(asked);
   return (
     <section aria-labelledby="answer" className="answer">
       <h2 id="answer">Answer</h2>
@@ -123,8 +121,8 @@ function Answer({ asked, rpcUrl }: { readonly asked: Asked; readonly rpcUrl: str
       <p className={text === '' ? 'text muted' : 'text'} aria-busy={state === 'running'}>
         {text === '' ? emptyText(asked) : text}
       </p>
-      <p role="status" className="standing">
-        {standingOf(asked)}
+      <p role="status" className={standing.isBad ? 'standing bad' : 'standing'}>
+        {standing.sentence}
       </p>
       {failure !== undefined && <p role="alert">{failure}</p>}
       {evidence !== undefined && (
@@ -140,7 +138,7 @@ function Answer({ asked, rpcUrl }: { readonly asked: Asked; readonly rpcUrl: str
           </p>
         </>
       )}
-      {workers.length > 0 && <WorkerCards workers={workers} outcomes={evidence?.receipts} rpcUrl={rpcUrl} />}
+      {workers.length > 0 && <WorkerCards workers={workers} outcomes={evidence?.receipts} />}
     </section>
   );
 }
@@ -149,22 +147,4 @@ function emptyText({ assurance, state }: Asked): string {
   if (state === 'running')
     return assurance === 'quorum' ? 'It appears once two workers have agreed.' : 'Waiting for the first words …';
   return state === 'done' ? 'The answer is empty.' : 'There is no answer.';
-}
-
-/** One sentence that changes with each step, for eyes and screen readers alike. */
-function standingOf({ evidence, state, workers }: Asked): string {
-  if (evidence !== undefined) {
-    const { agreeing, asked, verdict } = evidence.quorum;
-    return verdict === 'agreed'
-      ? `${agreeing} of ${asked} workers agree on this answer.`
-      : 'No two workers agree: this text is one worker’s word, and you pay nothing.';
-  }
-  if (state === 'stopped') return 'Stopped. Workers that had sealed are paid for what they did.';
-  if (state === 'failed') return 'The answer broke off.';
-  const count = (...steps: readonly string[]): number => workers.filter(({ step }) => steps.includes(step)).length;
-  const revealed = count('revealed');
-  const sealed = count('sealed', 'revealed');
-  if (revealed > 0) return `${revealed} of ${workers.length} workers have revealed their answers.`;
-  if (sealed > 0) return `${sealed} of ${workers.length} workers have sealed their answers.`;
-  return workers.length === 0 ? 'Drawing the workers …' : `${workers.length} workers are asked.`;
 }

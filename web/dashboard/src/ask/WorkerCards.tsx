@@ -24,7 +24,7 @@ const MEANING: Readonly<Record<WorkerStep, string>> = {
 };
 const END: Readonly<Record<string, string>> = {
   agreed: 'Agrees with at least one other worker, token for token.',
-  dissented: 'Gave an answer that no other worker gave, and earns nothing.',
+  dissented: 'Gave another answer than the workers who agree, and earns nothing.',
   refused: MEANING.refused,
   'timed-out': MEANING['timed-out'],
 };
@@ -33,17 +33,16 @@ const END: Readonly<Record<string, string>> = {
 export function WorkerCards(props: {
   readonly workers: WorkerProgress;
   readonly outcomes: readonly Outcome[] | undefined;
-  readonly rpcUrl: string | undefined;
 }) {
-  const { workers, outcomes, rpcUrl } = props;
+  const { workers, outcomes } = props;
   return (
     <ol className="cards" aria-label="The drawn workers">
       {workers.map(({ worker, step }, i) => {
         const outcome = outcomes?.find((each) => each.worker === worker);
         return (
-          <li className="card" key={worker}>
+          <li className={outcome?.outcome === 'dissented' ? 'card dissent' : 'card'} key={worker}>
             <h3>
-              Worker {i + 1} <Address address={worker} rpcUrl={rpcUrl} />
+              Worker {i + 1} <Address address={worker} />
             </h3>
             <Track label={`Steps of worker ${i + 1}`} steps={trackOf(step, outcome?.outcome)} />
             <p className="small">

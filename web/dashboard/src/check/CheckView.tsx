@@ -1,48 +1,64 @@
-import { type BundleCheck, type BundleVerdict, toHex } from '@karmesh/sdk/protocol';
-import { type SyntheticEvent, useEffect, useState } from 'react';
+import { toHex } from '@karmesh/sdk/protocol';
+import { type SyntheticEvent, useEffect, useMemo, useState } from 'react';
+import type { ChainNode } from '../chain/chainNode.ts';
 import { Digest } from '../page/Digest.tsx';
 import { Heading } from '../page/Heading.tsx';
-import { explainCheck } from './explainCheck.ts';
-import { type CheckedCluster, type Recheck, recheck } from './recheck.ts';
+import { BundleForm, type OpenedBundle } from './BundleForm.tsx';
+import { type Recheck, recheck, type Subject } from './recheck.ts';
+import { Steps } from './Steps.tsx';
 
 /** Rechecks one answer in this browser and shows every step with what it proves. */
 export function CheckView(props: {
   readonly apiKey: string;
   readonly requestId: string;
-  readonly cluster: CheckedCluster | undefined;
+  readonly hasGateway: boolean;
+  /** Where the chain is read; undefined where neither gateway nor visitor named a node. */
+  readonly node: ChainNode | undefined;
+  readonly isOwnNode: boolean;
+  /** False as long as it is not known whether there is a gateway, and which node it names. */
+  readonly isReady: boolean;
 }) {
-  const { apiKey, requestId, cluster } = props;
+  const { apiKey, hasGateway, isOwnNode, isReady, node, requestId } = props;
+  const [opened, setOpened] = useState<OpenedBundle>();
   const [result, setResult] = useState<Recheck>();
   const [attempt, setAttempt] = useState(1);
-  const rpcUrl = cluster?.rpcUrl;
-  const programId = cluster?.programId;
+  const subject = useMemo((): Subject | undefined => {
+    if (opened !== undefined) return { kind: 'bundle', file: opened.file };
+    if (requestId === '' || apiKey === '' || !hasGateway) return undefined;
+    return { kind: 'request', requestId, gateway: { url: location.origin, apiKey } };
+  }, [opened, requestId, apiKey, hasGateway]);
+  const rpcUrl = node?.rpcUrl;
+  const programId = node?.programId;
   useEffect(() => {
-    if (requestId === '' || apiKey === '' || rpcUrl === undefined || programId === undefined || attempt === 0) return;
-    const ended = new AbortController();
-    const gateway = { url: location.origin, apiKey };
     setResult(undefined);
-    void recheck(gateway, { requestId, cluster: { rpcUrl, programId }, signal: ended.signal }).then((found) => {
+    if (subject === undefined || !isReady || attempt === 0) return;
+    const ended = new AbortController();
+    const read = rpcUrl === undefined || programId === undefined ? undefined : { rpcUrl, programId };
+    void recheck(subject, { node: read, signal: ended.signal }).then((found) => {
       if (!ended.signal.aborted) setResult(found);
     });
     return () => ended.abort();
-  }, [apiKey, requestId, rpcUrl, programId, attempt]);
+  }, [subject, rpcUrl, programId, isReady, attempt]);
+  const needsKey = hasGateway && opened === undefined && requestId !== '' && apiKey === '';
   return (
     <>
       <Heading>Check an answer yourself</Heading>
       <p className="lead">
-        Your browser does here what <code>karmesh receipt verify</code> does: it takes the gateway’s evidence and
-        recomputes all of it. Where a step compares with the chain, the chain is read directly.
+        Your browser does here what <code>karmesh receipt verify</code> does: it takes the evidence and recomputes all
+        of it. Where a step compares with the chain, the chain is read directly.
       </p>
-      <RequestForm requestId={requestId} />
-      {requestId !== '' && apiKey === '' && (
+      {hasGateway && <RequestForm requestId={requestId} onSubmit={() => setOpened(undefined)} />}
+      <BundleForm open={setOpened} />
+      {needsKey && (
         <p role="alert">
           A bundle holds your prompt, so that only your key can fetch it. <a href="#/ask">Give the key first.</a>
         </p>
       )}
-      {requestId !== '' && apiKey !== '' && (
-        <>
-          <p role="status" className="standing">
-            {result === undefined ? 'Fetching the evidence and reading the chain …' : summaryOf(result)}
+      {subject !== undefined && (
+        <section aria-labelledby="verdict" className="answer">
+          <h2 id="verdict">{opened === undefined ? 'What holds' : `What holds of ${opened.name}`}</h2>
+          <p role="status" className={result === undefined ? 'standing' : `standing ${toneOf(result)}`}>
+            {result === undefined ? 'Getting the evidence and reading the chain …' : summaryOf(result)}
           </p>
           {result !== undefined && (
             <p>
@@ -51,24 +67,35 @@ export function CheckView(props: {
               </button>
             </p>
           )}
-          {result?.kind === 'verdict' && <Steps verdict={result.verdict} rpc={result.rpc} />}
+          {result?.kind === 'verdict' && (
+            <>
+              <Steps verdict={result.verdict} />
+              <p className="small">
+                The chain was read at {result.rpc}, which {isOwnNode ? 'you named' : 'the gateway named'}.{' '}
+                {!isOwnNode && <a href="#/chain">Name a node of your own</a>} Request{' '}
+                <Digest hex={toHex(result.verdict.requestId)} />
+              </p>
+            </>
+          )}
           {result?.kind === 'no-chain' && (
             <p>
-              Every step starts from what the chain says of the cluster, so that nothing was checked here. On your own
-              machine <code>karmesh receipt fetch {requestId}</code> and <code>karmesh receipt verify bundle.json</code>{' '}
-              do it.
+              Every step starts from what the chain says of the cluster, so that nothing was checked here.{' '}
+              <a href="#/chain">Name another RPC node</a>, or run <code>karmesh receipt verify bundle.json</code> on
+              your own machine.
             </p>
           )}
-        </>
+        </section>
       )}
     </>
   );
 }
 
-function RequestForm({ requestId }: { readonly requestId: string }) {
+function RequestForm(props: { readonly requestId: string; readonly onSubmit: () => void }) {
+  const { onSubmit, requestId } = props;
   const [typed, setTyped] = useState(requestId);
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
+    onSubmit();
     location.hash = `#/check/${typed.trim()}`;
   };
   return (
@@ -102,64 +129,7 @@ function summaryOf(result: Recheck): string {
   return `All ${checks.length} steps that can be checked now hold. ${pending.join(' ')}`;
 }
 
-function Steps({ verdict, rpc }: { readonly verdict: BundleVerdict; readonly rpc: string }) {
-  const firstFailure = verdict.checks.findIndex(({ holds }) => !holds);
-  return (
-    <>
-      <ol className="steps">
-        {verdict.checks.map((check, i) => (
-          <Step key={stepKey(check, i)} check={check} isFirstFailure={i === firstFailure} />
-        ))}
-        {verdict.pending.map((sentence) => (
-          <li key={sentence} className="pending">
-            <p className="what">
-              <span className="mark" aria-hidden="true">
-                …
-              </span>
-              <span className="unseen">Not yet: </span>
-              {sentence}
-            </p>
-            <p className="small">On a local market an epoch is final about two minutes after your question.</p>
-          </li>
-        ))}
-      </ol>
-      <p className="small">
-        The chain was read at {rpc}, which the gateway named. If you trust neither, run{' '}
-        <code>karmesh receipt verify</code> with a node of your choice. Request{' '}
-        <Digest hex={toHex(verdict.requestId)} />
-      </p>
-    </>
-  );
-}
-
-function Step({ check, isFirstFailure }: { readonly check: BundleCheck; readonly isFirstFailure: boolean }) {
-  const explained = explainCheck(check.what);
-  const facts = Object.entries(check.facts).map(([name, value]) => `${name}: ${String(value)}`);
-  return (
-    <li className={check.holds ? 'holds' : isFirstFailure ? 'fails first' : 'fails'}>
-      <p className="what">
-        <span className="mark" aria-hidden="true">
-          {check.holds ? '✓' : '✗'}
-        </span>
-        <span className="unseen">{check.holds ? 'Holds: ' : 'Fails: '}</span>
-        {sentenceCase(check.what)} <code className="rule">{check.rule}</code>
-      </p>
-      {explained !== undefined && (
-        <p className="small">
-          {explained.proves}{' '}
-          <span className="source">{explained.readsChain ? 'Compared with the chain.' : 'Computed here.'}</span>
-        </p>
-      )}
-      {facts.length > 0 && <p className="small">{facts.join(', ')}</p>}
-    </li>
-  );
-}
-
-/** Steps about several workers repeat their sentence. */
-function stepKey({ rule, what }: BundleCheck, place: number): string {
-  return `${place} ${rule} ${what}`;
-}
-
-function sentenceCase(what: string): string {
-  return `${what.charAt(0).toUpperCase()}${what.slice(1)}`;
+function toneOf(result: Recheck): string {
+  if (result.kind !== 'verdict') return 'bad';
+  return result.verdict.checks.some(({ holds }) => !holds) ? 'bad' : 'good';
 }

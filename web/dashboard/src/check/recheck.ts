@@ -7,10 +7,13 @@ import {
   recheckBundle,
 } from '@karmesh/sdk/client';
 import { type BundleVerdict, decodeBundle, toHex } from '@karmesh/sdk/protocol';
+import type { ChainNode } from '../chain/chainNode.ts';
 import { sentenceOf } from '../page/sentenceOf.ts';
 
-/** The cluster as the gateway names it; without an RPC node nothing can be compared with the chain. */
-export type CheckedCluster = { readonly rpcUrl: string | null; readonly programId: string };
+/** What is checked: the evidence that a gateway has for a request, or a bundle that somebody brought. */
+export type Subject =
+  | { readonly kind: 'request'; readonly requestId: string; readonly gateway: Gateway }
+  | { readonly kind: 'bundle'; readonly file: unknown };
 
 /** How a recheck ended: with a verdict, or at what it needed and could not get. */
 export type Recheck =
@@ -18,33 +21,32 @@ export type Recheck =
   | { readonly kind: 'no-bundle'; readonly reason: string }
   | { readonly kind: 'no-chain'; readonly reason: string };
 
-/** The checks of `karmesh receipt verify`, in this browser: the bundle from the gateway, all else from the chain. */
+/** The checks of `karmesh receipt verify`, in this browser: the bundle from the gateway or a file, all else from the chain. */
 export async function recheck(
-  gateway: Gateway,
-  options: { readonly requestId: string; readonly cluster: CheckedCluster; readonly signal: AbortSignal },
+  subject: Subject,
+  options: { readonly node: ChainNode | undefined; readonly signal: AbortSignal },
 ): Promise<Recheck> {
-  const { requestId, cluster, signal } = options;
-  let file: unknown;
+  const { node, signal } = options;
+  let bundle: ReturnType<typeof decodeBundle>;
   try {
-    file = await fetchBundle(gateway, { requestId, signal });
+    bundle = decodeBundle(
+      subject.kind === 'bundle' ? subject.file : await fetchBundle(subject.gateway, { ...subject, signal }),
+    );
   } catch (cause) {
     return { kind: 'no-bundle', reason: sentenceOf(cause) };
   }
-  const { rpcUrl } = cluster;
-  if (rpcUrl === null) return { kind: 'no-chain', reason: 'The gateway names no RPC node that this page may read.' };
+  if (node === undefined) return { kind: 'no-chain', reason: 'Nobody has named an RPC node that this page may read.' };
   try {
-    const reader = chainReader({ rpcUrl, programId: addressFromBase58(cluster.programId) });
+    const reader = chainReader({ rpcUrl: node.rpcUrl, programId: addressFromBase58(node.programId) });
     const presets = [clusterPreset('localnet'), clusterPreset('devnet')];
-    const bundle = decodeBundle(file);
     const verdict = await recheckBundle(reader, { bundle, presets, signal });
+    const rpc = new URL(node.rpcUrl).origin;
+    if (subject.kind === 'bundle') return { kind: 'verdict', verdict, rpc };
     // The evidence of another request may be perfectly good, and says nothing about this one.
-    const isAsked = toHex(bundle.entry.ticket.value.requestId) === requestId;
+    const isAsked = toHex(bundle.entry.ticket.value.requestId) === subject.requestId;
     const check = { rule: 'B-03', what: 'the bundle is of the request that you asked for', holds: isAsked, facts: {} };
-    return {
-      kind: 'verdict',
-      verdict: { ...verdict, holds: verdict.holds && isAsked, checks: [check, ...verdict.checks] },
-      rpc: new URL(rpcUrl).origin,
-    };
+    const checks = [check, ...verdict.checks];
+    return { kind: 'verdict', verdict: { ...verdict, holds: verdict.holds && isAsked, checks }, rpc };
   } catch (cause) {
     return { kind: 'no-chain', reason: sentenceOf(cause) };
   }

@@ -1,15 +1,28 @@
+import type { ChainSource } from '../chain/chainSource.ts';
 import { Address } from '../page/Address.tsx';
 import { Digest } from '../page/Digest.tsx';
 import { Heading } from '../page/Heading.tsx';
 import { solOf } from '../page/micro.ts';
 import { Track } from '../page/Track.tsx';
-import { EPOCH_STATES, type EpochFacts, epochFacts, useFacts } from './facts.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { EpochVotes } from './EpochVotes.tsx';
+import { EPOCH_STATES, type EpochFacts, readEpochs } from './facts.ts';
+import { NoNode } from './WorkersView.tsx';
 
-const route = { path: '/v1/market/epochs', schema: epochFacts, everyMs: 2_000 };
+const GATEWAY_MS = 2_000;
+/** Public RPC nodes count what they are asked. */
+const CHAIN_MS = 8_000;
 
-/** How the chain comes to final results, epoch by epoch. */
-export function EpochsView({ rpcUrl }: { readonly rpcUrl: string | undefined }) {
-  const { value, failure } = useFacts(route, { isWatched: true });
+/** How the chain comes to final results, epoch by epoch: from the visitor's own node, else from the gateway. */
+export function EpochsView(props: {
+  readonly source: ChainSource | undefined;
+  /** The node that votes are read from: the visitor's own, or the one that the gateway names. */
+  readonly details: ChainSource | undefined;
+  readonly hasGateway: boolean;
+}) {
+  const { details, hasGateway, source } = props;
+  const read = source?.epochs ?? (hasGateway ? readEpochs : undefined);
+  const { failure, value } = useFacts(read, source === undefined ? GATEWAY_MS : CHAIN_MS);
   return (
     <>
       <Heading>Epochs</Heading>
@@ -18,7 +31,8 @@ export function EpochsView({ rpcUrl }: { readonly rpcUrl: string | undefined }) 
         the answers that are audited, and two thirds of the stake vote for one report of who earned what.
       </p>
       {failure !== undefined && <p role="alert">{failure}</p>}
-      {value === undefined && failure === undefined && <p>Reading …</p>}
+      {read === undefined && <NoNode />}
+      {read !== undefined && value === undefined && failure === undefined && <p>Reading …</p>}
       {value !== undefined && (
         <p>
           {value.current === null
@@ -28,14 +42,14 @@ export function EpochsView({ rpcUrl }: { readonly rpcUrl: string | undefined }) 
       )}
       <ol className="epochs" reversed>
         {value?.epochs.map((epoch) => (
-          <Epoch key={epoch.address} epoch={epoch} rpcUrl={rpcUrl} />
+          <Epoch key={epoch.address} epoch={epoch} details={details} />
         ))}
       </ol>
     </>
   );
 }
 
-function Epoch({ epoch, rpcUrl }: { readonly epoch: EpochFacts; readonly rpcUrl: string | undefined }) {
+function Epoch({ epoch, details }: { readonly epoch: EpochFacts; readonly details: ChainSource | undefined }) {
   const reached = EPOCH_STATES.indexOf(epoch.state);
   return (
     <li className="card">
@@ -44,7 +58,7 @@ function Epoch({ epoch, rpcUrl }: { readonly epoch: EpochFacts; readonly rpcUrl:
       </h2>
       <Track
         steps={EPOCH_STATES.map((name, i) => ({ name, state: i <= reached ? 'done' : 'todo' }))}
-        label="Progress"
+        label={`Progress of epoch ${epoch.epoch}`}
       />
       <dl className="facts">
         <dt>Answers in the set</dt>
@@ -67,9 +81,10 @@ function Epoch({ epoch, rpcUrl }: { readonly epoch: EpochFacts; readonly rpcUrl:
         <dd>{epoch.settledLamports === null ? 'not yet' : `${solOf(epoch.settledLamports)} SOL`}</dd>
         <dt>Account</dt>
         <dd>
-          <Address address={epoch.address} rpcUrl={rpcUrl} />
+          <Address address={epoch.address} />
         </dd>
       </dl>
+      {details !== undefined && <EpochVotes epoch={epoch.epoch} source={details} />}
     </li>
   );
 }

@@ -1,15 +1,15 @@
 import { KARMA_PARTS } from '@karmesh/sdk/protocol';
-import { useEffect, useState } from 'react';
 import { z } from 'zod';
-import { sentenceOf } from '../page/sentenceOf.ts';
+import type { Read } from '../page/useFacts.ts';
 
-const whole = z
+export const whole = z
   .string()
   .regex(/^\d{1,20}$/)
   .transform(BigInt);
-const address = z.string().regex(/^[1-9A-HJ-NP-Za-km-z]{32,44}$/);
+export const address = z.string().regex(/^[1-9A-HJ-NP-Za-km-z]{32,44}$/);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const karma = z.record(z.enum(KARMA_PARTS), whole);
+export type KarmaFacts = z.output<typeof karma>;
 
 export const marketFacts = z.object({
   cluster: z.object({
@@ -20,32 +20,32 @@ export const marketFacts = z.object({
   }),
   slot: whole,
   epoch: whole.nullable(),
-  lastFinalisedEpoch: whole.nullable(),
   workers: z.int(),
   validators: z.int(),
 });
+export type MarketFacts = z.output<typeof marketFacts>;
 
-export const workerFacts = z.object({
+const workerFacts = z.object({
   total: z.int(),
   workers: z
     .array(
       z.object({
         address,
-        isReachable: z.boolean(),
-        activeFromEpoch: whole,
+        /** Null where no gateway says. */
+        isReachable: z.boolean().nullable(),
         bondLamports: whole,
         karma,
         karmaSlot: whole,
-        lifetimeKarma: karma,
         paidLamports: whole,
       }),
     )
     .max(1000),
 });
-export type WorkerFacts = z.output<typeof workerFacts>['workers'][number];
+export type WorkersFacts = z.output<typeof workerFacts>;
+export type WorkerFacts = WorkersFacts['workers'][number];
 
 export const EPOCH_STATES = ['closed', 'attested', 'beacon', 'verdicts', 'reported', 'finalised'] as const;
-export const epochFacts = z.object({
+const epochFacts = z.object({
   current: whole.nullable(),
   epochs: z
     .array(
@@ -61,45 +61,37 @@ export const epochFacts = z.object({
         verdictCount: z.int().nullable(),
         root: digest.nullable(),
         settledLamports: whole.nullable(),
-        finalisedSlot: whole.nullable(),
       }),
     )
     .max(100),
 });
-export type EpochFacts = z.output<typeof epochFacts>['epochs'][number];
+export type EpochsFacts = z.output<typeof epochFacts>;
+export type EpochFacts = EpochsFacts['epochs'][number];
 
-/** The last answer that could be read, and why the newest could not. */
-export type Facts<T> = { readonly value: T | undefined; readonly failure: string | undefined };
+const karmaHistory = z.object({
+  epochs: z.array(z.object({ epoch: whole, earned: z.array(z.object({ address, karma })).max(1000) })).max(100),
+});
+/** Who earned what in the last final epochs, the oldest first. */
+export type KarmaHistory = z.output<typeof karmaHistory>;
 
-/** Reads one of the gateway's public routes now and every `everyMs`, as long as `isWatched`. */
-export function useFacts<T>(
-  route: { readonly path: string; readonly schema: z.ZodType<T>; readonly everyMs: number },
-  { isWatched }: { readonly isWatched: boolean },
-): Facts<T> {
-  const { path, schema, everyMs } = route;
-  const [facts, setFacts] = useState<Facts<T>>({ value: undefined, failure: undefined });
-  useEffect(() => {
-    if (!isWatched) return;
-    const ended = new AbortController();
-    const read = async (): Promise<void> => {
-      try {
-        const response = await fetch(path, { signal: ended.signal });
-        if (!response.ok) throw new Error(`The gateway answered ${path} with status ${response.status}.`);
-        const value = schema.parse(await response.json());
-        if (!ended.signal.aborted) setFacts({ value, failure: undefined });
-      } catch (cause) {
-        if (ended.signal.aborted) return;
-        const failure =
-          cause instanceof z.ZodError ? `The gateway answered ${path} in another form.` : sentenceOf(cause);
-        setFacts(({ value }) => ({ value, failure }));
-      }
-    };
-    void read();
-    const timer = setInterval(() => void read(), everyMs);
-    return () => {
-      ended.abort();
-      clearInterval(timer);
-    };
-  }, [path, schema, everyMs, isWatched]);
-  return facts;
+/** Reads one of the public routes of the gateway that serves this page. */
+function gatewayReader<T>(path: string, schema: z.ZodType<T>): Read<T> {
+  return async (signal) => {
+    const response = await fetch(path, { signal });
+    if (!response.ok) throw new Error(`The gateway answered ${path} with status ${response.status}.`);
+    return schema.parse(await response.json());
+  };
 }
+
+export const readWorkers = gatewayReader('/v1/market/workers', workerFacts);
+export const readEpochs = gatewayReader('/v1/market/epochs', epochFacts);
+export const readKarmaHistory = gatewayReader('/v1/market/karma', karmaHistory);
+
+/** The market as the gateway that serves this page sees it; `none` if this page comes from some other web server. */
+export const readMarket: Read<MarketFacts | 'none'> = async (signal) => {
+  const response = await fetch('/v1/market', { signal });
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+  if (response.status === 404 || (response.ok && !isJson)) return 'none';
+  if (!response.ok) throw new Error(`The gateway answered with status ${response.status}.`);
+  return marketFacts.parse(await response.json());
+};

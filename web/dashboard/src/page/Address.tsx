@@ -1,14 +1,27 @@
-import { explorerAccountLink } from '@karmesh/sdk/client';
+import { explorerAccountLink, explorerLink } from '@karmesh/sdk/client';
+import { useEffect, useState } from 'react';
+import { usePage } from './pageContext.ts';
+import { shortOf } from './shortOf.ts';
 
-/** An account's address, shortened for the eye and whole for copying, with a link to an explorer where one can read the cluster. */
-export function Address(props: { readonly address: string; readonly rpcUrl: string | undefined }) {
-  const { address, rpcUrl } = props;
-  const short = `${address.slice(0, 6)}…${address.slice(-6)}`;
-  if (rpcUrl === undefined) return <code title={address}>{short}</code>;
+const COPIED_MS = 2_000;
+
+/** An account's address, or a transaction's signature, shortened: a link where an explorer shows the cluster, else to be copied. */
+export function Address(props: { readonly address: string; readonly kind?: 'account' | 'transaction' }) {
+  const { address, kind = 'account' } = props;
+  const { explorer } = usePage();
+  const short = shortOf(address);
+  if (explorer === undefined) {
+    return (
+      <span className="address">
+        <code title={address}>{short}</code> <Copy text={address} name={short} />
+      </span>
+    );
+  }
+  const link = kind === 'account' ? explorerAccountLink : explorerLink;
   return (
     <a
       className="address"
-      href={explorerAccountLink(address, { rpcUrl })}
+      href={link(address, { rpcUrl: explorer })}
       target="_blank"
       rel="noreferrer"
       title={address}
@@ -17,5 +30,31 @@ export function Address(props: { readonly address: string; readonly rpcUrl: stri
       <code>{short}</code>
       <span aria-hidden="true"> ↗</span>
     </a>
+  );
+}
+
+/** Nothing where the browser gives no clipboard, as on plain HTTP from another machine. */
+function Copy({ text, name }: { readonly text: string; readonly name: string }) {
+  const { say } = usePage();
+  const [isCopied, setIsCopied] = useState(false);
+  useEffect(() => {
+    if (!isCopied) return;
+    const timer = setTimeout(() => setIsCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  if (!isSecureContext) return null;
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setIsCopied(true);
+      say(`${name} is copied in full.`);
+    } catch {
+      say('The browser did not let the page copy.');
+    }
+  };
+  return (
+    <button type="button" className="copy" onClick={() => void copy()} aria-label={`Copy ${name} in full`}>
+      {isCopied ? '✓' : '⧉'}
+    </button>
   );
 }

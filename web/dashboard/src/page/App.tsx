@@ -1,72 +1,131 @@
-import { useEffect } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { AskView } from '../ask/AskView.tsx';
+import { ChainView } from '../chain/ChainView.tsx';
+import { useOwnNode } from '../chain/chainNode.ts';
+import { chainSource } from '../chain/chainSource.ts';
 import { CheckView } from '../check/CheckView.tsx';
 import { EpochsView } from '../market/EpochsView.tsx';
-import { marketFacts, useFacts } from '../market/facts.ts';
+import { type MarketFacts, readMarket } from '../market/facts.ts';
 import { WorkersView } from '../market/WorkersView.tsx';
+import { MeshView } from '../mesh/MeshView.tsx';
+import { QueueView } from '../queue/QueueView.tsx';
 import { useApiKey } from './apiKey.ts';
-import { usePlace } from './place.ts';
+import { explorerNode } from './explorerNode.ts';
+import { NoGateway } from './NoGateway.tsx';
+import { PageContext } from './pageContext.ts';
+import { usePlace, VIEWS } from './place.ts';
+import { useFacts } from './useFacts.ts';
 
-const views = [
-  { view: 'ask', name: 'Ask' },
-  { view: 'check', name: 'Check' },
-  { view: 'workers', name: 'Workers' },
-  { view: 'epochs', name: 'Epochs' },
-] as const;
-const route = { path: '/v1/market', schema: marketFacts, everyMs: 5_000 };
+const GATEWAY_MS = 5_000;
+/** Public RPC nodes count what they are asked. */
+const CHAIN_MS = 15_000;
 
 export function App() {
   const place = usePlace();
   const [apiKey, keepApiKey] = useApiKey();
-  const market = useFacts(route, { isWatched: true });
-  const rpcUrl = market.value?.cluster.rpcUrl ?? undefined;
+  const [own, keepOwn] = useOwnNode();
+  const [said, say] = useState('');
+  const { gateway, hasGateway, failure, isKnown } = useGateway();
+
+  const genesisHash = gateway?.cluster.genesisHash;
+  const source = useMemo(
+    () => (own === undefined || !isKnown ? undefined : chainSource(own, { genesisHash })),
+    [own, isKnown, genesisHash],
+  );
+  const read = useFacts(source?.market, CHAIN_MS);
+  const market = read.value ?? gateway;
+  const named = gateway?.cluster.rpcUrl ?? undefined;
+  const programId = gateway?.cluster.programId;
+  const details = useMemo(() => {
+    if (source !== undefined || named === undefined || programId === undefined) return source;
+    return chainSource({ rpcUrl: named, programId }, { genesisHash });
+  }, [source, named, programId, genesisHash]);
+
+  const explorer = explorerNode(market?.cluster.genesisHash);
+  const parts = useMemo(() => ({ explorer, say }), [explorer]);
   useEffect(() => {
-    document.title = `${views.find(({ view }) => view === place.view)?.name ?? 'Ask'} · Karmesh`;
+    document.title = `${VIEWS.find(({ view }) => view === place.view)?.name ?? 'Ask'} · Karmesh`;
   }, [place.view]);
+  const troubles = [failure, read.failure].filter((trouble) => trouble !== undefined);
   return (
-    <>
+    <PageContext value={parts}>
       <button type="button" className="skip" onClick={skip}>
         Skip to the content
       </button>
       <header>
         <p className="name">Karmesh</p>
         <nav aria-label="Views">
-          {views.map(({ view, name }) => (
+          {VIEWS.map(({ view, name }) => (
             <a key={view} href={`#/${view}`} aria-current={place.view === view ? 'page' : undefined}>
               {name}
             </a>
           ))}
         </nav>
-        {market.value?.cluster.isLocal === true && <p className="notice">localnet: development keys, no real money</p>}
+        {market?.cluster.isLocal === true && <p className="notice">localnet: development keys, no real money</p>}
       </header>
       <main id="main" tabIndex={-1}>
-        {market.value === undefined && market.failure !== undefined && <p role="alert">{market.failure}</p>}
+        {troubles.map((trouble) => (
+          <p key={trouble} role="alert">
+            {trouble}
+          </p>
+        ))}
         {/* An answer under way goes on while another view is open. */}
         <div hidden={place.view !== 'ask'}>
-          <AskView apiKey={apiKey} keepApiKey={keepApiKey} rpcUrl={rpcUrl} />
+          {isKnown && !hasGateway ? (
+            <NoGateway what="only a gateway answers questions" />
+          ) : (
+            <AskView apiKey={apiKey} keepApiKey={keepApiKey} />
+          )}
         </div>
         {place.view === 'check' && (
           <CheckView
             key={place.requestId}
             apiKey={apiKey}
             requestId={place.requestId}
-            cluster={market.value?.cluster}
+            hasGateway={hasGateway}
+            node={details?.node}
+            isOwnNode={own !== undefined}
+            isReady={isKnown}
           />
         )}
-        {place.view === 'workers' && <WorkersView rpcUrl={rpcUrl} />}
-        {place.view === 'epochs' && <EpochsView rpcUrl={rpcUrl} />}
+        {place.view === 'workers' && isKnown && <WorkersView source={source} hasGateway={hasGateway} />}
+        {place.view === 'epochs' && isKnown && <EpochsView source={source} details={details} hasGateway={hasGateway} />}
+        {place.view === 'mesh' &&
+          isKnown &&
+          (hasGateway ? <MeshView /> : <NoGateway what="only a gateway knows its peers" />)}
+        {place.view === 'queue' &&
+          isKnown &&
+          (hasGateway ? <QueueView /> : <NoGateway what="only a gateway has a queue" />)}
+        {place.view === 'chain' && isKnown && <ChainView own={own} keepOwn={keepOwn} gateway={gateway} />}
       </main>
-      {market.value !== undefined && (
+      <p role="status" className="unseen">
+        {said}
+      </p>
+      {market !== undefined && (
         <footer>
           <p>
-            {market.value.workers} workers, {market.value.validators} validators. Epoch{' '}
-            {market.value.epoch?.toString() ?? 'none yet'}, slot {market.value.slot.toString()}.
-            {market.failure !== undefined && ` Not up to date: ${market.failure}`}
+            {market.workers} workers, {market.validators} validators. Epoch {market.epoch?.toString() ?? 'none yet'},
+            slot {market.slot.toString()}
+            {own === undefined ? '.' : `, read at ${new URL(own.rpcUrl).origin}.`}
           </p>
         </footer>
       )}
-    </>
+    </PageContext>
   );
+}
+
+/** The gateway that serves this page, if one does; it is not known which before its first answer. */
+function useGateway() {
+  const [isNone, setIsNone] = useState(false);
+  const read = useCallback(async (signal: AbortSignal): Promise<MarketFacts | undefined> => {
+    const found = await readMarket(signal);
+    if (found !== 'none') return found;
+    setIsNone(true);
+    return undefined;
+  }, []);
+  const { failure, value } = useFacts(isNone ? undefined : read, GATEWAY_MS);
+  const isKnown = isNone || value !== undefined || failure !== undefined;
+  return { gateway: value, hasGateway: !isNone, failure, isKnown };
 }
 
 function skip(): void {

@@ -1,14 +1,24 @@
 import { useSyncExternalStore } from 'react';
 
+/** The views, in the order of the navigation; Check may name a request. */
+export const VIEWS = [
+  { view: 'ask', name: 'Ask' },
+  { view: 'check', name: 'Check' },
+  { view: 'workers', name: 'Workers' },
+  { view: 'epochs', name: 'Epochs' },
+  { view: 'mesh', name: 'Mesh' },
+  { view: 'queue', name: 'Queue' },
+  { view: 'chain', name: 'Chain' },
+] as const;
+type View = (typeof VIEWS)[number]['view'];
+
 /** What the address bar names: `#/workers`, `#/check/REQUEST`. */
-export type Place =
-  | { readonly view: 'ask' | 'workers' | 'epochs' }
-  | { readonly view: 'check'; readonly requestId: string };
+export type Place = { readonly view: Exclude<View, 'check'> } | { readonly view: 'check'; readonly requestId: string };
 
 export function placeOf(hash: string): Place {
-  const [view, rest = ''] = hash.replace(/^#\/?/, '').split('/');
-  if (view === 'workers' || view === 'epochs') return { view };
-  return view === 'check' ? { view, requestId: /^[0-9a-f]{64}$/.test(rest) ? rest : '' } : { view: 'ask' };
+  const [name, rest = ''] = hash.replace(/^#\/?/, '').split('/');
+  const view = VIEWS.find((each) => each.view === name)?.view ?? 'ask';
+  return view === 'check' ? { view, requestId: /^[0-9a-f]{64}$/.test(rest) ? rest : '' } : { view };
 }
 
 function subscribe(listener: () => void): () => void {
