@@ -20,7 +20,8 @@ export interface Restarter extends AsyncDisposable {
   cluster(): Promise<Child>;
   /** On the HTTP port that it had; peers learn its new address from its announcement. */
   gateway(): Promise<Child>;
-  worker(index: number): Promise<Child>;
+  /** By the worker's own program unless told another. */
+  worker(index: number, options?: { readonly script?: string }): Promise<Child>;
   validator(index: number): Promise<Child>;
 }
 
@@ -39,11 +40,11 @@ export function restarter(market: TestMarket, { signal }: { readonly signal: Abo
   const common = ({ identityFile, dataDir }: Member): readonly string[] => [
     ...['--json', '--url', running.rpcUrl, '--keypair', identityFile, '--data-dir', dataDir],
   ];
-  const peer = (member: Member | undefined, path: string): Promise<Child> => {
+  const peer = (member: Member | undefined, file: string): Promise<Child> => {
     if (member === undefined) throw new RangeError('The market has no such member.');
     const { name, logFile } = member;
     const args = ['start', ...common(member), '--bootstrap', addressesOf(gateway).join(',')];
-    return start({ name, script: script(path), logFile, args });
+    return start({ name, script: file, logFile, args });
   };
   return {
     cluster: () =>
@@ -67,13 +68,13 @@ export function restarter(market: TestMarket, { signal }: { readonly signal: Abo
       gateway = await start({ name: 'gateway', script: script('web/gateway/main.ts'), logFile, args });
       return gateway;
     },
-    async worker(index) {
-      const child = await peer(folder.workers[index], 'node/src/main.ts');
+    async worker(index, options = {}) {
+      const child = await peer(folder.workers[index], options.script ?? script('node/src/main.ts'));
       workers[index] = child;
       return child;
     },
     async validator(index) {
-      const child = await peer(folder.validators[index], 'validator/src/main.ts');
+      const child = await peer(folder.validators[index], script('validator/src/main.ts'));
       validators[index] = child;
       return child;
     },

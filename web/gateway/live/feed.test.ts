@@ -16,7 +16,7 @@ function countingFeed() {
   return { clock, counting, reads: () => reads };
 }
 
-test('tells a watcher the text now, soon after a change, and from time to time', async () => {
+test('tells a watcher the text now, a change at once, what follows soon together, and again from time to time', async () => {
   const { clock, counting } = countingFeed();
   using watcher = counting.watch();
   expect(await watcher?.next()).toBe('{"reads":1}');
@@ -28,6 +28,9 @@ test('tells a watcher the text now, soon after a change, and from time to time',
   const afterQuiet = watcher?.next();
   await clock.pass(2_000);
   expect(await afterQuiet).toBe('{"reads":3}');
+  await clock.pass(1_000);
+  counting.changed();
+  expect(await watcher?.next()).toBe('{"reads":4}');
 });
 
 test('a slow watcher gets the newest text only, and reads nothing for anybody else', async () => {

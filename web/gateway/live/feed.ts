@@ -3,7 +3,7 @@ import type { Clock } from '@karmesh/sdk/clock';
 export type FeedOptions = {
   /** Watchers at once; one more is turned away. */
   readonly maxWatchers: number;
-  /** What changes within so many milliseconds is told together. */
+  /** A change is told at once, and what follows within so many milliseconds together. */
   readonly gapMs: number;
   /** So many milliseconds after the last text there is another, changed or not, so that a watcher can tell quiet from broken. */
   readonly everyMs: number;
@@ -35,24 +35,32 @@ export const feed =
     const wakes = new Set<() => void>();
     let text = '';
     let version = 0;
+    let madeMs = 0;
     let isOver = false;
-    let alarm: { readonly isSoon: boolean; readonly stop: () => void } | undefined;
+    let isSoon = false;
+    let stopAlarm = (): void => {};
 
-    const ringIn = (ms: number, isSoon: boolean): void => {
-      alarm?.stop();
-      alarm = { isSoon, stop: clock.alarm(ms, publish) };
+    const ringIn = (ms: number): void => {
+      stopAlarm();
+      stopAlarm = clock.alarm(ms, publish);
     };
 
     function publish(): void {
       text = JSON.stringify(read());
       version += 1;
-      ringIn(everyMs, false);
+      madeMs = clock.nowMs();
+      isSoon = false;
+      ringIn(everyMs);
       for (const wake of wakes) wake();
     }
 
     return {
       changed() {
-        if (wakes.size > 0 && alarm?.isSoon !== true) ringIn(gapMs, true);
+        if (wakes.size === 0 || isSoon) return;
+        const leftMs = madeMs + gapMs - clock.nowMs();
+        if (leftMs <= 0) return publish();
+        isSoon = true;
+        ringIn(leftMs);
       },
       watch() {
         if (isOver || wakes.size >= maxWatchers) return undefined;
@@ -77,16 +85,13 @@ export const feed =
             isHere = false;
             wakes.delete(own);
             wake();
-            if (wakes.size > 0) return;
-            alarm?.stop();
-            alarm = undefined;
+            if (wakes.size === 0) stopAlarm();
           },
         };
       },
       [Symbol.dispose]() {
         isOver = true;
-        alarm?.stop();
-        alarm = undefined;
+        stopAlarm();
         for (const wake of wakes) wake();
       },
     };

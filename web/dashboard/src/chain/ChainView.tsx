@@ -33,9 +33,16 @@ export function ChainView(props: {
           </p>
         )}
         {gateway !== undefined && (
-          <p className="small">
-            The gateway’s cluster has the genesis hash <Digest hex={gateway.cluster.genesisHash} />
-          </p>
+          <dl className="facts">
+            <dt>The gateway’s cluster</dt>
+            <dd>
+              <Digest hex={gateway.cluster.genesisHash} />
+            </dd>
+            <dt>Its program</dt>
+            <dd>
+              <Digest hex={gateway.cluster.programId} />
+            </dd>
+          </dl>
         )}
       </section>
       <NodeForm own={own} keepOwn={keepOwn} gateway={gateway} />
@@ -104,7 +111,9 @@ function NodeForm(props: {
         aria-describedby="rpc-help"
       />
       <p id="rpc-help" className="small">
-        With https, or on this machine. It stays in this tab and is forgotten when you close it.{' '}
+        With https, or on this machine. It stays in this tab and is forgotten when you close it.
+      </p>
+      <p>
         {KNOWN_NODES.map((node) => (
           <button
             key={node.name}

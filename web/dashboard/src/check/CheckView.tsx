@@ -72,8 +72,10 @@ export function CheckView(props: {
               <Steps verdict={result.verdict} />
               <p className="small">
                 The chain was read at {result.rpc}, which {isOwnNode ? 'you named' : 'the gateway named'}.{' '}
-                {!isOwnNode && <a href="#/chain">Name a node of your own</a>} Request{' '}
-                <Digest hex={toHex(result.verdict.requestId)} />
+                {!isOwnNode && <a href="#/chain">Name a node of your own</a>}
+              </p>
+              <p className="small">
+                The bundle is of request <Digest hex={toHex(result.verdict.requestId)} />
               </p>
             </>
           )}

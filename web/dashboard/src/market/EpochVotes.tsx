@@ -7,7 +7,8 @@ import { sentenceOf } from '../page/sentenceOf.ts';
 type Read = { readonly details?: EpochDetails; readonly failure?: string };
 
 /** Who voted and what was written, read from the chain by this browser once somebody opens it. */
-export function EpochVotes({ epoch, source }: { readonly epoch: bigint; readonly source: ChainSource }) {
+export function EpochVotes(props: { readonly epoch: bigint; readonly isFinal: boolean; readonly source: ChainSource }) {
+  const { epoch, isFinal, source } = props;
   const [isOpen, setIsOpen] = useState(false);
   const [read, setRead] = useState<Read>();
   useEffect(() => {
@@ -31,7 +32,7 @@ export function EpochVotes({ epoch, source }: { readonly epoch: bigint; readonly
       {read?.failure !== undefined && <p role="alert">{read.failure}</p>}
       {read?.details !== undefined && (
         <>
-          <Votes votes={read.details.votes} />
+          <Votes votes={read.details.votes} isFinal={isFinal} />
           <Transactions transactions={read.details.transactions} />
           <p className="small">Read at {new URL(source.node.rpcUrl).origin}, by this browser.</p>
         </>
@@ -40,9 +41,16 @@ export function EpochVotes({ epoch, source }: { readonly epoch: bigint; readonly
   );
 }
 
-function Votes({ votes }: { readonly votes: readonly VoteFacts[] }) {
-  if (votes.length === 0)
-    return <p className="small">No vote is on chain; who voted takes the account back in the end.</p>;
+function Votes({ isFinal, votes }: Pick<EpochDetails, 'votes'> & { readonly isFinal: boolean }) {
+  if (votes.length === 0) {
+    return (
+      <p className="small">
+        {isFinal
+          ? 'Its votes are no longer on chain: whoever voted closes that account once the epoch is final. The transactions are.'
+          : 'Nobody has voted yet.'}
+      </p>
+    );
+  }
   return (
     <ul className="rows" aria-label="Votes">
       {votes.map((vote) => (

@@ -84,7 +84,9 @@ function Epoch({ epoch, details }: { readonly epoch: EpochFacts; readonly detail
           <Address address={epoch.address} />
         </dd>
       </dl>
-      {details !== undefined && <EpochVotes epoch={epoch.epoch} source={details} />}
+      {details !== undefined && (
+        <EpochVotes epoch={epoch.epoch} isFinal={epoch.state === 'finalised'} source={details} />
+      )}
     </li>
   );
 }

@@ -15,26 +15,30 @@ export function earnedBy(address: string, history: History): readonly Earned[] {
 const HEIGHT = 40;
 const COLUMN = 20;
 const GAP = 4;
+/** A young market fills them from the right, so that a column is always an epoch wide. */
+const MIN_COLUMNS = 12;
 
 /** A worker's earnings epoch by epoch: a picture, and the same as a table for who opens it. `most` reaches the top. */
 export function KarmaHistory({ earned, most }: { readonly earned: readonly Earned[]; readonly most: bigint }) {
   const first = earned.at(0)?.epoch;
   const last = earned.at(-1)?.epoch;
   if (first === undefined || last === undefined) return <p className="small">No epoch is final yet.</p>;
+  const columns = Math.max(MIN_COLUMNS, earned.length);
   const some = earned.filter(({ karma }) => karma !== undefined).length;
   return (
     <div className="history">
       <p className="small">
-        Earned in epochs {first.toString()} to {last.toString()}: something in {some} of {earned.length}
+        {first === last ? `Epoch ${first}` : `Epochs ${first} to ${last}`}: earned something in {some} of{' '}
+        {earned.length}
       </p>
       <svg
         className="chart"
-        viewBox={`0 0 ${earned.length * COLUMN} ${HEIGHT}`}
+        viewBox={`0 0 ${columns * COLUMN} ${HEIGHT}`}
         preserveAspectRatio="none"
         aria-hidden="true"
       >
         {earned.map(({ epoch, karma }, i) => (
-          <Column key={epoch} karma={karma} x={i * COLUMN} most={most} />
+          <Column key={epoch} karma={karma} x={(columns - earned.length + i) * COLUMN} most={most} />
         ))}
       </svg>
       {some > 0 && <Numbers earned={earned} />}

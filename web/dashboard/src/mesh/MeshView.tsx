@@ -44,6 +44,9 @@ export function MeshView() {
               {GROUPS.map(({ role, name }) => (
                 <Group key={name} name={name} peers={of(mesh, role)} atMs={mesh.atMs} />
               ))}
+              <p className="small">
+                Who opened a connection measures its round trip, so that it stands where this gateway did.
+              </p>
               {mesh.total > mesh.peers.length && (
                 <p>
                   The first {mesh.peers.length} of {mesh.total} peers.

@@ -54,7 +54,9 @@ function Copy({ text, name }: { readonly text: string; readonly name: string }) 
   };
   return (
     <button type="button" className="copy" onClick={() => void copy()} aria-label={`Copy ${name} in full`}>
-      {isCopied ? '✓' : '⧉'}
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        {isCopied ? <path d="M3 8.5l3.5 3.5l6.5 -8" /> : <path d="M6 5h7v8h-7zM10 5v-2h-7v8h3" />}
+      </svg>
     </button>
   );
 }

@@ -72,7 +72,7 @@ export function App() {
         {/* An answer under way goes on while another view is open. */}
         <div hidden={place.view !== 'ask'}>
           {isKnown && !hasGateway ? (
-            <NoGateway what="only a gateway answers questions" />
+            <NoGateway name="Ask three workers" what="only a gateway answers questions" />
           ) : (
             <AskView apiKey={apiKey} keepApiKey={keepApiKey} />
           )}
@@ -92,10 +92,10 @@ export function App() {
         {place.view === 'epochs' && isKnown && <EpochsView source={source} details={details} hasGateway={hasGateway} />}
         {place.view === 'mesh' &&
           isKnown &&
-          (hasGateway ? <MeshView /> : <NoGateway what="only a gateway knows its peers" />)}
+          (hasGateway ? <MeshView /> : <NoGateway name="The mesh" what="only a gateway knows its peers" />)}
         {place.view === 'queue' &&
           isKnown &&
-          (hasGateway ? <QueueView /> : <NoGateway what="only a gateway has a queue" />)}
+          (hasGateway ? <QueueView /> : <NoGateway name="The queue" what="only a gateway has a queue" />)}
         {place.view === 'chain' && isKnown && <ChainView own={own} keepOwn={keepOwn} gateway={gateway} />}
       </main>
       <p role="status" className="unseen">

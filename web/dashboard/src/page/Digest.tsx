@@ -1,4 +1,4 @@
-/** A hash in full, which may break anywhere. */
+/** A hash in full, in hex or base58, which may break anywhere. */
 export function Digest({ hex }: { readonly hex: string }) {
   return <code className="digest">{hex}</code>;
 }

@@ -14,24 +14,29 @@ export function QueueChart({ queue }: { readonly queue: QueueFacts }) {
   const heightOf = (count: number): number => (count / most) * HEIGHT;
   const seconds = Math.round((history.length * sampleMs) / 1000);
   return (
-    <svg
-      className="chart"
-      viewBox={`0 0 ${width} ${HEIGHT}`}
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={`The most requests at once over the last ${seconds} seconds, at most ${most} on this scale; by minute below.`}
-    >
-      {history.map(({ atMs, mostRunning, mostWaiting }, i) => {
-        const x = width - (history.length - i) * COLUMN;
-        const running = heightOf(mostRunning);
-        const waiting = heightOf(mostWaiting);
-        return (
-          <g key={atMs}>
-            <rect className="running" x={x} y={HEIGHT - running} width={COLUMN - GAP} height={running} />
-            <rect className="waiting" x={x} y={HEIGHT - running - waiting} width={COLUMN - GAP} height={waiting} />
-          </g>
-        );
-      })}
-    </svg>
+    <>
+      <p className="small">
+        The most requests at once, every {Math.round(sampleMs / 1000)} seconds; full height is {most}.
+      </p>
+      <svg
+        className="chart"
+        viewBox={`0 0 ${width} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`The most requests at once over the last ${seconds} seconds, at most ${most} on this scale; by minute below.`}
+      >
+        {history.map(({ atMs, mostRunning, mostWaiting }, i) => {
+          const x = width - (history.length - i) * COLUMN;
+          const running = heightOf(mostRunning);
+          const waiting = heightOf(mostWaiting);
+          return (
+            <g key={atMs}>
+              <rect className="running" x={x} y={HEIGHT - running} width={COLUMN - GAP} height={running} />
+              <rect className="waiting" x={x} y={HEIGHT - running - waiting} width={COLUMN - GAP} height={waiting} />
+            </g>
+          );
+        })}
+      </svg>
+    </>
   );
 }
