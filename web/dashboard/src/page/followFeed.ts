@@ -16,12 +16,15 @@ export async function followFeed<T>(
     readonly signal: AbortSignal;
     readonly onValue: (value: T) => void;
     readonly onFailure: (sentence: string) => void;
+    readonly fetch: typeof globalThis.fetch;
+    /** Resolves after so many milliseconds, or when the signal ends it. */
+    readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   },
 ): Promise<void> {
-  const { onFailure, onValue, signal } = parts;
+  const { onFailure, onValue, pause, signal } = parts;
   for (let failures = 0; !signal.aborted; ) {
     try {
-      for await (const value of pictures(feed, signal)) {
+      for await (const value of pictures(feed, parts)) {
         failures = 0;
         onValue(value);
       }
@@ -36,7 +39,7 @@ export async function followFeed<T>(
 
 async function* pictures<T>(
   { path, schema }: { readonly path: string; readonly schema: z.ZodType<T> },
-  signal: AbortSignal,
+  { fetch, signal }: { readonly fetch: typeof globalThis.fetch; readonly signal: AbortSignal },
 ): AsyncGenerator<T, void, undefined> {
   const silent = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,18 +67,4 @@ async function* pictures<T>(
   } finally {
     clearTimeout(timer);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

@@ -12,8 +12,21 @@ export function useFeed<T>(feed: { readonly path: string; readonly schema: z.Zod
       signal: ended.signal,
       onValue: (value) => setFacts({ value, failure: undefined }),
       onFailure: (failure) => setFacts(({ value }) => ({ value, failure })),
+      fetch: (input, init) => fetch(input, init),
+      pause,
     });
     return () => ended.abort();
   }, [feed]);
   return facts;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    const stop = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+  });
 }
