@@ -102,7 +102,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     },
   );
 
-  test('the queue shows a request on its way, and what the last minutes were', { timeout: 60_000 }, async () => {
+  test('the queue shows a request on its way, and what the last minutes were', { timeout: 90_000 }, async () => {
     await using opened = await open();
     await using asking = await open();
     await goTo(opened.page, 'Queue', 'SOL for 1,000 tokens');
@@ -113,7 +113,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
   });
 
   test('a final answer holds, its karma is in the history, and one changed byte of its evidence turns a step red', {
-    timeout: 120_000,
+    timeout: 150_000,
   }, async () => {
     await using opened = await open();
     const { page } = opened;
@@ -162,7 +162,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
   });
 
   test('a node of the visitor’s own is read instead of the gateway’s; one that is down or of another cluster is refused', {
-    timeout: 60_000,
+    timeout: 90_000,
   }, async () => {
     await using opened = await open();
     const { page } = opened;
