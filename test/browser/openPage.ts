@@ -38,8 +38,12 @@ export async function goTo(page: Page, view: string, text: string | RegExp): Pro
   await page.locator('main :visible').getByText(text).first().waitFor();
 }
 
-/** What axe-core objects to, and whether the page must be scrolled sideways. */
+/**
+ * What axe-core objects to, and whether the page must be scrolled sideways. With KARMESH_SCREENSHOTS set to a folder the page as it was
+ * judged lies there, to be looked at.
+ */
 export async function objections(page: Page): Promise<readonly string[]> {
+  await keepPicture(page);
   // By way of the debugger, which the page's policy does not bind.
   const session = await page.context().newCDPSession(page);
   const source = await readFile(axePath, 'utf8');
@@ -51,4 +55,15 @@ export async function objections(page: Page): Promise<readonly string[]> {
   });
   const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
   return [...(result.value as string[]), ...(isWide === true ? ['wider than the window'] : [])];
+}
+
+let pictures = 0;
+
+async function keepPicture(page: Page): Promise<void> {
+  const folder = process.env.KARMESH_SCREENSHOTS;
+  if (folder === undefined || folder === '') return;
+  pictures += 1;
+  const view = new URL(page.url()).hash.split('/')[1] ?? 'ask';
+  const name = `${String(pictures).padStart(2, '0')}-${view}-${page.viewportSize()?.width}.png`;
+  await page.screenshot({ path: `${folder}/${name}`, fullPage: true });
 }
