@@ -119,6 +119,8 @@ function buildChangedPage(node) {
   const [script, ...rest] = buildPage;
   const done = spawnSync(node, [join(root, script), ...rest, '--logLevel', 'warn'], {
     cwd: root,
+    // Within a test run NODE_ENV is `test`, with which React's far larger development build would be served.
+    env: { ...process.env, NODE_ENV: 'production' },
     stdio: ['ignore', 2, 2],
   });
   if (done.status === 0) writeFileSync(stamp, digest);
