@@ -39,12 +39,14 @@ test('participants that know one bootstrap peer find each other, and a stream ne
   worker.announce({ role: 'worker', participant: account(1), engineClass: account(2), models: [account(3)] });
   expect(await found).toEqual({
     identity: worker.identity,
+    incarnation: expect.any(BigInt),
     sequence: expect.any(BigInt),
     role: 'worker',
     participant: account(1),
     multiaddrs: worker.addresses(),
     engineClass: account(2),
     models: [account(3)],
+    health: undefined,
   });
   expect(gateway.announcements().map(({ identity }) => identity)).toEqual([worker.identity]);
   const signal = AbortSignal.timeout(20_000);
@@ -66,20 +68,47 @@ test('a peer that comes later hears of those that were there before', async () =
   expect((await found).participant).toEqual(account(1));
 });
 
-test('a process that comes back replaces what it announced before', async () => {
+test.each([
+  ['', -60_000],
+  [', though its clock went back by a day in between', 86_400_000],
+])('N-02: a process that comes back replaces what it announced before%s', async (_, aheadMs) => {
   const meeting = await start();
   const keypair = generateKeypair();
-  const first = await openHost({ keypair, bootstrap: meeting.addresses(), now: () => Date.now() - 60_000 });
+  const first = await openHost({ keypair, bootstrap: meeting.addresses(), now: () => Date.now() + aheadMs });
   const before = heard(meeting, first.identity);
   first.announce({ role: 'worker', participant: account(1) });
-  const { sequence } = await before;
+  const { incarnation } = await before;
   await first[Symbol.asyncDispose]();
 
   const second = await start({ keypair, bootstrap: meeting.addresses() });
-  const after = heard(meeting, second.identity, (announcement) => announcement.sequence > sequence);
+  const after = heard(meeting, second.identity, (announcement) => announcement.incarnation > incarnation);
   second.announce({ role: 'worker', participant: account(1) });
   expect((await after).multiaddrs).toEqual(second.addresses());
   expect(meeting.announcements().map(({ multiaddrs }) => multiaddrs)).toEqual([second.addresses()]);
+});
+
+test('N-04: how a worker is goes with every announcement, as it is then', async () => {
+  const meeting = await start();
+  const worker = await start({ bootstrap: meeting.addresses() });
+  const health = {
+    state: 'serving' as const,
+    cpuPermille: 500,
+    residentBytes: 1_000_000n,
+    active: 0,
+    waiting: 0,
+    maxActive: 4,
+    maxWaiting: 16,
+    milliTokensPerSecond: 0n,
+  };
+  let active = 0;
+  const offer = { role: 'worker' as const, participant: account(1), health: () => ({ ...health, active }) };
+  const first = heard(meeting, worker.identity);
+  worker.announce(offer);
+  expect((await first).health).toEqual(health);
+  active = 3;
+  const late = await start({ bootstrap: meeting.addresses() });
+  const busy = await heard(late, worker.identity, (announcement) => announcement.health?.active === 3);
+  expect(busy.health).toEqual({ ...health, active: 3 });
 });
 
 test('an announcement that is not admitted is not kept, and one of another domain ends in a reject', async () => {

@@ -15,6 +15,7 @@ import { type Hash, hash, hashCodec } from '../protocol/hash.ts';
 import type { Domain } from '../protocol/header.ts';
 import { identityCodec, type Signature, signatureCodec, type VerifySignature } from '../protocol/signature.ts';
 import type { Signer } from '../signer.ts';
+import { optionalHealthCodec } from './workerHealth.ts';
 
 export const announcedRoles = ['worker', 'validator', 'gateway'] as const;
 export type AnnouncedRole = (typeof announcedRoles)[number];
@@ -24,18 +25,20 @@ const maxAddressBytes = 256;
 const maxModels = 64;
 
 /**
- * Where a participant listens and what it offers. `sequence` is the unix time in milliseconds at which its process started plus a
- * counter, so that a process that came back replaces what it said before. `participant` is its account's address; `engineClass` is
- * zero for those who run no engine.
+ * N-01: where a participant listens, what it offers, and how a worker says that it is. `incarnation` is which start of its process
+ * speaks and `sequence` counts its words since (N-02). `participant` is its account's address; `engineClass` is zero for those who run
+ * no engine.
  */
 export const announcementCodec = struct({
   identity: identityCodec,
+  incarnation: u64,
   sequence: u64,
   role: oneOf(announcedRoles),
   participant: fixedBytes(32),
   multiaddrs: vector(text(maxAddressBytes), maxAddresses),
   engineClass: hashCodec,
   models: vector(hashCodec, maxModels),
+  health: optionalHealthCodec,
 }) satisfies Codec<unknown>;
 
 export type Announcement = Decoded<typeof announcementCodec>;
@@ -44,13 +47,13 @@ const maxSignedBytes = 8_192;
 const wireCodec = struct({ body: byteString(maxSignedBytes), signature: signatureCodec });
 /** A signed announcement at most: the body's length, the body and a signature. */
 export const maxAnnouncementBytes = 4 + maxSignedBytes + 64;
-const tag = new TextEncoder().encode('karmesh:announcement:1');
+const tag = new TextEncoder().encode('karmesh:announcement:2');
 
 function digest(domain: Domain, body: Uint8Array): Hash {
   return hash(tag, domain, body);
 }
 
-/** The bytes to publish. The signature covers SHA-256("karmesh:announcement:1" || domain || announcement). */
+/** The bytes to publish. The signature covers SHA-256("karmesh:announcement:2" || domain || announcement). */
 export function encodeAnnouncement(
   { domain, signer }: { readonly domain: Domain; readonly signer: Signer },
   announcement: Omit<Announcement, 'identity'>,

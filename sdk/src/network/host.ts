@@ -5,6 +5,7 @@ import type { Announcement } from './announcement.ts';
 import type { Lookup } from './fetchByHash.ts';
 import type { FrameStream } from './frameStream.ts';
 import type { Gossip } from './gossip.ts';
+import type { WorkerHealth } from './workerHealth.ts';
 
 type Signalled = { readonly signal: AbortSignal };
 
@@ -50,6 +51,10 @@ export type PeerEvent =
       readonly code: KarmeshErrorCode | undefined;
     };
 
+/** What a participant announces besides where it listens; `health` is asked each time that it is said. */
+export type Offer = Pick<Announcement, 'role' | 'participant'> &
+  Partial<Pick<Announcement, 'engineClass' | 'models'>> & { readonly health?: () => WorkerHealth };
+
 /** Our place in the network: one identity, its connections, streams and topics. */
 export type Host = AsyncDisposable & {
   readonly peerId: string;
@@ -82,9 +87,7 @@ export type Host = AsyncDisposable & {
     signalled: Signalled,
   ): Promise<Uint8Array>;
   /** Says where we are and what we offer, now, to every new peer, and again from time to time. */
-  announce(
-    offer: Pick<Announcement, 'role' | 'participant'> & Partial<Pick<Announcement, 'engineClass' | 'models'>>,
-  ): void;
+  announce(offer: Offer): void;
   /** The newest announcement of every participant heard lately. */
   announcements(): readonly Announcement[];
   /** Tells of each announcement as it is accepted; the result stops it. */

@@ -248,7 +248,9 @@ test('a peer that names others falsely is not believed, and one that answers gar
     engineClass: new Uint8Array(32),
     models: [],
     multiaddrs: [],
+    incarnation: 1n,
     sequence: 1n,
+    health: undefined,
   } as const;
   const [honest, robbed] = [generateKeypair(), generateKeypair()];
   const good = encodeAnnouncement({ domain, signer: honest }, told);

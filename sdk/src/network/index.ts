@@ -8,3 +8,4 @@ export type { GossipCheck, GossipMessage, GossipVerdict } from './gossip.ts';
 export type { ConnectedPeer, HandleOptions, Host, OpenStreamOptions, PeerEvent, PeerName } from './host.ts';
 export { defaultLimits, type NetworkLimits } from './limits.ts';
 export { protocolIds, topics } from './protocolIds.ts';
+export { type WorkerHealth, type WorkerState, workerStates } from './workerHealth.ts';

@@ -6,11 +6,18 @@ import type { Domain } from '../protocol/header.ts';
 import type { VerifySignature } from '../protocol/signature.ts';
 import type { Signer } from '../signer.ts';
 import { addressesOf, dialableAddress } from './addresses.ts';
-import { type Announcement, checkAnnouncement, encodeAnnouncement, parseAnnouncement } from './announcement.ts';
+import {
+  type Announcement,
+  checkAnnouncement,
+  encodeAnnouncement,
+  parseAnnouncement,
+  type SignedAnnouncement,
+} from './announcement.ts';
 import { answerOnce, askOnce } from './askOnce.ts';
 import type { Gossip, GossipVerdict } from './gossip.ts';
-import type { Host } from './host.ts';
+import type { Host, Offer } from './host.ts';
 import { parsePeer } from './identity.ts';
+import { ownLife } from './incarnation.ts';
 import type { NetworkLimits } from './limits.ts';
 import { peerBook } from './peerBook.ts';
 import { encodePeers, parsePeers, peersFrameBytes } from './peerExchange.ts';
@@ -26,7 +33,6 @@ const NOBODY = Uint8Array.of(0);
 const announceEveryMs = 10_000;
 const announceGapMs = 600;
 const announcementExpiresMs = 60_000;
-const maxClockSkewMs = 600_000;
 
 export type MembershipParts = {
   /** Our own peer id. */
@@ -81,19 +87,26 @@ export async function openMembership(
     minIntervalMs: announceGapMs / 2,
   });
   const learning = tokenBucket(learnRate, now());
-  let offer: Parameters<Host['announce']>[0] | undefined;
+  let offer: Offer | undefined;
   let said: Uint8Array | undefined;
-  let sequence = BigInt(now());
+  const life = ownLife({ now });
   let nextMs = 0;
   let newcomerMs = Number.POSITIVE_INFINITY;
 
   /** Our announcement as of now, if we have anything to announce. */
   const renew = (): Uint8Array | undefined => {
     if (offer === undefined) return undefined;
-    sequence += 1n;
+    const { health, ...lasting } = offer;
     said = encodeAnnouncement(
       { domain, signer: keypair },
-      { engineClass: ZERO_HASH, models: [], ...offer, sequence, multiaddrs: addressesOf(parts.addresses()) },
+      {
+        engineClass: ZERO_HASH,
+        models: [],
+        ...lasting,
+        ...life.next(),
+        multiaddrs: addressesOf(parts.addresses()),
+        health: health?.(),
+      },
     );
     return said;
   };
@@ -103,18 +116,27 @@ export async function openMembership(
       .catch((error: unknown) => parts.onError(error, 'An announcement could not be published.'));
   };
 
+  // What is published before both streams of gossip with a new peer stand is lost, so it is told once more a little later.
+  const sayAgainSoon = (): void => {
+    newcomerMs = Math.min(newcomerMs, now() + announceGapMs);
+  };
+
+  /** N-02: what others still hold of a former life of this identity is replaced. */
+  const judgeOwn = (signed: SignedAnnouncement): GossipVerdict => {
+    if (!life.isOutdoneBy(signed.announcement)) return 'ignore';
+    if (!checkAnnouncement({ domain, verify }, signed)) return 'reject';
+    if (life.outdo(signed.announcement)) sayAgainSoon();
+    else parts.onTwin();
+    return 'ignore';
+  };
+
   const judge = (data: Uint8Array, ageMs = 0): GossipVerdict => {
     const signed = parseAnnouncement(data);
     if (signed === undefined) return 'reject';
     const { announcement } = signed;
     const at = now();
-    if (Number(announcement.sequence) > at + maxClockSkewMs) return 'ignore';
     const peer = parsePeer(announcement.identity).toString();
-    if (peer === self) {
-      // A process that came back hears its own past, but nobody has heard what it has not said yet.
-      if (announcement.sequence > sequence && checkAnnouncement({ domain, verify }, signed)) parts.onTwin();
-      return 'ignore';
-    }
+    if (peer === self) return judgeOwn(signed);
     if (announcement.multiaddrs.some((text) => dialableAddress(text, peer) === undefined)) return 'reject';
     const verdict = book.judge(announcement, at);
     // What was learned from a peer comes by gossip too, and is news to those who hear it from us.
@@ -184,10 +206,7 @@ export async function openMembership(
     },
     find: (identity) => book.get(identity, now()),
     meet,
-    onNewcomer: () => {
-      // What is published before both streams of gossip with a new peer stand is lost, so it is told once more a little later.
-      newcomerMs = Math.min(newcomerMs, now() + announceGapMs);
-    },
+    onNewcomer: sayAgainSoon,
     tick: () => {
       const at = now();
       if (at >= Math.min(nextMs, newcomerMs)) {

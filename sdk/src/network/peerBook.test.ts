@@ -2,15 +2,17 @@ import { expect, test } from 'vitest';
 import type { Announcement } from './announcement.ts';
 import { peerBook } from './peerBook.ts';
 
-function announcement(who: number, sequence: bigint): Announcement {
+function announcement(who: number, sequence: bigint, incarnation = 1n): Announcement {
   return {
     identity: new Uint8Array(32).fill(who),
+    incarnation,
     sequence,
     role: 'worker',
     participant: new Uint8Array(32),
     multiaddrs: [],
     engineClass: new Uint8Array(32),
     models: [],
+    health: undefined,
   };
 }
 const book = () => peerBook({ maxEntries: 2, expireMs: 1_000, minIntervalMs: 100 });
@@ -25,6 +27,14 @@ test('keeps the newest announcement of an identity', () => {
   expect(entries.get(new Uint8Array(32).fill(1), 100)?.sequence).toBe(5n);
   expect(entries.put(announcement(1, 6n), 100)).toBe('kept');
   expect(entries.list(100).map(({ sequence }) => sequence)).toEqual([6n]);
+});
+
+test('N-02: a later life replaces whatever an earlier one said, and a replay of the earlier is old', () => {
+  const entries = book();
+  entries.put(announcement(1, 50n, 1n), 0);
+  expect(entries.put(announcement(1, 1n, 2n), 100)).toBe('kept');
+  expect(entries.put(announcement(1, 51n, 1n), 300)).toBe('old');
+  expect(entries.list(300).map(({ incarnation }) => incarnation)).toEqual([2n]);
 });
 
 test('is full until an entry expires, and renewing one does not need room', () => {

@@ -1,5 +1,6 @@
 import { equalBytes, toHex } from '../protocol/bytes.ts';
 import type { Announcement } from './announcement.ts';
+import { isNewer } from './incarnation.ts';
 
 export type PeerBookOptions = {
   readonly maxEntries: number;
@@ -47,8 +48,8 @@ export const peerBook = ({ maxEntries, expireMs, minIntervalMs }: PeerBookOption
   const judge = (announcement: Announcement, nowMs: number): BookVerdict => {
     const before = find(announcement.identity, nowMs);
     if (before === undefined) return entries.size >= maxEntries && fresh(nowMs).length >= maxEntries ? 'full' : 'kept';
-    if (announcement.sequence < before.announcement.sequence) return 'old';
-    if (announcement.sequence === before.announcement.sequence) return 'same';
+    if (isNewer(before.announcement, announcement)) return 'old';
+    if (!isNewer(announcement, before.announcement)) return 'same';
     return nowMs - before.heardMs < minIntervalMs ? 'soon' : 'kept';
   };
   return {

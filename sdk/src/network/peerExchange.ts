@@ -1,7 +1,7 @@
 import { byteString, type Decoded, decode, encode, struct, u32, vector } from '../protocol/codec.ts';
 import { maxAnnouncementBytes } from './announcement.ts';
 
-/** The largest answer of `/karmesh/peers/1`. */
+/** The largest answer of `/karmesh/peers/2`. */
 export const peersFrameBytes = 262_144;
 const maxEntries = 1_024;
 

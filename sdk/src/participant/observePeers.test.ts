@@ -12,6 +12,8 @@ const announced = (role: 'worker' | 'gateway') => ({
   identity,
   engineClass: identity,
   models: [],
+  health: undefined,
+  incarnation: 1n,
   sequence: 1n,
   multiaddrs: [],
 });

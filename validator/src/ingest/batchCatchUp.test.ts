@@ -37,12 +37,14 @@ function headers(count: number): readonly Signed<Batch>[] {
 
 const announced = (role: Announcement['role'], participant: Uint8Array): Announcement => ({
   identity: gateway.keypair.publicKey,
+  incarnation: 1n,
   sequence: 1n,
   role,
   participant,
   multiaddrs: [],
   engineClass: new Uint8Array(32),
   models: [],
+  health: undefined,
 });
 
 /** Runs one round against a gateway that answers from `held`, or fails. */

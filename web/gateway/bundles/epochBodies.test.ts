@@ -24,12 +24,14 @@ const bytes = encode(manifestBodyCodec, body);
 const manifestHash = manifestHashOf(domain, manifestRoots(domain, body));
 const validator: Announcement = {
   identity,
+  incarnation: 1n,
   sequence: 1n,
   role: 'validator',
   participant: identity,
   multiaddrs: [],
   engineClass: new Uint8Array(32),
   models: [],
+  health: undefined,
 };
 
 /** Bodies fetched from one validator that serves `served` under the manifest's hash; `inView` is what the view still follows. */
