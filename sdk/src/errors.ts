@@ -15,6 +15,7 @@ export type KarmeshErrorCode =
   | 'QUEUE_FULL'
   | 'WORKER_TIMEOUT'
   | 'WORKER_FAILED'
+  | 'WORKER_PAUSED'
   | 'PEER_UNREACHABLE'
   | 'MESSAGE_TOO_LARGE'
   | 'PROTOCOL_VIOLATION'

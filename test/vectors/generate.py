@@ -527,7 +527,7 @@ def array(item: Layout, length: int) -> Layout:
 ASSURANCE = one_of("stream", "quorum", "proof")
 FINISH = one_of("stop", "length")
 TOKENS = vec(U32)
-REFUSALS = ("queue-full", "model-not-loaded", "dispatch-too-old", "not-drawn", "bad-ticket", "bad-request", "context-overflow", "shutting-down")
+REFUSALS = ("queue-full", "model-not-loaded", "dispatch-too-old", "not-drawn", "bad-ticket", "bad-request", "context-overflow", "shutting-down", "paused")
 TIMEOUTS = ("unreachable", "no-acceptance", "no-seal", "no-reveal", "bad-reveal", "no-partner")
 
 # F-20 to F-31: kind, who signs, fields.
@@ -970,7 +970,7 @@ def frames_vectors() -> None:
         ("seals", 2, struct(seals=vec(signed_layout("seal"))), dict(seals=[s["seal"] for s in entry["evidence"]["seals"]])),
         ("cancel", 3, struct(), {}),
         ("accepted", 4, struct(), {}),
-        ("refused", 5, struct(refusal=signed_layout("refusal")), dict(refusal=refusal)),
+        ("refused", 5, struct(refusal=signed_layout("refusal"), retryAfterMs=U32), dict(refusal=refusal, retryAfterMs=1500)),
         ("chunk", 6, struct(tokens=TOKENS, text=TEXT, usage=signed_layout("usage")), dict(tokens=[120, 120], text="x\u00e9", usage=usage)),
         ("sealed", 7, struct(seal=signed_layout("seal")), dict(seal=seal)),
         ("reveal", 8, struct(revealed=REVEALED, tokens=TOKENS, text=TEXT), dict(revealed=entry["evidence"]["receipts"][0], tokens=[120] * 8, text="xxxxxxxx")),

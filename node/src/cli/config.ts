@@ -8,6 +8,7 @@ import {
   speechSettings,
 } from '@karmesh/sdk/participant/settings';
 import { z } from 'zod';
+import { parseHours } from '../governor/hours.ts';
 
 const engine = {
   engine: z.enum(['llama', 'openai']).default('llama').meta({
@@ -69,10 +70,35 @@ export const registerSchema = z.object({
   ...speechSettings,
 });
 
+/** What an operator lets the worker use, beside `threads`. */
+const limits = {
+  hours: z
+    .array(
+      z.string().refine((text) => parseHours(text) !== undefined, {
+        error: 'must be hours of the day, such as 22:00-07:00',
+      }),
+    )
+    .default([])
+    .meta({
+      description:
+        'hours in which it takes work, in this machine’s local time (of TZ, where that is set); always unless told',
+      placeholder: '22:00-07:00,…',
+    }),
+  minBattery: z.int().min(1).max(100).optional().meta({
+    description: 'percent of its battery below which it takes no work unless plugged in; read on Linux alone',
+    placeholder: 'percent',
+  }),
+  maxMemoryMib: z.int().min(1).optional().meta({
+    description: 'MiB of memory that it may use: a model that needs more is not run, and above it no work is taken',
+    placeholder: 'MiB',
+  }),
+};
+
 export const startSchema = z.object({
   ...clusterSettings,
   ...identitySettings,
   ...engine,
+  ...limits,
   dataDir: z
     .string()
     .default(join('.karmesh', 'worker'))

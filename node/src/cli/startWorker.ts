@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
+import type { WorkerHealth } from '@karmesh/sdk/network';
 import { observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
 import { type ChainView, checkFresh, createChainView, type ParticipantAccount, toBase58 } from '@karmesh/sdk/program';
 import {
@@ -15,7 +16,7 @@ import {
 } from '@karmesh/sdk/protocol';
 import {
   acquireLockFile,
-  health,
+  health as healthChecks,
   healthServer,
   type Keypair,
   logger,
@@ -28,12 +29,16 @@ import {
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import type { EngineDescription } from '../engines/engine.ts';
+import { checkFileFits, checkLoadedFits } from '../governor/checkFits.ts';
+import { cpuMeter } from '../governor/cpuMeter.ts';
+import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
 import { openAuditFiles } from '../store/auditFiles.ts';
 import { openReceiptLog } from '../store/receiptLog.ts';
 import { worker } from '../worker/worker.ts';
 import { chainOf } from './chainOf.ts';
 import type { StartConfig } from './config.ts';
 import { openEngine } from './openEngine.ts';
+import { maxMemoryBytes, openGovernor } from './openGovernor.ts';
 import { workerMetrics } from './workerMetrics.ts';
 
 /** Streams at once: those that run or wait, and those that are sealed and wait for others. */
@@ -60,8 +65,12 @@ export async function startWorker(
   stack.use(await acquireLockFile(join(config.dataDir, 'lock')));
   const started = AbortSignal.any([signal, stopping.signal]);
 
+  const memory = { maxMemoryBytes: maxMemoryBytes(config) };
+  if (config.engine === 'llama') await checkFileFits(config.model ?? BUNDLED_MODEL_PATH, memory);
   talk.talk('Loading the model.');
   const engine = stack.use(await openEngine(config, { signal: started }));
+  checkLoadedFits(process.memoryUsage.rss(), memory);
+  const governing = stack.use(await openGovernor(config, { log }));
   const description = engine.describe();
   const { engineClassId, modelId } = description;
   const view = stack.use(
@@ -94,6 +103,10 @@ export async function startWorker(
     audits,
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
+    pause() {
+      const now = governing.standing();
+      return now.state === 'serving' ? undefined : now;
+    },
     onStage: stages('worker'),
     onInfer(outcome) {
       if (outcome.kind === 'unused') return;
@@ -112,7 +125,18 @@ export async function startWorker(
       log.info(outcome, 'An audit was answered.');
     },
   });
-  count.load(serving);
+  const cpu = cpuMeter({ threads: config.threads })({ nowMs: () => performance.now(), cpuMicros });
+  const health = (): WorkerHealth => {
+    const { milliTokensPerSecond, ...load } = serving.load();
+    return {
+      state: governing.standing().state,
+      cpuPermille: cpu.permille(),
+      residentBytes: BigInt(process.memoryUsage.rss()),
+      ...load,
+      milliTokensPerSecond: BigInt(milliTokensPerSecond),
+    };
+  };
+  count.health(health);
   stack.defer(() => serving.stop({ signal: AbortSignal.timeout(DRAIN_MS) }));
   stack.defer(
     pruneByEpoch(view, {
@@ -139,10 +163,12 @@ export async function startWorker(
     maxFrameBytes: MAX_AUDIT_FRAME_BYTES,
     handler: serving.serveAudit,
   });
-  host.announce({ role: 'worker', participant: account.address, engineClass: engineClassId, models: [modelId] });
+  const offer = { participant: account.address, engineClass: engineClassId, models: [modelId], health };
+  host.announce({ role: 'worker', ...offer });
 
-  const checks = health();
+  const checks = healthChecks();
   checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view, STALE_MS) });
+  checks.add({ name: 'limits', kind: 'ready', check: () => governing.check() });
   const probe = stack.use(
     await healthServer({ host: config.healthHost, port: config.healthPort })({ health: checks, metrics: numbers }),
   );
@@ -164,6 +190,11 @@ export async function startWorker(
   );
   stopping.add('worker', () => stack.disposeAsync());
   return (await stopping.stopped) ? 0 : 1;
+}
+
+function cpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }
 
 /** The account of this identity. Throws `CONFIG_INVALID` unless it is a worker of this machine's class and model. */

@@ -13,7 +13,16 @@ const result = {
 test('sessions, audits, receipts and the load are counted', async () => {
   const registry = metrics({ processMetrics: false });
   const count = workerMetrics(registry, { active: 4, waiting: 16 });
-  count.load({ load: () => ({ active: 2, waiting: 1 }) });
+  count.health(() => ({
+    state: 'on-battery',
+    cpuPermille: 750,
+    residentBytes: 1n,
+    active: 2,
+    waiting: 1,
+    maxActive: 4,
+    maxWaiting: 16,
+    milliTokensPerSecond: 41_500n,
+  }));
   count.infer({ kind: 'revealed', requestId, result });
   count.infer({ kind: 'refused', rule: 'W-13', reason: 'queue-full' });
   count.infer({ kind: 'failed', cause: 'engine-failed', error: new Error('It stopped.') });
@@ -54,6 +63,10 @@ test('sessions, audits, receipts and the load are counted', async () => {
     'audits_total{outcome="opened"} 1',
     'requests_count{state="active"} 2',
     'requests_count{state="waiting"} 1',
+    'state_count{state="serving"} 0',
+    'state_count{state="outside-hours"} 0',
+    'state_count{state="on-battery"} 1',
+    'state_count{state="over-memory"} 0',
     'capacity_count{state="active"} 4',
     'capacity_count{state="waiting"} 16',
   ]);

@@ -1,3 +1,4 @@
+import { type WorkerHealth, workerStates } from '@karmesh/sdk/network';
 import type { Metrics } from '@karmesh/sdk/runtime';
 import type { AuditOutcome } from '../worker/auditSession.ts';
 import type { SessionOutcome } from '../worker/inferSession.ts';
@@ -46,15 +47,24 @@ export function workerMetrics(metrics: Metrics, most: Load) {
     help: 'Receipts that are on disk; one that was never revealed earns nothing.',
   });
   const audits = metrics.counter({ name: 'worker_audits_total', help: 'Audits by outcome.', labels: ['outcome'] });
-  let serving: { load(): Load } | undefined;
+  let health: (() => WorkerHealth) | undefined;
   metrics.gauge({
     name: 'worker_requests_count',
     help: 'Requests in hand, by state.',
     labels: ['state'],
     collect(gauge) {
-      const { active, waiting } = serving?.load() ?? { active: 0, waiting: 0 };
+      const { active, waiting } = health?.() ?? { active: 0, waiting: 0 };
       gauge.set({ state: 'active' }, active);
       gauge.set({ state: 'waiting' }, waiting);
+    },
+  });
+  metrics.gauge({
+    name: 'worker_state_count',
+    help: '1 for what the worker does now: it serves, or one of its operator’s limits forbids new work.',
+    labels: ['state'],
+    collect(gauge) {
+      const now = health?.().state;
+      for (const state of workerStates) gauge.set({ state }, state === now ? 1 : 0);
     },
   });
   const capacity = metrics.gauge({
@@ -65,9 +75,9 @@ export function workerMetrics(metrics: Metrics, most: Load) {
   capacity.set({ state: 'active' }, most.active);
   capacity.set({ state: 'waiting' }, most.waiting);
   return {
-    /** Says whose requests are counted. */
-    load(worker: { load(): Load }): void {
-      serving = worker;
+    /** Says how the worker is that is measured. */
+    health(now: () => WorkerHealth): void {
+      health = now;
     },
     /** The same log, whose records are counted once they are on disk. */
     receipts: (log: ReceiptLog): ReceiptLog => ({

@@ -31,6 +31,7 @@ import { checkSeals } from './checkSeals.ts';
 import { chunkSender } from './chunkSender.ts';
 import { deadline } from './deadline.ts';
 import type { Lanes, Place } from './lanes.ts';
+import type { RunMeter } from './runMeter.ts';
 import type { SeenNumbers } from './seenNumbers.ts';
 import type { AuditStore, ReceiptLog } from './stores.ts';
 import type { WorkerChain } from './workerChain.ts';
@@ -43,6 +44,11 @@ export interface SessionLimits {
   readonly runMs: number;
   /** For the seals of the others, after its own. */
   readonly sealsMs: number;
+}
+
+/** Why no new work is taken for now: when it may be again, in milliseconds, 0 if that is not known. */
+export interface Pause {
+  readonly retryAfterMs: number;
 }
 
 /** How a session ended, for logs and metrics. Nothing of a prompt or an answer. */
@@ -80,6 +86,8 @@ export interface SessionParts {
   readonly receipts: ReceiptLog;
   readonly audits: AuditStore;
   readonly lanes: Lanes;
+  readonly pace: Pick<RunMeter, 'meanRunMs'>;
+  readonly pause?: () => Pause | undefined;
   readonly seen: SeenNumbers;
   readonly clock: Clock;
   /** So many random bytes. */
@@ -103,7 +111,7 @@ class Violation extends Error {
 }
 
 /**
- * W-03: one dispatch over one stream of `/karmesh/infer/1`: check, accept or refuse, run, seal, wait for the others' seals, log,
+ * W-03: one dispatch over one stream of `/karmesh/infer/2`: check, accept or refuse, run, seal, wait for the others' seals, log,
  * reveal. Throws only what is our own fault; what the gateway does is an outcome.
  */
 export const inferSession =
@@ -153,13 +161,13 @@ async function converse(
       return { kind: 'violation', rule: judged.rule };
     }
     if (judged.verdict === 'refuse') {
-      const { dispatchHash, reason, rule } = judged;
+      const { dispatchHash, reason, rule, retryAfterMs = 0 } = judged;
       const refusal = signRecord(
         refusalRecord,
         { domain: parts.chain.domain, signer: parts.signer },
         { dispatchHash, worker: parts.chain.participant, reason, refusedAtMs: receivedAtMs },
       );
-      await send({ type: 'refused', refusal });
+      await send({ type: 'refused', refusal, retryAfterMs: Math.min(Math.ceil(retryAfterMs), MAX_RETRY_MS) });
       return { kind: 'refused', rule, reason };
     }
     using place = judged.place;
@@ -189,9 +197,20 @@ function isPeerGone(error: unknown): boolean {
 
 type Admission =
   | { readonly verdict: 'accept'; readonly checked: CheckedDispatch; readonly place: Place }
-  | Exclude<ReturnType<typeof checkDispatch>, { verdict: 'accept' }>;
+  | (Extract<ReturnType<typeof checkDispatch>, { verdict: 'refuse' }> & Partial<Pause>)
+  | Extract<ReturnType<typeof checkDispatch>, { verdict: 'violation' }>;
 
-/** W-05 to W-13. */
+/** What a refusal's u32 holds of milliseconds, over a month. */
+const MAX_RETRY_MS = 2 ** 32 - 1;
+/** What a full worker says before it knows how long its answers take. */
+const UNKNOWN_RUN_MS = 1_000;
+
+/** W-13: when a place is likely to be free: runs under way end, one after the other, within the time that one takes. */
+function untilPlaceMs({ lanes, pace }: SessionParts): number {
+  return (pace.meanRunMs() ?? UNKNOWN_RUN_MS) / Math.max(1, lanes.maxActive);
+}
+
+/** W-05 to W-13, W-18. */
 async function admit(
   parts: SessionParts,
   options: { readonly frame: DispatchFrame; readonly signal: AbortSignal },
@@ -204,18 +223,22 @@ async function admit(
   const judged = checkDispatch(chain, { frame, offer });
   if (judged.verdict !== 'accept') return judged;
   const { checked } = judged;
-  const refuse = (rule: string, reason: RefusalReason): Admission => ({
+  const refuse = (rule: string, reason: RefusalReason, retryAfterMs = 0): Admission => ({
     verdict: 'refuse',
     rule,
     reason,
     dispatchHash: checked.dispatchHash,
+    retryAfterMs,
   });
   if (parts.draining.aborted) return refuse('W-13', 'shutting-down');
+  // W-18
+  const pause = parts.pause?.();
+  if (pause !== undefined) return refuse('W-18', 'paused', pause.retryAfterMs);
   // W-08
   if (parts.receipts.hasDispatch(checked.dispatchHash)) return refuse('W-08', 'bad-ticket');
   // W-13
   const place = parts.lanes.reserve();
-  if (place === undefined) return refuse('W-13', 'queue-full');
+  if (place === undefined) return refuse('W-13', 'queue-full', untilPlaceMs(parts));
   const { gateway, ticketNumber } = checked.ticket.value;
   const { dispatchNumber } = checked.dispatch.value;
   if (!parts.seen.take({ gateway, epoch: checked.epoch, ticketNumber, dispatchNumber })) {

@@ -4,6 +4,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 export interface Lanes {
   readonly active: number;
   readonly waiting: number;
+  readonly maxActive: number;
   /** A place, or undefined if all are taken. It counts from now on; `start` resolves when its run may begin. */
   reserve(): Place | undefined;
 }
@@ -74,6 +75,7 @@ export function lanes(options: { readonly maxConcurrent: number; readonly maxQue
     get waiting() {
       return waiting;
     },
+    maxActive: options.maxConcurrent,
     reserve,
   };
 }

@@ -50,7 +50,7 @@ import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
 import { openAuditFiles } from '../store/auditFiles.ts';
 import { openReceiptLog } from '../store/receiptLog.ts';
 import { auditSession } from './auditSession.ts';
-import type { SessionOutcome } from './inferSession.ts';
+import type { Pause, SessionOutcome } from './inferSession.ts';
 import { type Worker, type WorkerOptions, worker } from './worker.ts';
 import type { WorkerChain } from './workerChain.ts';
 
@@ -92,6 +92,7 @@ async function start(
     readonly chain?: Partial<WorkerChain>;
     readonly options?: Partial<WorkerOptions>;
     readonly engine?: Engine;
+    readonly pause?: () => Pause | undefined;
   } = {},
 ): Promise<Running> {
   const own = await mkdtemp(join(folder, 'data-'));
@@ -106,6 +107,7 @@ async function start(
     audits: await openAuditFiles(own),
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
+    ...(overrides.pause === undefined ? {} : { pause: overrides.pause }),
     onInfer: (outcome) => outcomes.push(outcome),
   });
   return { worker: made, outcomes, folder: own };
@@ -351,12 +353,38 @@ describe('a refusal', () => {
     await sendFrame(stream, frameOf(first));
     expectType(await nextFrame(stream), 'accepted');
     expect(await refusal(second, running)).toBe('queue-full');
+    const { stream: another } = connect(running);
+    await sendFrame(another, frameOf(second));
+    // Nothing was answered yet, so that a second is as good a guess as any.
+    expect(expectType(await nextFrame(another), 'refused').retryAfterMs).toBe(1_000);
     const stopped = running.worker.stop({ signal: AbortSignal.abort() });
     expect(await refusal(second, running)).toBe('shutting-down');
     expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'shutting-down' });
     await stopped;
     await served;
-    expect(running.worker.load()).toEqual({ active: 0, waiting: 0 });
+    expect(running.worker.load()).toMatchObject({ active: 0, waiting: 0 });
+  });
+
+  test('W-18: while its operator’s limits forbid work, with when they may no longer; what runs goes on', async () => {
+    const [first, second] = [24, 25].map((dispatchNumber) => market.dispatch({ dispatchNumber, slot: 99n }));
+    if (first === undefined || second === undefined) throw new RangeError('two dispatches');
+    const drawnByBoth = first.drawn.find((place) => second.drawn.includes(place)) ?? 0;
+    let pause: Pause | undefined;
+    const running = await start(drawnByBoth, { pause: () => pause });
+    const { stream } = connect(running);
+    await sendFrame(stream, frameOf(first));
+    expectType(await nextFrame(stream), 'accepted');
+    pause = { retryAfterMs: 2 ** 33 };
+    const { stream: late } = connect(running);
+    await sendFrame(late, frameOf(second));
+    const refused = expectType(await nextFrame(late), 'refused');
+    expect([refused.refusal.value.reason, refused.retryAfterMs]).toEqual(['paused', 2 ** 32 - 1]);
+    expectType(await nextFrame(stream), 'sealed');
+    pause = undefined;
+    const { stream: again } = connect(running);
+    await sendFrame(again, frameOf(second));
+    expectType(await nextFrame(again), 'accepted');
+    for (const each of [stream, again]) each.abort(new Error('seen enough'));
   });
 
   test('W-05, W-06: what the dispatch does not cover gets no signed refusal', async () => {
@@ -421,7 +449,7 @@ describe('the exchange of seals', () => {
       await leave(stream);
       await served.catch(() => undefined);
       expect(running.outcomes).toEqual([{ kind: 'cancelled' }]);
-      expect(running.worker.load()).toEqual({ active: 0, waiting: 0 });
+      expect(running.worker.load()).toMatchObject({ active: 0, waiting: 0 });
     }
   });
 

@@ -7,12 +7,14 @@ import { type AuditOutcome, auditSession } from './auditSession.ts';
 import type { Offer } from './checkDispatch.ts';
 import {
   inferSession,
+  type Pause,
   type SessionLimits,
   type SessionOutcome,
   type WorkerStage,
   type WorkerStageAbout,
 } from './inferSession.ts';
 import { lanes } from './lanes.ts';
+import { runMeter } from './runMeter.ts';
 import { seenNumbers } from './seenNumbers.ts';
 import type { AuditStore, ReceiptLog } from './stores.ts';
 import type { WorkerChain } from './workerChain.ts';
@@ -33,18 +35,30 @@ export interface WorkerParts {
   readonly audits: AuditStore;
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
+  /** W-18: says while its operator's limits forbid new work; they never do unless told. */
+  readonly pause?: () => Pause | undefined;
   readonly onInfer?: (outcome: SessionOutcome) => void;
   readonly onAudit?: (outcome: AuditOutcome) => void;
   readonly onStage?: (stage: WorkerStage, about: WorkerStageAbout) => void;
 }
 
+/** What a worker has in hand, what it takes, and how fast it is. */
+export interface WorkerLoad {
+  readonly active: number;
+  readonly waiting: number;
+  readonly maxActive: number;
+  readonly maxWaiting: number;
+  /** Of one request, by the last answers; 0 before the first. */
+  readonly milliTokensPerSecond: number;
+}
+
 /** A worker of the market: what it answers on its two protocols. It opens no connection by itself. */
 export interface Worker {
-  /** Serves one stream of `/karmesh/infer/1`. */
+  /** Serves one stream of `/karmesh/infer/2`. */
   serveInfer(stream: FrameStream): Promise<void>;
   /** Serves one stream of `/karmesh/audit/1`. */
   serveAudit(stream: FrameStream): Promise<void>;
-  load(): { readonly active: number; readonly waiting: number };
+  load(): WorkerLoad;
   /** W-17: deletes the audit records that no audit can draw any more. */
   prune(): Promise<void>;
   /** Takes no more work, lets what runs finish until the signal comes, then stops it. */
@@ -71,11 +85,13 @@ export const worker =
     const draining = new AbortController();
     const stopping = new AbortController();
     const queue = lanes(options);
+    const pace = runMeter();
     const infer = inferSession(options.limits);
     const session = {
       ...parts,
       offer,
       lanes: queue,
+      pace,
       seen: seenNumbers(),
       draining: draining.signal,
       stopping: stopping.signal,
@@ -96,6 +112,11 @@ export const worker =
       serveInfer: (stream) =>
         track(async () => {
           const outcome = await infer(session, stream);
+          if (outcome.kind === 'revealed')
+            pace.note({
+              outputTokens: outcome.result.outputTokens.length,
+              totalMs: outcome.result.timings.totalMs,
+            });
           parts.onInfer?.(outcome);
         }),
       serveAudit: (stream) =>
@@ -103,7 +124,13 @@ export const worker =
           const outcome = await auditSession(parts, stream);
           parts.onAudit?.(outcome);
         }),
-      load: () => ({ active: queue.active, waiting: queue.waiting }),
+      load: () => ({
+        active: queue.active,
+        waiting: queue.waiting,
+        maxActive: options.maxConcurrent,
+        maxWaiting: options.maxQueue,
+        milliTokensPerSecond: pace.milliTokensPerSecond(),
+      }),
       async prune() {
         // W-17: an entry stands in the set of its epoch or of the next one, and is judged there or carried on.
         const settled = parts.chain.lastSettledEpoch();

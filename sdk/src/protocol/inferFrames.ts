@@ -11,6 +11,7 @@ import {
   struct,
   text,
   u8,
+  u32,
   vector,
 } from './codec.ts';
 import { revealedReceiptCodec } from './entry.ts';
@@ -20,7 +21,7 @@ import { inferenceRequestCodec } from './request.ts';
 import { signedCodec } from './signature.ts';
 
 /** W-01: the protocol between a gateway and a worker, one stream per dispatch. */
-export const INFER_PROTOCOL = '/karmesh/infer/1';
+export const INFER_PROTOCOL = '/karmesh/infer/2';
 
 /** W-02: bytes of one frame at most: a request with its messages is the largest. */
 export const MAX_INFER_FRAME_BYTES = 4 << 20;
@@ -43,7 +44,8 @@ const frames = {
   cancel: struct({}),
   // From the worker.
   accepted: struct({}),
-  refused: struct({ refusal: signedCodec(refusalRecord) }),
+  /** W-13: `retryAfterMs` says when a later dispatch may fare better, 0 that the worker does not know. It is a hint and no evidence. */
+  refused: struct({ refusal: signedCodec(refusalRecord), retryAfterMs: u32 }),
   chunk: struct({ tokens: tokensCodec, text: answerText, usage: signedCodec(usageRecord) }),
   sealed: struct({ seal: signedCodec(sealRecord) }),
   reveal: struct({ revealed: revealedReceiptCodec, tokens: tokensCodec, text: answerText }),

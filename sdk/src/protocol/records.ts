@@ -110,6 +110,7 @@ export const REFUSAL_REASONS = [
   'bad-request',
   'context-overflow',
   'shutting-down',
+  'paused',
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 

@@ -59,7 +59,7 @@ export type SessionParts = {
 };
 
 /**
- * Speaks `/karmesh/infer/1` with one drawn worker (W-01 to W-04): dispatch, acceptance, chunks, seal, exchange, reveal. Whatever goes
+ * Speaks `/karmesh/infer/2` with one drawn worker (W-01 to W-04): dispatch, acceptance, chunks, seal, exchange, reveal. Whatever goes
  * wrong on the way is a `fallen` event with its cause, never an exception: it is the worker's failure or the network's.
  */
 export const workerSession =
