@@ -50,6 +50,7 @@ const roles: Readonly<Record<string, (measured: Metrics) => void>> = {
       most: { maxRunning: 1, maxWaiting: 1 },
       unpublished: never,
       committedAhead: never,
+      workerStates: never,
       nowMs: never,
     });
     createApp({ maxBodyBytes: 1, defaultMaxTokens: 1, deadlineMs: 1 })({

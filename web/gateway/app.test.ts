@@ -461,6 +461,17 @@ test.each(failures)('%s becomes status %i', async (code, status, type, apiCode, 
   }
 });
 
+test.each([
+  [0, '1'],
+  [1_001, '2'],
+  [54_000_000, '300'],
+])('a failure that ends after %i ms says to try again after %s s', async (retryAfterMs, seconds) => {
+  for (const code of ['QUEUE_FULL', 'NO_WORKERS'] as const) {
+    const { post } = scripted({ events: [], failure: new KarmeshError(code, 'A sentence.', { retryAfterMs }) });
+    expect((await post(hello)).headers.get('retry-after')).toBe(seconds);
+  }
+});
+
 test('hides what an unexpected failure says and logs it without the prompt', async () => {
   const { post, lines } = scripted({ events: [], failure: new Error('password=1') });
   const response = await post({ ...hello, messages: [{ role: 'user', content: 'my secret prompt' }] });

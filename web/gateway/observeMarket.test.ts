@@ -12,6 +12,7 @@ test('every metric that the guide names exists, with its unit in its name', asyn
     most: { maxRunning: 16, maxWaiting: 64 },
     unpublished: async () => ({ count: 4, oldestAtMs: 1_000n }),
     committedAhead: () => 2,
+    workerStates: () => ['serving', 'on-battery', 'serving'],
     nowMs: () => 3_500,
   });
   createApp({ maxBodyBytes: 1, defaultMaxTokens: 1, deadlineMs: 1 })({
@@ -43,6 +44,8 @@ test('every metric that the guide names exists, with its unit in its name', asyn
   expect(text).toContain('karmesh_gateway_capacity_count{state="waiting"} 64');
   expect(text).toContain('karmesh_gateway_escrow_available_lamports 5000');
   expect(text).toContain('karmesh_gateway_committed_ahead_epochs 2');
+  expect(text).toContain('karmesh_gateway_announced_workers_count{state="serving"} 2');
+  expect(text).toContain('karmesh_gateway_announced_workers_count{state="on-battery"} 1');
   expect(text).toContain('karmesh_gateway_unpublished_entries_count 4');
   expect(text).toContain('karmesh_gateway_unpublished_age_seconds 2.5');
 });
@@ -55,6 +58,7 @@ test('a database that fails costs no metric but its own', async () => {
     most: { maxRunning: 1, maxWaiting: 1 },
     unpublished: () => Promise.reject(new Error('gone')),
     committedAhead: () => 0,
+    workerStates: () => [],
     nowMs: () => 0,
   });
   observed.database.query(2);

@@ -1,3 +1,4 @@
+import { type WorkerState, workerStates } from '@karmesh/sdk/network';
 import { type Batch, type Entry, equalBytes } from '@karmesh/sdk/protocol';
 import type { Metrics } from '@karmesh/sdk/runtime';
 import type { DatabaseObserver } from './store/openDatabase.ts';
@@ -10,6 +11,8 @@ export type WatchedMarket = {
   readonly unpublished: () => Promise<{ readonly count: number; readonly oldestAtMs: bigint | undefined }>;
   /** How many of the coming epochs have a committed hash chain. */
   readonly committedAhead: () => number;
+  /** What the workers that announce themselves say that they do. */
+  readonly workerStates: () => readonly WorkerState[];
   readonly nowMs: () => number;
 };
 
@@ -63,7 +66,7 @@ export function observeMarket(metrics: Metrics) {
       published.inc(count);
     },
     /** Looks at the rest whenever the metrics are read. */
-    watch({ market, most, unpublished, committedAhead, nowMs }: WatchedMarket): void {
+    watch({ market, most, unpublished, committedAhead, nowMs, ...watched }: WatchedMarket): void {
       metrics.gauge({
         name: 'gateway_requests_count',
         help: 'Requests in the market now.',
@@ -89,6 +92,15 @@ export function observeMarket(metrics: Metrics) {
         name: 'gateway_committed_ahead_epochs',
         help: 'Coming epochs whose hash chain is committed; without one the next epoch takes no requests.',
         collect: (gauge) => gauge.set(committedAhead()),
+      });
+      metrics.gauge({
+        name: 'gateway_announced_workers_count',
+        help: 'Workers that announce themselves here, by what they say that they do.',
+        labels: ['state'],
+        collect(gauge) {
+          const said = watched.workerStates();
+          for (const state of workerStates) gauge.set({ state }, said.filter((each) => each === state).length);
+        },
       });
       const backlog = shared(unpublished);
       metrics.gauge({

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type Host, topics } from '@karmesh/sdk/network';
+import { type Announcement, type Host, topics } from '@karmesh/sdk/network';
 import { observeChain, observePeers, openParticipantHost } from '@karmesh/sdk/participant';
 import {
   type ChainView,
@@ -17,7 +17,7 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, type Participant, REPLICAS, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, REPLICAS, toHex } from '@karmesh/sdk/protocol';
 import {
   health,
   type Logger,
@@ -207,6 +207,7 @@ export async function startGateway(
     most: { maxRunning, maxWaiting },
     unpublished: () => unpublishedEntries(db),
     committedAhead: () => committedAhead(view, gateway),
+    workerStates: () => announcedWorkers(host).flatMap(({ health: said }) => said?.state ?? []),
     nowMs: () => systemClock.nowMs(),
   });
   const balance = () => client.balance(keypair.publicKey, { signal });
@@ -270,7 +271,7 @@ export async function startGateway(
           programId,
         },
         view,
-        reachable: () => reachableWorkers(host),
+        announced: () => announcedWorkers(host),
         history: karmaHistory(HISTORY)({ view, bodies, clock: systemClock }),
       },
       feeds,
@@ -351,13 +352,15 @@ function chosenEscrow(
   return richest;
 }
 
-function reachableWorkers(host: Pick<Host, 'announcements'>): readonly Participant[] {
-  return host.announcements().flatMap(({ role, participant }) => (role === 'worker' ? [participant] : []));
+function announcedWorkers(host: Pick<Host, 'announcements'>): readonly Announcement[] {
+  return host.announcements().filter(({ role }) => role === 'worker');
 }
 
 /** Draws name registered workers; only those who have announced themselves can be reached. */
 function checkReachable(host: Pick<Host, 'announcements'>, workers: readonly { readonly address: Uint8Array }[]): void {
-  const heard = reachableWorkers(host).filter((worker) => workers.some(({ address }) => equalBytes(address, worker)));
+  const heard = announcedWorkers(host).filter(({ participant }) =>
+    workers.some(({ address }) => equalBytes(address, participant)),
+  );
   const needed = Math.min(REPLICAS, workers.length);
   if (heard.length < needed) {
     throw new KarmeshError('NO_WORKERS', 'Too few workers have announced themselves.', { heard: heard.length, needed });

@@ -205,9 +205,9 @@ const MAX_RETRY_MS = 2 ** 32 - 1;
 /** What a full worker says before it knows how long its answers take. */
 const UNKNOWN_RUN_MS = 1_000;
 
-/** W-13: when a place is likely to be free: runs under way end, one after the other, within the time that one takes. */
+/** W-13: when those that wait now, and one more, should have had their turn. */
 function untilPlaceMs({ lanes, pace }: SessionParts): number {
-  return (pace.meanRunMs() ?? UNKNOWN_RUN_MS) / Math.max(1, lanes.maxActive);
+  return ((pace.meanRunMs() ?? UNKNOWN_RUN_MS) * (lanes.waiting + 1)) / lanes.maxActive;
 }
 
 /** W-05 to W-13, W-18. */

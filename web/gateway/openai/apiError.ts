@@ -72,12 +72,24 @@ const shapes: Partial<Record<KarmeshErrorCode, Shape>> = {
   ABORTED: { status: 499, type: 'server_error', code: 'request_cancelled' },
 };
 
+/** The longest wait that a client is told of: by then the market may be another. */
+const MAX_RETRY_SECONDS = 300;
+
+/** In whole seconds, as RFC 9110 (section 10.2.3) has it; only failures that end by waiting know when. */
+function retryAfter({ facts }: KarmeshError): Readonly<Record<string, string>> {
+  if (typeof facts.retryAfterMs !== 'number') return {};
+  const seconds = Math.ceil(facts.retryAfterMs / 1000);
+  return { 'retry-after': String(Math.min(MAX_RETRY_SECONDS, Math.max(1, seconds))) };
+}
+
 /** What a client is told of a failure. Sentences of `KarmeshError` hold no secrets; anything else is a fault of ours and stays in the log. */
 export function toApiError(cause: unknown): ApiError {
   if (cause instanceof ApiError) return cause;
   const shape = cause instanceof KarmeshError ? shapes[cause.code] : undefined;
-  if (cause instanceof KarmeshError && shape !== undefined)
-    return new ApiError({ ...shape, message: cause.message }, cause);
+  if (cause instanceof KarmeshError && shape !== undefined) {
+    const headers = { ...shape.headers, ...retryAfter(cause) };
+    return new ApiError({ ...shape, headers, message: cause.message }, cause);
+  }
   return new ApiError(
     {
       status: 500,

@@ -34,6 +34,17 @@ const account = (epoch: bigint, state: number) =>
     finalisedSlot: 8n,
   }) as unknown as EpochAccount;
 
+const health = {
+  state: 'serving' as const,
+  cpuPermille: 870,
+  residentBytes: 512_000_000n,
+  active: 3,
+  waiting: 1,
+  maxActive: 4,
+  maxWaiting: 16,
+  milliTokensPerSecond: 41_500n,
+};
+
 /** What the routes answer over a chain that stands still. */
 const ask = async (path: string, chain: Partial<MarketFactParts['view']> = {}, rpcUrl?: string) => {
   const config = { genesis: bytes(0x11), lastFinalisedEpoch: NONE } as unknown as ConfigAccount;
@@ -48,7 +59,7 @@ const ask = async (path: string, chain: Partial<MarketFactParts['view']> = {}, r
   const routes = marketFactRoutes({
     cluster: { isLocal: true, rpcUrl, programId: bytes(0x22) },
     view,
-    reachable: () => [bytes(3)],
+    announced: () => [{ participant: bytes(3), incarnation: 7n, models: [bytes(0xab)], health }],
     history: {
       read: async () => [{ epoch: 4n, earned: new Map([['01'.repeat(32), [3n, 0n, 0n, 4n, 0n] as const]]) }],
     },
@@ -77,7 +88,7 @@ test('says which cluster it reads, and names an RPC node only where it may', asy
   expect((await ask('/v1/market', {}, 'http://127.0.0.1:8899')).body).toEqual(named);
 });
 
-test('lists the workers with five-part karma, and who of them can be reached', async () => {
+test('lists the workers with five-part karma, who of them can be reached, and what those say of themselves', async () => {
   const { body } = await ask('/v1/market/workers');
   const row = {
     activeFromEpoch: '1',
@@ -92,8 +103,17 @@ test('lists the workers with five-part karma, and who of them can be reached', a
   expect(body).toEqual({
     total: 2,
     workers: [
-      { address: '4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi', isReachable: false, ...row },
-      { address: 'CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8', isReachable: true, ...row },
+      { address: '4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi', isReachable: false, selfReported: null, ...row },
+      {
+        address: 'CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8',
+        isReachable: true,
+        selfReported: {
+          incarnation: '7',
+          models: ['ab'.repeat(32)],
+          health: { ...health, residentBytes: '512000000', milliTokensPerSecond: '41500' },
+        },
+        ...row,
+      },
     ],
   });
 });

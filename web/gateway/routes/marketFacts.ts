@@ -1,3 +1,4 @@
+import type { Announcement } from '@karmesh/sdk/network';
 import {
   type ChainView,
   EPOCH_STATE,
@@ -6,10 +7,12 @@ import {
   type ParticipantAccount,
   ROLE,
 } from '@karmesh/sdk/program';
-import { equalBytes, fromHex, KARMA_PARTS, type KarmaVector, type Participant, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, fromHex, KARMA_PARTS, type KarmaVector, toHex } from '@karmesh/sdk/protocol';
 import bs58 from 'bs58';
 import { Hono } from 'hono';
 import type { KarmaHistory } from '../bundles/karmaHistory.ts';
+
+export type AnnouncedWorker = Pick<Announcement, 'participant' | 'incarnation' | 'models' | 'health'>;
 
 export type MarketFactParts = {
   readonly cluster: {
@@ -19,8 +22,8 @@ export type MarketFactParts = {
     readonly programId: Uint8Array;
   };
   readonly view: Pick<ChainView, 'slot' | 'epoch' | 'config' | 'participants' | 'epochAccount'>;
-  /** The workers that have announced themselves to this gateway. */
-  reachable(): readonly Participant[];
+  /** What the workers that have announced themselves to this gateway say. */
+  announced(): readonly AnnouncedWorker[];
   readonly history: KarmaHistory;
 };
 
@@ -62,12 +65,13 @@ export const marketFactRoutes = (parts: MarketFactParts) => {
     })
     .get('/v1/market/workers', (context) => {
       const workers = view.participants().filter(({ role }) => role === ROLE.worker);
-      const reachable = parts.reachable();
-      const rows = workers
-        .slice(0, MAX_WORKERS)
-        .map((worker) =>
-          workerFacts(worker, { isReachable: reachable.some((each) => equalBytes(each, worker.address)) }),
-        );
+      const announced = parts.announced();
+      const rows = workers.slice(0, MAX_WORKERS).map((worker) =>
+        workerFacts(
+          worker,
+          announced.find(({ participant }) => equalBytes(participant, worker.address)),
+        ),
+      );
       return context.json({ total: workers.length, workers: rows });
     })
     .get('/v1/market/epochs', (context) => {
@@ -91,10 +95,12 @@ export const marketFactRoutes = (parts: MarketFactParts) => {
     });
 };
 
-function workerFacts(worker: ParticipantAccount, { isReachable }: { readonly isReachable: boolean }) {
+function workerFacts(worker: ParticipantAccount, announced: AnnouncedWorker | undefined) {
   return {
     address: bs58.encode(worker.address),
-    isReachable,
+    isReachable: announced !== undefined,
+    /** N-04: the worker's own word, which nobody checks and nothing that is paid depends on. All the rest is on chain. */
+    selfReported: announced === undefined ? null : selfReported(announced),
     activeFromEpoch: worker.activeFromEpoch.toString(),
     bondLamports: worker.bondLamports.toString(),
     /** Micro-karma as of `karmaSlot`; it halves with time until the worker next claims. */
@@ -105,6 +111,21 @@ function workerFacts(worker: ParticipantAccount, { isReachable }: { readonly isR
     paidLamports: worker.lifetimePaid.toString(),
     engineClass: toHex(worker.engineClass),
     models: worker.models.map(toHex),
+  };
+}
+
+function selfReported({ incarnation, models, health }: AnnouncedWorker) {
+  return {
+    incarnation: incarnation.toString(),
+    models: models.map(toHex),
+    health:
+      health === undefined
+        ? null
+        : {
+            ...health,
+            residentBytes: health.residentBytes.toString(),
+            milliTokensPerSecond: health.milliTokensPerSecond.toString(),
+          },
   };
 }
 

@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { equalBytes, type FinishReason, QUORUM, type RefusalReason } from '@karmesh/sdk/protocol';
+import { equalBytes, type FinishReason, QUORUM, type RefusalReason, type TimeoutCause } from '@karmesh/sdk/protocol';
 import type { DispatchEnd } from './runDispatch.ts';
 
 export type AgreedAnswer = {
@@ -30,7 +30,8 @@ export function agreedAnswer(end: DispatchEnd): AgreedAnswer | undefined {
 }
 
 /** What a client is told when no answer came of a dispatch. */
-export function failureOf({ decision, places }: DispatchEnd): KarmeshError {
+export function failureOf(end: DispatchEnd): KarmeshError {
+  const { decision, places } = end;
   const standings = places.map(({ standing }) => standing);
   const refusals = standings.flatMap((standing) =>
     standing.kind === 'refused' ? [standing.refusal.value.reason] : [],
@@ -57,9 +58,23 @@ export function failureOf({ decision, places }: DispatchEnd): KarmeshError {
       facts,
     );
   }
-  const unreached = standings.every(
-    (standing) => standing.kind === 'refused' || (standing.kind === 'fallen' && standing.cause === 'unreachable'),
-  );
-  if (unreached) return new KarmeshError('NO_WORKERS', 'No worker that was drawn could take the request.', facts);
+  const retryAfterMs = retryAfterOf(end);
+  const waited = retryAfterMs === undefined ? facts : { ...facts, retryAfterMs };
+  const areAll = (...causes: readonly TimeoutCause[]): boolean =>
+    standings.every(({ kind, ...rest }) => kind === 'refused' || ('cause' in rest && causes.includes(rest.cause)));
+  // Who sealed alone did its part; the others had no room.
+  if (refusals.includes('queue-full') && areAll('unreachable', 'no-partner')) {
+    return new KarmeshError('QUEUE_FULL', 'The workers that were drawn are full. Try again in a moment.', waited);
+  }
+  if (areAll('unreachable'))
+    return new KarmeshError('NO_WORKERS', 'No worker that was drawn could take the request.', waited);
   return new KarmeshError('WORKER_TIMEOUT', 'The workers that were drawn did not answer in time.', facts);
+}
+
+/** When as many workers as a quorum needs should have room again, by what they said with their refusals; undefined if too few said so. */
+function retryAfterOf({ places }: DispatchEnd): number | undefined {
+  const hints = places.flatMap(({ standing }) =>
+    standing.kind === 'refused' && standing.retryAfterMs > 0 ? [standing.retryAfterMs] : [],
+  );
+  return hints.sort((a, b) => a - b)[QUORUM - 1];
 }

@@ -20,70 +20,88 @@ export type Lane = {
   /**
    * Takes a place in order of arrival; disposing gives it back, before or after its turn came.
    *
-   * @throws KarmeshError `QUEUE_FULL`, `ABORTED`.
+   * @throws KarmeshError `QUEUE_FULL`, whose fact `retryAfterMs` says when to try again, `ABORTED`.
    */
   enter(options: { readonly signal: AbortSignal }): Place;
   readonly running: number;
   readonly waiting: number;
 };
 
-/** One first-in-first-out queue with a bound on both its ends. */
-export const lane = (options: LaneOptions): Lane => {
-  let running = 0;
-  const waiting: (() => void)[] = [];
+/** What is left of an older request's weight with each newer one. */
+const KEEP = 0.8;
+/** How long a request is taken to run before one has. */
+const UNKNOWN_RUN_MS = 1_000;
 
-  const release = (): void => {
-    const next = waiting.shift();
-    // The place passes on without being free in between, so nobody overtakes.
-    if (next === undefined) running -= 1;
-    else next();
-  };
+/** One first-in-first-out queue with a bound on both its ends. Who is refused is told when those before it should have had their turn. */
+export const lane =
+  (options: LaneOptions) =>
+  (parts: { readonly nowMs: () => number }): Lane => {
+    let running = 0;
+    let meanRunMs: number | undefined;
+    const waiting: (() => void)[] = [];
 
-  return {
-    get running() {
-      return running;
-    },
-    get waiting() {
-      return waiting.length;
-    },
-    enter({ signal }) {
-      throwIfAborted(signal);
-      let state: 'waiting' | 'running' | 'over' = 'waiting';
-      const { promise: turn, resolve, reject } = Promise.withResolvers<void>();
-      // Who never waits for its turn must not leave an unhandled rejection behind.
-      turn.catch(() => {});
-      const start = (): void => {
-        state = 'running';
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = (): void => {
-        signal.removeEventListener('abort', leave);
-        if (state === 'running') release();
-        else if (state === 'waiting') {
-          waiting.splice(waiting.indexOf(start), 1);
-          reject(abortError(signal));
+    const noteRun = (ms: number): void => {
+      meanRunMs = meanRunMs === undefined ? ms : meanRunMs * KEEP + ms * (1 - KEEP);
+    };
+
+    const release = (): void => {
+      const next = waiting.shift();
+      // The place passes on without being free in between, so nobody overtakes.
+      if (next === undefined) running -= 1;
+      else next();
+    };
+
+    return {
+      get running() {
+        return running;
+      },
+      get waiting() {
+        return waiting.length;
+      },
+      enter({ signal }) {
+        throwIfAborted(signal);
+        let state: 'waiting' | 'running' | 'over' = 'waiting';
+        let startedMs = 0;
+        const { promise: turn, resolve, reject } = Promise.withResolvers<void>();
+        // Who never waits for its turn must not leave an unhandled rejection behind.
+        turn.catch(() => {});
+        const start = (): void => {
+          state = 'running';
+          startedMs = parts.nowMs();
+          signal.removeEventListener('abort', leave);
+          resolve();
+        };
+        const leave = (): void => {
+          signal.removeEventListener('abort', leave);
+          if (state === 'running') {
+            noteRun(Math.max(0, parts.nowMs() - startedMs));
+            release();
+          } else if (state === 'waiting') {
+            waiting.splice(waiting.indexOf(start), 1);
+            reject(abortError(signal));
+          }
+          state = 'over';
+        };
+        if (running < options.maxRunning) {
+          running += 1;
+          start();
+        } else if (waiting.length < options.maxWaiting) {
+          waiting.push(start);
+          signal.addEventListener('abort', leave);
+        } else {
+          const turns = (waiting.length + 1) / options.maxRunning;
+          const retryAfterMs = Math.ceil((meanRunMs ?? UNKNOWN_RUN_MS) * turns);
+          const facts = { running, waiting: waiting.length, retryAfterMs };
+          throw new KarmeshError(
+            'QUEUE_FULL',
+            'The market has more requests than it can queue. Try again in a moment.',
+            facts,
+          );
         }
-        state = 'over';
-      };
-      if (running < options.maxRunning) {
-        running += 1;
-        start();
-      } else if (waiting.length < options.maxWaiting) {
-        waiting.push(start);
-        signal.addEventListener('abort', leave);
-      } else {
-        const facts = { running, waiting: waiting.length };
-        throw new KarmeshError(
-          'QUEUE_FULL',
-          'The market has more requests than it can queue. Try again in a moment.',
-          facts,
-        );
-      }
-      return { turn, [Symbol.dispose]: leave };
-    },
+        return { turn, [Symbol.dispose]: leave };
+      },
+    };
   };
-};
 
 /** Why a signal was aborted, as an error of ours. */
 export function abortError(signal: AbortSignal): KarmeshError {

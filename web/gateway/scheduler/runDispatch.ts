@@ -17,6 +17,7 @@ import {
 import type { MarketEvent, WorkerStep } from '../market.ts';
 import type { DispatchContext } from './dispatchContext.ts';
 import { mailbox } from './mailbox.ts';
+import type { Patience } from './patience.ts';
 import {
   type SessionEvent,
   type SessionLimits,
@@ -41,7 +42,7 @@ type Standing =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'sealed' }
   | ({ readonly kind: 'revealed' } & Revealed)
-  | { readonly kind: 'refused'; readonly refusal: Signed<Refusal> }
+  | { readonly kind: 'refused'; readonly refusal: Signed<Refusal>; readonly retryAfterMs: number }
   | { readonly kind: 'fallen'; readonly cause: TimeoutCause };
 
 export type DispatchPlace = {
@@ -110,11 +111,12 @@ export async function* runDispatch(
   parts: {
     readonly network: SessionParts['network'];
     readonly clock: Clock;
+    readonly patience: Patience;
     readonly onStage?: ((stage: DispatchStage, about: DispatchStageAbout) => void) | undefined;
   },
 ): AsyncGenerator<DispatchProgress, void, undefined> {
   const { context, drawn, limits, signal } = options;
-  const { clock } = parts;
+  const { clock, patience } = parts;
   const letters = mailbox<Letter>();
   const places: Place[] = [];
   const began = clock.nowMs();
@@ -135,7 +137,11 @@ export async function* runDispatch(
     if (worker === undefined) return false;
     const index = places.length;
     const emit = (event: SessionEvent): void => letters.put({ place: index, event });
-    const session = workerSession({ context, worker, limits })({ network: parts.network, clock, emit });
+    const session = workerSession({ context, worker, limits: patience.limitsFor(worker.participant) })({
+      network: parts.network,
+      clock,
+      emit,
+    });
     const place: Place = { worker, session, standing: { kind: 'asked' }, seal: undefined, text: '' };
     places.push(place);
     reached('worker-asked', place);
@@ -200,10 +206,12 @@ export async function* runDispatch(
     switch (event.kind) {
       case 'accepted':
         place.standing = { kind: 'accepted' };
+        patience.answered(place.worker.participant);
         reached('worker-accepted', place);
         break;
       case 'refused':
-        place.standing = { kind: 'refused', refusal: event.refusal };
+        place.standing = event;
+        patience.answered(place.worker.participant);
         reached('worker-refused', place, event.refusal.value.reason);
         if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < REPLICAS) askNext();
         break;
@@ -227,6 +235,7 @@ export async function* runDispatch(
         break;
       case 'fallen': {
         const replicas = place.standing.kind === 'asked' ? REPLICAS : QUORUM;
+        if (place.standing.kind === 'asked') patience.silent(place.worker.participant);
         place.standing = { kind: 'fallen', cause: event.cause };
         reached('worker-fallen', place, event.cause);
         if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < replicas) askNext();
@@ -250,6 +259,9 @@ export async function* runDispatch(
     if (letter.event === 'aborted') {
       wanted = false;
       if (count('sealed', 'revealed') > 0) return;
+    } else {
+      // While others did the whole work these did not even say that they would.
+      for (const { standing, worker } of places) if (standing.kind === 'asked') patience.silent(worker.participant);
     }
     dropUnsealed();
   };

@@ -243,7 +243,8 @@ test('stream: a chunk whose usage is not signed is not shown', async () => {
 
 const failing: [name: string, all: Behaviour, code: string][] = [
   ['nobody can be reached', { kind: 'gone' }, 'NO_WORKERS'],
-  ['everybody is full', { kind: 'refuses', reason: 'queue-full' }, 'NO_WORKERS'],
+  ['everybody is full', { kind: 'refuses', reason: 'queue-full' }, 'QUEUE_FULL'],
+  ['everybody rests', { kind: 'refuses', reason: 'paused' }, 'NO_WORKERS'],
   ['the prompt is too long for all', { kind: 'refuses', reason: 'context-overflow' }, 'CONTEXT_OVERFLOW'],
   ['the messages suit no model', { kind: 'refuses', reason: 'bad-request' }, 'REQUEST_REFUSED'],
   ['nobody accepts', { kind: 'silent', after: 'dispatch' }, 'WORKER_TIMEOUT'],
@@ -255,6 +256,52 @@ test.each(failing)('%s: a clear error, an entry that says so, and no price', asy
   const entry = lastEntry();
   expect([entry.outcome.value.verdict, entry.outcome.value.price]).toEqual(['none', 0n]);
   expect(market.judge(entry)).toMatchObject({ verdict: 'accept' });
+});
+
+test.each(['queue-full', 'paused'] as const)(
+  '%s: says when two of the workers should take work again',
+  async (reason) => {
+    for (const [index, worker] of market.workers.entries())
+      worker.behaviour = { kind: 'refuses', reason, retryAfterMs: 8_000 - 1_000 * index };
+    await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({
+      facts: { retryAfterMs: 2_000 },
+    });
+  },
+);
+
+test('one that seals alone while the others are full was not too slow', async () => {
+  const [first] = await nextDraw();
+  for (const worker of market.workers) worker.behaviour = { kind: 'refuses', reason: 'queue-full' };
+  if (first !== undefined) first.behaviour = { kind: 'honest' };
+  await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+});
+
+test('who is silent three times in a row is told of and still asked, until it answers', async () => {
+  // A refusal is an answer too, so that nothing is left of what earlier tests did.
+  for (const worker of market.workers) worker.behaviour = { kind: 'refuses', reason: 'paused' };
+  await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code: 'NO_WORKERS' });
+  for (const worker of market.workers) worker.behaviour = { kind: 'honest' };
+  const [silent] = await nextDraw();
+  if (silent === undefined) throw new Error('nobody is drawn');
+  const before = market.said.length;
+  const said = (): readonly string[] => market.said.slice(before).filter((line) => line.includes('silent'));
+  const settle = async (): Promise<void> => {
+    await market.collect(scheduler, question('quorum'));
+    expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+  };
+  silent.behaviour = { kind: 'gone' };
+  while (said().length === 0) await settle();
+  // Every entry names whom its draw names: nobody is skipped, however long it has been silent.
+  const timeouts = market.entries.flatMap(({ evidence }) => evidence.timeouts.map(({ value }) => value));
+  expect(timeouts.slice(-3).map(({ cause, worker }) => [cause, worker])).toEqual(
+    Array.from({ length: 3 }, () => ['unreachable', silent.participant]),
+  );
+  silent.behaviour = { kind: 'honest' };
+  while (said().length === 1) await settle();
+  expect(said()).toEqual([
+    'A worker was silent three times in a row; until it answers it is asked only briefly.',
+    'A worker that was silent answers again.',
+  ]);
 });
 
 test('no two workers agree: NO_QUORUM after all eight were asked', async () => {

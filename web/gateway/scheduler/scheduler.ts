@@ -12,6 +12,7 @@ import {
   priceLamports,
   receiptRecord,
   requestIdOf,
+  toHex,
   type VerifySignature,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
@@ -29,6 +30,7 @@ import { type LaneOptions, lane, throwIfAborted } from './lane.ts';
 import { mailbox } from './mailbox.ts';
 import type { MarketChain } from './marketChain.ts';
 import type { MarketNetwork } from './marketNetwork.ts';
+import { patience } from './patience.ts';
 import type { RequestStage, RequestStages } from './requestStages.ts';
 import {
   type DispatchEnd,
@@ -106,9 +108,19 @@ export const openScheduler =
   (options: SchedulerOptions) =>
   async (parts: SchedulerParts): Promise<Scheduler> => {
     const { db, chain, clock, domain, escrow, log } = parts;
-    const queue = lane(options.lane);
+    const queue = lane(options.lane)({ nowMs: () => clock.nowMs() });
     const tickets = ticketIssuer(parts, { last: (await lastTicket(db))?.value });
     const dispatches = dispatchIssuer(options, parts);
+    const asking = patience(options.limits)({
+      clock,
+      onChange: (worker, now) =>
+        log.info(
+          { worker: toHex(worker) },
+          now === 'brief'
+            ? 'A worker was silent three times in a row; until it answers it is asked only briefly.'
+            : 'A worker that was silent answers again.',
+        ),
+    });
     const stopped = new AbortController();
     const tasks = new Set<Promise<void>>();
     const ledger = await openEscrowLedger(parts);
@@ -178,7 +190,7 @@ export const openScheduler =
       };
       for await (const progress of runDispatch(
         { context, drawn: issued.drawn, limits: options.limits, signal, wantsProgress },
-        parts,
+        { ...parts, patience: asking },
       )) {
         if (progress.kind === 'end') end = progress.end;
         else {

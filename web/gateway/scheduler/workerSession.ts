@@ -31,7 +31,7 @@ export type SessionLimits = {
 
 /** What a session tells. `fallen` and `refused` and `revealed` are each the last that it says. */
 export type SessionEvent =
-  | { readonly kind: 'refused'; readonly refusal: Signed<Refusal> }
+  | { readonly kind: 'refused'; readonly refusal: Signed<Refusal>; readonly retryAfterMs: number }
   | { readonly kind: 'accepted' }
   | { readonly kind: 'chunk'; readonly text: string }
   | { readonly kind: 'sealed'; readonly seal: ArrivedSeal }
@@ -117,7 +117,7 @@ export const workerSession =
         if (frame.type === 'accepted') return true;
         if (frame.type !== 'refused' || !checkRefusal(context, { signed: frame.refusal, worker }))
           throw unexpected(frame);
-        emit({ kind: 'refused', refusal: frame.refusal });
+        emit({ kind: 'refused', refusal: frame.refusal, retryAfterMs: frame.retryAfterMs });
         return false;
       });
       if (!accepted) return;
