@@ -130,6 +130,7 @@ export async function startGateway(
       cluster,
       log,
       observed: peers,
+      view,
       admit: ({ identity, participant }) => {
         const known = view.participant(participant);
         return (

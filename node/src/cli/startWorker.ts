@@ -34,6 +34,7 @@ import { cpuMeter } from '../governor/cpuMeter.ts';
 import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
 import { openAuditFiles } from '../store/auditFiles.ts';
 import { openReceiptLog } from '../store/receiptLog.ts';
+import { carriesTicket } from '../worker/carriesTicket.ts';
 import { worker } from '../worker/worker.ts';
 import { chainOf } from './chainOf.ts';
 import type { StartConfig } from './config.ts';
@@ -146,7 +147,7 @@ export async function startWorker(
   );
 
   const host = stack.use(
-    await openParticipantHost(config, { keypair, domain: view.config().domain, cluster, log, observed }),
+    await openParticipantHost(config, { keypair, domain: view.config().domain, cluster, log, observed, view }),
   );
   stack.defer(observed.watch(host));
   await host.handle({
@@ -155,7 +156,10 @@ export async function startWorker(
     maxFrameBytes: MAX_INFER_FRAME_BYTES,
     // The session's own limits come first.
     idleMs: limits.dispatchMs + limits.runMs + limits.sealsMs,
-    handler: serving.serveInfer,
+    ticketed: true,
+    async handler(stream, ask) {
+      if (!carriesTicket(await serving.serveInfer(stream))) ask.count();
+    },
   });
   await host.handle({
     protocol: AUDIT_PROTOCOL,

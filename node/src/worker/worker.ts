@@ -54,8 +54,8 @@ export interface WorkerLoad {
 
 /** A worker of the market: what it answers on its two protocols. It opens no connection by itself. */
 export interface Worker {
-  /** Serves one stream of `/karmesh/infer/2`. */
-  serveInfer(stream: FrameStream): Promise<void>;
+  /** Serves one stream of `/karmesh/infer/2`, and says how that ended. */
+  serveInfer(stream: FrameStream): Promise<SessionOutcome>;
   /** Serves one stream of `/karmesh/audit/1`. */
   serveAudit(stream: FrameStream): Promise<void>;
   load(): WorkerLoad;
@@ -96,9 +96,9 @@ export const worker =
       draining: draining.signal,
       stopping: stopping.signal,
     };
-    const running = new Set<Promise<void>>();
+    const running = new Set<Promise<unknown>>();
 
-    const track = (run: () => Promise<void>): Promise<void> => {
+    const track = <T>(run: () => Promise<T>): Promise<T> => {
       const promise = run();
       running.add(promise);
       const forget = (): void => {
@@ -118,6 +118,7 @@ export const worker =
               totalMs: outcome.result.timings.totalMs,
             });
           parts.onInfer?.(outcome);
+          return outcome;
         }),
       serveAudit: (stream) =>
         track(async () => {

@@ -2,11 +2,12 @@ import { type Connection, type PeerId, setMaxListeners } from '@libp2p/interface
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { KarmeshError } from '../errors.ts';
 import type { Domain } from '../protocol/header.ts';
-import { type VerifySignature, verifySignature } from '../protocol/signature.ts';
+import { type Identity, type VerifySignature, verifySignature } from '../protocol/signature.ts';
 import type { Signer } from '../signer.ts';
 import { dialableAddress, peerIdTextOf } from './addresses.ts';
 import { aliveGuard, beatBytes, defaultAlive } from './alive.ts';
 import type { Announcement } from './announcement.ts';
+import { askLimit } from './askLimit.ts';
 import { dialer } from './dialer.ts';
 import { dialTargets } from './dialTargets.ts';
 import { fetchFrameBytes, fetchOver, maxBodyBytes, serveOver } from './fetchByHash.ts';
@@ -52,6 +53,8 @@ export type CreateHostOptions = {
   readonly limits?: Partial<NetworkLimits>;
   /** Whether an announcement is worth keeping, such as that its account is registered with that identity; all are unless told. */
   readonly admit?: (announcement: Announcement) => boolean;
+  /** Whether a participant with a bond has this identity; it may ask more often (N-05). Nobody has unless told. */
+  readonly isBonded?: (identity: Identity) => boolean;
   /** A faster check of signatures by the same rules; the protocol's own unless told. */
   readonly verify?: VerifySignature;
   readonly log?: HostLog;
@@ -164,12 +167,26 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       return unknownPeer(peer, cause);
     }
   };
+  const hasBond = (peer: PeerId): boolean => {
+    const identity = identityOf(peer);
+    return identity !== undefined && options.isBonded?.(identity) === true;
+  };
+  const asks = askLimit({
+    perMinute: limits.asksPerMinute,
+    bondedPerMinute: limits.bondedAsksPerMinute,
+    maxEntries: 4 * limits.maxConnections,
+  })<PeerId>({ now, isBonded: hasBond, keyOf: (peer) => peer.toString() });
   const streams = peerStreams(
     { limits },
     {
       node,
       addressesFor,
       stopping: stopping.signal,
+      asks,
+      // A participant that was away asks much and means well.
+      onExcess: (peer) => {
+        if (!hasBond(peer)) blame(peer);
+      },
       onFailure: (fields, error) => log.debug({ ...fields, reason: messageOf(error) }, 'A stream ended with an error.'),
     },
   );

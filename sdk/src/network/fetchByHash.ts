@@ -4,9 +4,10 @@ import { equalBytes, toHex } from '../protocol/bytes.ts';
 import { decode, encode, oneOf, struct, u32 } from '../protocol/codec.ts';
 import { type Hash, hashCodec } from '../protocol/hash.ts';
 import type { FrameStream } from './frameStream.ts';
+import { maxMessageBytes } from './limits.ts';
 
-/** The most that a body may have, and so that a fetch may ask for: 50 MB. */
-export const maxBodyBytes = 50_000_000;
+/** The most that a body may have, and so that a fetch may ask for. */
+export const maxBodyBytes = maxMessageBytes;
 /** Bytes of one frame of `/karmesh/fetch/1`. */
 export const fetchFrameBytes = 65_536;
 

@@ -70,3 +70,10 @@ describe('bounds', () => {
     expect(() => reader.next()).toThrowError(expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }));
   });
 });
+
+test('no protocol takes frames over the 50 MB of a message', () => {
+  frameReader({ maxFrameBytes: 50_000_000 });
+  expect(() => frameReader({ maxFrameBytes: 50_000_001 })).toThrowError(
+    expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+  );
+});

@@ -1,4 +1,5 @@
 import { KarmeshError } from '../errors.ts';
+import { maxMessageBytes } from './limits.ts';
 
 const headerBytes = 4;
 const smallBytes = 65_536;
@@ -24,6 +25,11 @@ export type FrameReader = {
  * arrived, never by what a length claims, and lies in one buffer, so that a peer that sends single bytes costs single bytes.
  */
 export const frameReader = ({ maxFrameBytes }: { readonly maxFrameBytes: number }): FrameReader => {
+  if (maxFrameBytes > maxMessageBytes)
+    throw new KarmeshError('BAD_ARGUMENT', 'A frame may be as large as a message at most.', {
+      maxFrameBytes,
+      maxMessageBytes,
+    });
   let buffer = new Uint8Array(0);
   let start = 0;
   let end = 0;

@@ -29,8 +29,13 @@ export type HandleOptions = {
   readonly maxFrameBytes?: number;
   /** As for `openStream`. */
   readonly idleMs?: number;
+  /**
+   * Whether what is asked here carries a ticket, which the handler checks: then only those streams count as asks (N-05) that it counts
+   * itself. All do unless told.
+   */
+  readonly ticketed?: boolean;
   /** Serves one stream. When it returns the stream is closed after what was sent; when it throws the stream is reset. */
-  readonly handler: (stream: FrameStream) => Promise<void>;
+  readonly handler: (stream: FrameStream, ask: { count(): void }) => Promise<void>;
 };
 
 export type ConnectedPeer = {

@@ -1,3 +1,6 @@
+/** Bytes of one message at most, whatever its protocol and however many frames carry it: 50 MB. */
+export const maxMessageBytes = 50_000_000;
+
 /** Bounds on what peers may cost a host. All are first values. */
 export type NetworkLimits = {
   /** Connections in all. */
@@ -7,6 +10,12 @@ export type NetworkLimits = {
   /** Streams that peers have opened to us, in all and for one peer; beats and gossip are not counted. */
   readonly maxInboundStreams: number;
   readonly maxInboundStreamsPerPeer: number;
+  /**
+   * Asks in a minute, and at once after a quiet one, that no ticket pays for: of a stranger, and beyond them of a bonded participant.
+   * A validator asks each gateway for a body a second and for headers each five, and for thousands of bodies when it was away.
+   */
+  readonly asksPerMinute: number;
+  readonly bondedAsksPerMinute: number;
   /** Connections that one address may open in a second. A localnet's processes share one address. */
   readonly inboundConnectionsPerSecond: number;
   /** Bytes of one gossip message. Larger things are fetched by hash. */
@@ -29,6 +38,8 @@ export const defaultLimits: NetworkLimits = {
   maxConnectionsPerPeer: 4,
   maxInboundStreams: 1024,
   maxInboundStreamsPerPeer: 128,
+  asksPerMinute: 100,
+  bondedAsksPerMinute: 12_000,
   inboundConnectionsPerSecond: 5,
   maxGossipBytes: 16_384,
   gossipPerSecond: 200,

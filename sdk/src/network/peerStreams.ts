@@ -2,6 +2,7 @@ import type { Connection, PeerId, Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Libp2p } from 'libp2p';
 import { KarmeshError } from '../errors.ts';
+import type { AskLimit } from './askLimit.ts';
 import { type FrameStream, frameStream } from './frameStream.ts';
 import type { HandleOptions, Host } from './host.ts';
 import { identityOf, parsePeer } from './identity.ts';
@@ -23,27 +24,34 @@ export type PeerStreamsParts = {
   readonly addressesFor: (peer: PeerId, signal: AbortSignal) => Promise<readonly Multiaddr[]>;
   /** Ends everything that is under way. */
   readonly stopping: AbortSignal;
+  readonly asks: AskLimit<PeerId>;
+  /** The peer asked on although it had asked too often. */
+  readonly onExcess: (peer: PeerId) => void;
   readonly onFailure: (fields: { readonly peer: string; readonly protocol: string }, error: unknown) => void;
 };
 
 export type PeerStreams = Pick<Host, 'openStream' | 'handle'> & {
   /** As `handle`, for the few streams that belong to a connection itself and count against no limit of the peer. */
   handleUncounted(
-    options: Required<Omit<HandleOptions, 'handler'>>,
+    options: Serving,
     handler: (stream: FrameStream, connection: Connection) => Promise<void>,
   ): Promise<() => Promise<void>>;
 };
 
+type Serving = Required<Omit<HandleOptions, 'handler' | 'ticketed'>>;
+/** What counts as an ask: nothing, every stream, or those that turn out to carry no ticket. */
+type Counting = 'none' | 'streams' | 'unticketed';
+
 /** Streams of frames from and to peers, behind limits on how many, how large and how long. */
 export function peerStreams(
   { limits }: { readonly limits: Pick<NetworkLimits, 'maxInboundStreams' | 'maxInboundStreamsPerPeer'> },
-  { node, addressesFor, stopping, onFailure }: PeerStreamsParts,
+  { node, addressesFor, stopping, asks, onExcess, onFailure }: PeerStreamsParts,
 ): PeerStreams {
   const inbound = streamLimit({ maxInAll: limits.maxInboundStreams, maxPerPeer: limits.maxInboundStreamsPerPeer });
 
   const serve = async (
-    { protocol, maxStreams, maxStreamsPerPeer, maxFrameBytes, idleMs }: Required<Omit<HandleOptions, 'handler'>>,
-    { counted }: { readonly counted: boolean },
+    { protocol, maxStreams, maxStreamsPerPeer, maxFrameBytes, idleMs }: Serving,
+    counting: Counting,
     accept: (stream: FrameStream, connection: Connection) => Promise<void>,
   ): Promise<() => Promise<void>> => {
     const own = streamLimit({ maxInAll: maxStreams, maxPerPeer: maxStreamsPerPeer });
@@ -52,7 +60,15 @@ export function peerStreams(
       async (stream: Stream, connection: Connection) => {
         const peer = connection.remotePeer.toString();
         const remote = identityOf(connection.remotePeer);
-        const leave = counted ? inbound.enter(peer) : () => {};
+        const isTooMuch =
+          (counting === 'streams' && !asks.take(connection.remotePeer)) ||
+          (counting === 'unticketed' && !asks.mayAsk(connection.remotePeer));
+        if (isTooMuch) {
+          stream.abort(new KarmeshError('PROTOCOL_VIOLATION', 'The peer asks too often.', { protocol }));
+          onExcess(connection.remotePeer);
+          return;
+        }
+        const leave = counting === 'none' ? () => {} : inbound.enter(peer);
         const leaveOwn = leave === undefined ? undefined : own.enter(peer);
         if (remote === undefined || leaveOwn === undefined) {
           leave?.();
@@ -83,13 +99,13 @@ export function peerStreams(
   };
 
   return {
-    handle: ({ handler, ...wanted }) =>
+    handle: ({ handler, ticketed = false, ...wanted }) =>
       serve(
         { maxFrameBytes: defaultFrameBytes, idleMs: defaultIdleMs, maxStreamsPerPeer: wanted.maxStreams, ...wanted },
-        { counted: true },
-        handler,
+        ticketed ? 'unticketed' : 'streams',
+        (stream, { remotePeer }) => handler(stream, { count: () => void (ticketed && asks.take(remotePeer)) }),
       ),
-    handleUncounted: (options, handler) => serve(options, { counted: false }, handler),
+    handleUncounted: (options, handler) => serve(options, 'none', handler),
     openStream: async ({ peer, protocol, maxFrameBytes = defaultFrameBytes, idleMs = defaultIdleMs }, { signal }) => {
       const id = parsePeer(peer);
       if (signal.aborted) throw abortedBy(signal);

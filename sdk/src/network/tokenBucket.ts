@@ -1,6 +1,8 @@
 export type TokenBucket = {
   /** Takes one token if there is one. */
   take(nowMs: number): boolean;
+  /** Whether there is none to take. */
+  isEmpty(nowMs: number): boolean;
   /** Whether it would be full by now, and so remembers nothing. */
   isFull(nowMs: number): boolean;
 };
@@ -22,6 +24,10 @@ export const tokenBucket = (
       if (tokens < 1) return false;
       tokens -= 1;
       return true;
+    },
+    isEmpty: (nowMs) => {
+      refill(nowMs);
+      return tokens < 1;
     },
     isFull: (nowMs) => {
       refill(nowMs);

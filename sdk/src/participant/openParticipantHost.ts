@@ -1,4 +1,5 @@
 import { type CreateHostOptions, createHost, type Host, isOnLan } from '../network/index.ts';
+import type { ChainView } from '../program/index.ts';
 import type { Domain } from '../protocol/index.ts';
 import { type Keypair, type Logger, nativeVerifySignature } from '../runtime/index.ts';
 import type { ObservedPeers } from './observePeers.ts';
@@ -19,9 +20,11 @@ export async function openParticipantHost(
     readonly log: Logger;
     readonly observed: Pick<ObservedPeers, 'onGossip'>;
     readonly admit?: NonNullable<CreateHostOptions['admit']>;
+    /** Who is registered, and so may ask more often than a stranger. */
+    readonly view: Pick<ChainView, 'participantByIdentity'>;
   },
 ): Promise<Host> {
-  const { keypair, domain, cluster, log, observed, admit } = parts;
+  const { keypair, domain, cluster, log, observed, admit, view } = parts;
   const lan = config.lan && config.listen.some(isOnLan);
   // Others may still find it, but on a public network nobody knows where to look.
   if (config.bootstrap.length === 0 && !lan)
@@ -36,6 +39,7 @@ export async function openParticipantHost(
     lan,
     dht: !cluster.isLocal,
     relay: config.relay,
+    isBonded: (identity) => view.participantByIdentity(identity) !== undefined,
     verify: nativeVerifySignature,
     ...(admit === undefined ? {} : { admit }),
     // Each of the two signs by its own counters, so that neither's work counts while both run.

@@ -92,7 +92,11 @@ export async function runHostileWorker(malice: Malice): Promise<void> {
     maxStreams: 64,
     maxFrameBytes: MAX_INFER_FRAME_BYTES,
     idleMs: 120_000,
-    handler: malice.infer ?? service.serveInfer,
+    ticketed: true,
+    handler: async (stream) => {
+      if (malice.infer === undefined) await service.serveInfer(stream);
+      else await malice.infer(stream);
+    },
   });
   await host.handle({
     protocol: AUDIT_PROTOCOL,

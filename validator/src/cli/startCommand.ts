@@ -57,7 +57,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const reached = stages('validator');
   const numbers = metrics();
   const observed = observePeers(numbers);
-  const host = stack.use(await openParticipantHost(config, { keypair, domain, cluster, log, observed }));
+  const host = stack.use(await openParticipantHost(config, { keypair, domain, cluster, log, observed, view }));
   stack.defer(observed.watch(host));
   const balance = () => client.balance(keypair.publicKey, { signal: started });
   const now = () => performance.now();
