@@ -268,6 +268,37 @@ test('two worker processes answer, one survives kill -9 and goes on with its cou
   expect((await again.ended).code).toBe(0);
 }, 180_000);
 
+/** Twelve hours from now, for an hour. */
+function otherHours(): string {
+  const hour = new Date().getHours();
+  const clock = (later: number): string => `${String((hour + later) % 24).padStart(2, '0')}:00`;
+  return `${clock(12)}-${clock(13)}`;
+}
+
+test('W-18: a worker process outside of its hours refuses, and says so wherever its operator looks', async () => {
+  const heard = new Promise<string | undefined>((resolve) => {
+    market.host.onAnnouncement(({ health }) => {
+      if (health?.state === 'outside-hours') resolve(health.state);
+    });
+  });
+  await using resting = startWorker('worker0', ['--hours', otherHours()]);
+  const { identity, health } = await ready(resting);
+  await expect(buy(3, [identity])).rejects.toThrow('paused');
+  expect(await heard).toBe('outside-hours');
+  const probe = await fetch(`${health}/readyz`);
+  expect([probe.status, await probe.json()]).toMatchObject([
+    503,
+    { checks: [{ name: 'chain' }, { name: 'limits', ok: false, sentence: 'The worker rests outside of its hours.' }] },
+  ]);
+  const metrics = await (await fetch(`${health}/metrics`)).text();
+  expect(metrics).toContain('karmesh_worker_state_count{state="outside-hours"} 1');
+  expect(metrics).toContain('karmesh_worker_refusals_total{reason="paused"} 1');
+  resting.kill('SIGTERM');
+  const { code, stderr } = await resting.ended;
+  expect(code).toBe(0);
+  expect(stderr).not.toContain('"level":50');
+}, 120_000);
+
 test.each([
   [
     'a keypair that others may read',
@@ -288,6 +319,8 @@ test.each([
     async () => ['--keypair', join(market.folder, 'owner.json')],
   ],
   ['a model that is none', 'MODEL_INVALID', 1, async () => ['--model', program]],
+  ['a model that needs more memory than it may use', 'CONFIG_INVALID', 2, async () => ['--max-memory-mib', '2']],
+  ['hours that make no sense', 'CONFIG_INVALID', 2, async () => ['--hours', '22:00-07:00,late']],
   ['an unknown flag', 'CONFIG_INVALID', 2, async () => ['--colour', 'red']],
 ] as const)(
   'start says what is wrong with %s',
