@@ -313,6 +313,8 @@ test('a peer that introduces itself falsely is told nothing and is not passed on
       engineClass: new Uint8Array(32),
       models: [],
       multiaddrs: [],
+      incarnation: 1n,
+      health: undefined,
       sequence: 1n,
     },
   ).map((byte, i, all) => (i === all.length - 1 ? byte ^ 1 : byte));
