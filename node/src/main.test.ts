@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clusterPreset } from '@karmesh/sdk/clusters';
-import { createHost, type FrameStream, type Host } from '@karmesh/sdk/network';
+import { askOnce, createHost, type FrameStream, type Host } from '@karmesh/sdk/network';
 import {
   type ChainView,
   commitChain,
@@ -20,15 +20,21 @@ import {
   transactionSigner,
 } from '@karmesh/sdk/program';
 import {
+  ACCESS_PROTOCOL,
+  accessAnswerCodec,
+  accessAskCodec,
   CHAIN_PARAMETERS,
   chainPreimage,
+  decode,
   dispatchRecord,
   drawSeed,
   drawWorkers,
+  encode,
   equalBytes,
   fromHex,
   INFER_PROTOCOL,
   type InferenceRequest,
+  MAX_ACCESS_FRAME_BYTES,
   MAX_INFER_FRAME_BYTES,
   offchainParametersHash,
   PROTOCOL_VERSION,
@@ -298,6 +304,68 @@ test('W-18: a worker process outside of its hours refuses, and says so wherever 
   expect(code).toBe(0);
   expect(stderr).not.toContain('"level":50');
 }, 120_000);
+
+/** What `karmesh worker access` prints for the worker of this name. */
+async function access(name: string, ...args: readonly string[]) {
+  await using process = startProcess(workerMain, [
+    ...['access', ...args, '--json', '--data-dir', join(market.folder, `${name}.data`)],
+  ]);
+  return await process.ready;
+}
+
+test('W-19, W-20: a closed worker works for whom its operator lets in, also after a restart, and no longer once that is revoked', async () => {
+  const gateway = toBase58(market.gatewayAddress);
+  const closed = () => startWorker('worker0', ['--access', 'ask']);
+  await using other = startWorker('worker1');
+  const partner = (await ready(other)).identity;
+  const askAccess = async (peer: string) => {
+    const ask = encode(accessAskCodec, 'access');
+    const answer = await askOnce(
+      market.host,
+      { peer, protocol: ACCESS_PROTOCOL, maxFrameBytes: MAX_ACCESS_FRAME_BYTES, ask },
+      { signal },
+    );
+    return decode(accessAnswerCodec, answer ?? new Uint8Array());
+  };
+  {
+    await using worker = closed();
+    const { identity } = await ready(worker);
+    await expect(buy(4, [identity, partner])).rejects.toThrow('no-access');
+    expect([await askAccess(identity), await askAccess(identity)]).toEqual(['waiting', 'waiting']);
+    const asked = { participant: gateway, atMs: expect.any(Number) };
+    expect(await access('worker0', 'list')).toEqual({ granted: [], waiting: [asked] });
+    expect(await access('worker0', 'grant', gateway)).toEqual({ granted: [gateway], waiting: [] });
+    expect(await askAccess(identity)).toBe('granted');
+    worker.kill('SIGTERM');
+    await worker.ended;
+  }
+  await using again = closed();
+  const { identity } = await ready(again);
+  expect((await buy(5, [identity, partner])).map(({ text }) => text)).toEqual(
+    Array(2).fill('The capital of Spain is Madrid.'),
+  );
+  expect(await access('worker0', 'revoke', gateway)).toMatchObject({ granted: [] });
+  expect(await askAccess(identity)).toBe('waiting');
+  await expect(buy(6, [identity])).rejects.toThrow('no-access');
+}, 180_000);
+
+test.each([
+  ['an action that there is none', ['lst']],
+  ['no gateway', ['grant']],
+  ['what is no address', ['grant', 'me']],
+  ['an address that lacks a letter', ['revoke', '1'.repeat(33)]],
+  ['a word too many', ['list', 'a', 'b']],
+])('access says what is wrong with %s', async (_, args) => {
+  await using process = startProcess(workerMain, [
+    'access',
+    ...args,
+    '--json',
+    '--data-dir',
+    join(market.folder, 'none'),
+  ]);
+  const { code, stderr } = await process.ended;
+  expect([code, JSON.parse(stderr.trim().split('\n').at(-1) ?? '').error.code]).toEqual([2, 'CONFIG_INVALID']);
+});
 
 test.each([
   [

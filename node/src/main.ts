@@ -5,6 +5,7 @@ const usage = `Usage: karmesh worker COMMAND [--json] [--help]
 
   karmesh worker start     run a registered worker until Ctrl-C
   karmesh worker register  bond an identity as a worker of this machine's class and model
+  karmesh worker access    which gateways a worker that asks works for (also: karmesh access)
   karmesh worker describe  show the engine class and model id of this machine
 
 Each command has its own --help.
@@ -13,6 +14,7 @@ Each command has its own --help.
 const commands = {
   start: async () => (await import('./cli/startCommand.ts')).startCommand,
   register: async () => (await import('./cli/registerCommand.ts')).registerCommand,
+  access: async () => (await import('./cli/accessCommand.ts')).accessCommand,
   describe: async () => (await import('./cli/describeCommand.ts')).describeCommand,
 };
 

@@ -25,6 +25,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh gateway keys', 'web/gateway/main.ts', 'keys'],
   ['karmesh worker start', 'node/src/main.ts', 'start'],
   ['karmesh worker register', 'node/src/main.ts', 'register'],
+  ['karmesh access', 'node/src/main.ts', 'access'],
   ['karmesh worker describe', 'node/src/main.ts', 'describe'],
   ['karmesh validator start', 'validator/src/main.ts', 'start'],
   ['karmesh validator status', 'validator/src/main.ts', 'status'],

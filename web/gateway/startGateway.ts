@@ -28,6 +28,7 @@ import {
   stages,
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
+import { accessAsker } from './accessAsker.ts';
 import { createApp } from './app.ts';
 import { epochBodies } from './bundles/epochBodies.ts';
 import { findBundle } from './bundles/findBundle.ts';
@@ -73,6 +74,8 @@ const FORGET_EVERY_MS = 60_000;
 const SPARE_STREAM_MS = 5_000;
 const MAX_SPARE_STREAMS = 64;
 const BATCH_INTERVAL_MS = 1_000;
+const ASK_ACCESS_EVERY_MS = 600_000;
+const ASK_ACCESS_MS = 4_000;
 const KEY_MS = 2_000;
 const MAX_RECENT_KEYS = 4096;
 const LATE_PARTS_MS = 5_000;
@@ -168,6 +171,12 @@ export async function startGateway(
       clock: systemClock,
     }),
   );
+  const access = accessAsker({ everyMs: ASK_ACCESS_EVERY_MS, timeoutMs: ASK_ACCESS_MS })({
+    host,
+    identityOf: (worker) => view.participant(worker)?.identity,
+    clock: systemClock,
+    log,
+  });
   const market = starting.use(
     await openScheduler({
       lane: { maxRunning, maxWaiting },
@@ -200,6 +209,7 @@ export async function startGateway(
         observed.entry(entry);
         queue.ended(entry.outcome.value.verdict);
         publishing.notify();
+        access.onEntry(entry).catch((err: unknown) => log.error({ err }, 'Workers could not be asked for access.'));
       },
     }),
   );

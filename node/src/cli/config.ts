@@ -70,6 +70,11 @@ export const registerSchema = z.object({
   ...speechSettings,
 });
 
+/** For whom it works. A draw names workers for whichever gateway, so that a closed one makes all others wait for its refusal. */
+const access = z.enum(['open', 'ask']).default('open').meta({
+  description: 'whom it works for: every registered gateway, or those that ask and that `karmesh access grant` lets in',
+});
+
 /** What an operator lets the worker use, beside `threads`. */
 const limits = {
   hours: z
@@ -99,6 +104,7 @@ export const startSchema = z.object({
   ...identitySettings,
   ...engine,
   ...limits,
+  access,
   dataDir: z
     .string()
     .default(join('.karmesh', 'worker'))

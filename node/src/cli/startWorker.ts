@@ -28,6 +28,8 @@ import {
   stages,
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
+import { accessFiles, participantName } from '../access/accessFiles.ts';
+import { openAccessGate } from '../access/accessGate.ts';
 import type { EngineDescription } from '../engines/engine.ts';
 import { checkFileFits, checkLoadedFits } from '../governor/checkFits.ts';
 import { cpuMeter } from '../governor/cpuMeter.ts';
@@ -40,6 +42,7 @@ import { chainOf } from './chainOf.ts';
 import type { StartConfig } from './config.ts';
 import { openEngine } from './openEngine.ts';
 import { maxMemoryBytes, openGovernor } from './openGovernor.ts';
+import { serveAccess } from './serveAccess.ts';
 import { workerMetrics } from './workerMetrics.ts';
 
 /** Streams at once: those that run or wait, and those that are sealed and wait for others. */
@@ -95,6 +98,9 @@ export async function startWorker(
   const observed = observePeers(numbers);
   stack.defer(observeChain(numbers, { view, participant: account.address, now: () => performance.now() }));
   const count = workerMetrics(numbers, { active: config.sequences, waiting: config.maxQueue });
+  const files = accessFiles(config.dataDir);
+  const gate =
+    config.access === 'open' ? undefined : stack.use(await openAccessGate({ files, clock: systemClock, log }));
   const limits = { dispatchMs: DISPATCH_MS, runMs: config.runSeconds * 1000, sealsMs: config.sealSeconds * 1000 };
   const serving = worker({ maxConcurrent: config.sequences, maxQueue: config.maxQueue, limits })({
     engine,
@@ -108,6 +114,7 @@ export async function startWorker(
       const now = governing.standing();
       return now.state === 'serving' ? undefined : now;
     },
+    ...(gate === undefined ? {} : { isGranted: (gateway) => gate.isGranted(participantName.parse(toBase58(gateway))) }),
     onStage: stages('worker'),
     onInfer(outcome) {
       if (outcome.kind === 'unused') return;
@@ -167,6 +174,7 @@ export async function startWorker(
     maxFrameBytes: MAX_AUDIT_FRAME_BYTES,
     handler: serving.serveAudit,
   });
+  if (gate !== undefined) await serveAccess({ host, gate, view });
   const offer = { participant: account.address, engineClass: engineClassId, models: [modelId], health };
   host.announce({ role: 'worker', ...offer });
 

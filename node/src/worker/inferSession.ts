@@ -88,6 +88,7 @@ export interface SessionParts {
   readonly lanes: Lanes;
   readonly pace: Pick<RunMeter, 'meanRunMs'>;
   readonly pause?: () => Pause | undefined;
+  readonly isGranted?: (gateway: Uint8Array) => boolean;
   readonly seen: SeenNumbers;
   readonly clock: Clock;
   /** So many random bytes. */
@@ -210,7 +211,7 @@ function untilPlaceMs({ lanes, pace }: SessionParts): number {
   return ((pace.meanRunMs() ?? UNKNOWN_RUN_MS) * (lanes.waiting + 1)) / lanes.maxActive;
 }
 
-/** W-05 to W-13, W-18. */
+/** W-05 to W-13, W-18 and W-19. */
 async function admit(
   parts: SessionParts,
   options: { readonly frame: DispatchFrame; readonly signal: AbortSignal },
@@ -231,6 +232,8 @@ async function admit(
     retryAfterMs,
   });
   if (parts.draining.aborted) return refuse('W-13', 'shutting-down');
+  // W-19
+  if (parts.isGranted?.(checked.ticket.value.gateway) === false) return refuse('W-19', 'no-access');
   // W-18
   const pause = parts.pause?.();
   if (pause !== undefined) return refuse('W-18', 'paused', pause.retryAfterMs);

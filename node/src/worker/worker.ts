@@ -37,6 +37,8 @@ export interface WorkerParts {
   readonly random: (length: number) => Uint8Array;
   /** W-18: says while its operator's limits forbid new work; they never do unless told. */
   readonly pause?: () => Pause | undefined;
+  /** W-19: whether the operator lets this gateway in, by its account; all are unless told. */
+  readonly isGranted?: (gateway: Uint8Array) => boolean;
   readonly onInfer?: (outcome: SessionOutcome) => void;
   readonly onAudit?: (outcome: AuditOutcome) => void;
   readonly onStage?: (stage: WorkerStage, about: WorkerStageAbout) => void;

@@ -1,3 +1,4 @@
+import type { Identity } from '../protocol/signature.ts';
 import type { FrameStream } from './frameStream.ts';
 import type { HandleOptions, Host, OpenStreamOptions } from './host.ts';
 
@@ -21,7 +22,9 @@ export async function askOnce(
 /** Answers what `askOnce` asks; whoever asks what `answer` throws at is reset. The result stops serving. */
 export function answerOnce(
   host: Pick<Host, 'handle'>,
-  options: Omit<HandleOptions, 'handler'> & { readonly answer: (ask: Uint8Array) => Uint8Array | Promise<Uint8Array> },
+  options: Omit<HandleOptions, 'handler'> & {
+    readonly answer: (ask: Uint8Array, remote: Identity) => Uint8Array | Promise<Uint8Array>;
+  },
 ): Promise<() => Promise<void>> {
   const { answer, ...handling } = options;
   return host.handle({
@@ -29,7 +32,7 @@ export function answerOnce(
     async handler(stream: FrameStream) {
       const { signal } = stream;
       const ask = await stream.receive({ signal });
-      if (ask !== undefined) await stream.send(await answer(ask), { signal });
+      if (ask !== undefined) await stream.send(await answer(ask, stream.remote), { signal });
     },
   });
 }

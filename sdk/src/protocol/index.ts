@@ -1,3 +1,4 @@
+export * from './accessFrames.ts';
 export * from './assignment.ts';
 export * from './audit.ts';
 export * from './auditFrames.ts';

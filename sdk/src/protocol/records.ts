@@ -111,6 +111,7 @@ export const REFUSAL_REASONS = [
   'context-overflow',
   'shutting-down',
   'paused',
+  'no-access',
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
