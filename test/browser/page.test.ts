@@ -90,7 +90,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       expect(await page.evaluate('document.activeElement.textContent')).toBe('Check an answer yourself');
       expect(await objections(page)).toEqual([]);
       for (const [name, content] of [
-        ['Workers', 'inference'],
+        ['Workers', 'By its own word it runs'],
         ['Epochs', 'is running'],
         ['Mesh', 'Connected for'],
         ['Queue', 'SOL for 1,000 tokens'],

@@ -13,6 +13,7 @@ import {
 } from './facts.ts';
 import { earnedBy, KarmaHistory } from './KarmaHistory.tsx';
 import { Radar } from './Radar.tsx';
+import { sayingOf } from './sayingOf.ts';
 
 const GATEWAY_MS = 4_000;
 /** Public RPC nodes count what they are asked. */
@@ -69,6 +70,7 @@ export function NoNode() {
 
 function Worker(props: { readonly worker: WorkerFacts; readonly most: bigint; readonly history: History | undefined }) {
   const { history, most, worker } = props;
+  const health = worker.selfReported?.health;
   return (
     <li className="card">
       <h2>
@@ -79,6 +81,7 @@ function Worker(props: { readonly worker: WorkerFacts; readonly most: bigint; re
           {worker.isReachable ? 'Can be reached now' : 'Has not announced itself to this gateway lately'}
         </p>
       )}
+      {health !== undefined && health !== null && <p className="small">{sayingOf(health)}</p>}
       <Radar karma={worker.karma} most={most} />
       <dl className="karma">
         {KARMA_PARTS.map((part) => (

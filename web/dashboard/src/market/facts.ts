@@ -25,6 +25,15 @@ export const marketFacts = z.object({
 });
 export type MarketFacts = z.output<typeof marketFacts>;
 
+const workerHealth = z.object({
+  state: z.string().max(32),
+  active: z.int(),
+  waiting: z.int(),
+  maxActive: z.int(),
+  milliTokensPerSecond: whole,
+});
+export type WorkerHealthFacts = z.output<typeof workerHealth>;
+
 const workerFacts = z.object({
   total: z.int(),
   workers: z
@@ -33,6 +42,8 @@ const workerFacts = z.object({
         address,
         /** Null where no gateway says. */
         isReachable: z.boolean().nullable(),
+        /** Absent where no gateway says. */
+        selfReported: z.object({ health: workerHealth.nullable() }).nullish(),
         bondLamports: whole,
         karma,
         karmaSlot: whole,
