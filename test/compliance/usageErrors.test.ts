@@ -47,14 +47,14 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "wroker start".
       didYouMean: worker
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts karam show
     2
     ✖ There is no command "karam show".
       didYouMean: karma show
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts receipt ftech
@@ -83,7 +83,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "regsiter".
       didYouMean: register
-      known: start, register, describe
+      known: start, register, access, describe
       See docs/errors.md#config_invalid
 
     node/src/main.ts register --onwer owner.json

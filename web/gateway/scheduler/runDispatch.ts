@@ -120,6 +120,8 @@ export async function* runDispatch(
   const letters = mailbox<Letter>();
   const places: Place[] = [];
   const began = clock.nowMs();
+  const silent: Place[] = [];
+  let isHeard = false;
   let silence: (() => void) | undefined;
   let headStart = (): void => {};
   let given = '';
@@ -161,6 +163,11 @@ export async function* runDispatch(
   const giveHeadStart = (ms: number): void => {
     headStart();
     headStart = clock.alarm(ms, () => letters.put({ place: undefined, event: 'head-start-over' }));
+  };
+
+  const noteAnswer = ({ worker }: Place): void => {
+    isHeard = true;
+    patience.answered(worker.participant);
   };
 
   const drop = (place: Place, cause: TimeoutCause): void => {
@@ -206,12 +213,12 @@ export async function* runDispatch(
     switch (event.kind) {
       case 'accepted':
         place.standing = { kind: 'accepted' };
-        patience.answered(place.worker.participant);
+        noteAnswer(place);
         reached('worker-accepted', place);
         break;
       case 'refused':
         place.standing = event;
-        patience.answered(place.worker.participant);
+        noteAnswer(place);
         reached('worker-refused', place, event.refusal.value.reason);
         if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < REPLICAS) askNext();
         break;
@@ -235,7 +242,7 @@ export async function* runDispatch(
         break;
       case 'fallen': {
         const replicas = place.standing.kind === 'asked' ? REPLICAS : QUORUM;
-        if (place.standing.kind === 'asked') patience.silent(place.worker.participant);
+        if (place.standing.kind === 'asked') silent.push(place);
         place.standing = { kind: 'fallen', cause: event.cause };
         reached('worker-fallen', place, event.cause);
         if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < replicas) askNext();
@@ -261,7 +268,7 @@ export async function* runDispatch(
       if (count('sealed', 'revealed') > 0) return;
     } else {
       // While others did the whole work these did not even say that they would.
-      for (const { standing, worker } of places) if (standing.kind === 'asked') patience.silent(worker.participant);
+      silent.push(...places.filter(({ standing }) => standing.kind === 'asked'));
     }
     dropUnsealed();
   };
@@ -309,6 +316,8 @@ export async function* runDispatch(
     signal.removeEventListener('abort', onAbort);
     headStart();
     silence?.();
+    // A gateway that hears nobody is itself cut off, or has too much to do.
+    if (isHeard) for (const { worker } of silent) patience.silent(worker.participant);
     for (const place of places) place.session.cancel();
     await Promise.all(places.map(({ session }) => session.ended));
   }

@@ -304,6 +304,15 @@ test('who is silent three times in a row is told of and still asked, until it an
   ]);
 });
 
+test('when nobody answers, the silence is this gateway’s, and everybody keeps the usual time', async () => {
+  const before = market.said.length;
+  for (const worker of market.workers) worker.behaviour = { kind: 'gone' };
+  for (const _ of [1, 2, 3, 4]) {
+    await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code: 'NO_WORKERS' });
+  }
+  expect(market.said.slice(before)).toEqual([]);
+});
+
 test('no two workers agree: NO_QUORUM after all eight were asked', async () => {
   for (const [index, worker] of market.workers.entries())
     worker.behaviour = { kind: 'lies', tokens: [100 + index], text: `${index}` };
