@@ -71,7 +71,7 @@ test('a peer that comes later hears of those that were there before', async () =
 test.each([
   ['', -60_000],
   [', though its clock went back by a day in between', 86_400_000],
-])('N-02: a process that comes back replaces what it announced before%s', async (_, aheadMs) => {
+])('N-10: a process that comes back replaces what it announced before%s', async (_, aheadMs) => {
   const meeting = await start();
   const keypair = generateKeypair();
   const first = await openHost({ keypair, bootstrap: meeting.addresses(), now: () => Date.now() + aheadMs });
@@ -87,7 +87,7 @@ test.each([
   expect(meeting.announcements().map(({ multiaddrs }) => multiaddrs)).toEqual([second.addresses()]);
 });
 
-test('N-04: how a worker is goes with every announcement, as it is then', async () => {
+test('N-11: how a worker is goes with every announcement, as it is then', async () => {
   const meeting = await start();
   const worker = await start({ bootstrap: meeting.addresses() });
   const health = {

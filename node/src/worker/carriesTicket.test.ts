@@ -14,6 +14,6 @@ const outcomes: readonly (readonly [SessionOutcome, boolean])[] = [
   [{ kind: 'failed', cause: 'too-slow', error: undefined }, true],
 ];
 
-test.each(outcomes)('N-05: %j carries a ticket: %j', (outcome, expected) => {
+test.each(outcomes)('N-12: %j carries a ticket: %j', (outcome, expected) => {
   expect(carriesTicket(outcome)).toBe(expected);
 });

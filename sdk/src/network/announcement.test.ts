@@ -48,7 +48,7 @@ test('those who run no engine say nothing of their health, and what stands in it
   }
 });
 
-test('N-03: the layout of an announcement', () => {
+test('N-08: the layout of an announcement', () => {
   const { length } = bytes;
   // Length of the body, identity, incarnation, sequence, role, participant, one address, class, two models, health, signature.
   expect(length).toBe(4 + 32 + 8 + 8 + 1 + 32 + (4 + 4 + 23) + 32 + (4 + 64) + (1 + 1 + 4 + 8 + 4 * 4 + 8) + 64);

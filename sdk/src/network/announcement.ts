@@ -25,8 +25,8 @@ const maxAddressBytes = 256;
 const maxModels = 64;
 
 /**
- * N-01: where a participant listens, what it offers, and how a worker says that it is. `incarnation` is which start of its process
- * speaks and `sequence` counts its words since (N-02). `participant` is its account's address; `engineClass` is zero for those who run
+ * N-08: where a participant listens, what it offers, and how a worker says that it is. `incarnation` is which start of its process
+ * speaks and `sequence` counts its words since (N-10). `participant` is its account's address; `engineClass` is zero for those who run
  * no engine.
  */
 export const announcementCodec = struct({

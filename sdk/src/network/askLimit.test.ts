@@ -16,14 +16,14 @@ function limited(maxEntries = 8) {
   return { limit, state, taken };
 }
 
-test('N-05: a stranger asks a hundred times at once and a hundred times a minute, and each peer for itself', () => {
+test('N-12: a stranger asks a hundred times at once and a hundred times a minute, and each peer for itself', () => {
   const { limit, state, taken } = limited();
   expect([limit.mayAsk('a'), taken('a', 150), limit.mayAsk('a'), taken('b', 3)]).toEqual([true, 100, false, 3]);
   state.nowMs = 30_000;
   expect([limit.mayAsk('a'), taken('a', 150), taken('a', 1)]).toEqual([true, 50, 0]);
 });
 
-test('N-05: a bonded participant has so many more, and is looked up only once it needs them', () => {
+test('N-12: a bonded participant has so many more, and is looked up only once it needs them', () => {
   const { limit, state, taken } = limited();
   state.bonded.add('a');
   expect([taken('a', 100), state.lookedUp]).toEqual([100, 0]);
@@ -32,7 +32,7 @@ test('N-05: a bonded participant has so many more, and is looked up only once it
   expect([limit.mayAsk('a'), taken('a', 1_000)]).toEqual([true, 400]);
 });
 
-test('N-05: those who have not asked lately are forgotten first, then the oldest', () => {
+test('N-12: those who have not asked lately are forgotten first, then the oldest', () => {
   const { state, taken } = limited(2);
   expect([taken('a', 100), taken('b', 1)]).toEqual([100, 1]);
   state.nowMs = 1_000;

@@ -26,7 +26,7 @@ export type AskLimit<Peer> = {
 type Row = { readonly free: TokenBucket; bonded: TokenBucket | undefined };
 
 /**
- * N-05: how often a peer may ask for what no ticket pays for. A stranger's asks are few, because a new key costs nothing. A validator
+ * N-12: how often a peer may ask for what no ticket pays for. A stranger's asks are few, because a new key costs nothing. A validator
  * that catches up asks for thousands of bodies within a minute, and its bond is what it would lose.
  */
 export const askLimit =

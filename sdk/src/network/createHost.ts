@@ -53,7 +53,7 @@ export type CreateHostOptions = {
   readonly limits?: Partial<NetworkLimits>;
   /** Whether an announcement is worth keeping, such as that its account is registered with that identity; all are unless told. */
   readonly admit?: (announcement: Announcement) => boolean;
-  /** Whether a participant with a bond has this identity; it may ask more often (N-05). Nobody has unless told. */
+  /** Whether a participant with a bond has this identity; it may ask more often (N-12). Nobody has unless told. */
   readonly isBonded?: (identity: Identity) => boolean;
   /** A faster check of signatures by the same rules; the protocol's own unless told. */
   readonly verify?: VerifySignature;

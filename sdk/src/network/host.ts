@@ -30,7 +30,7 @@ export type HandleOptions = {
   /** As for `openStream`. */
   readonly idleMs?: number;
   /**
-   * Whether what is asked here carries a ticket, which the handler checks: then only those streams count as asks (N-05) that it counts
+   * Whether what is asked here carries a ticket, which the handler checks: then only those streams count as asks (N-12) that it counts
    * itself. All do unless told.
    */
   readonly ticketed?: boolean;

@@ -57,7 +57,7 @@ async function answered(times: number, ask: () => Promise<unknown>): Promise<num
 const fetchFrom = (asker: Host, server: Host) => () =>
   asker.fetchByHash({ peer: server.identity, hash: hash(body), maxBytes: 10 }, { signal });
 
-test('N-05: a stranger gets a hundred bodies a minute; who asks on is parted with and turned away', async () => {
+test('N-12: a stranger gets a hundred bodies a minute; who asks on is parted with and turned away', async () => {
   const server = await startServer();
   await server.serveByHash(async () => body);
   const stranger = await startAsker(server);
@@ -75,7 +75,7 @@ test('N-05: a stranger gets a hundred bodies a minute; who asks on is parted wit
   expect(await answered(1, fetchFrom(other, server))).toBe(1);
 });
 
-test('N-05: all that a stranger asks counts together, whatever the protocol', async () => {
+test('N-12: all that a stranger asks counts together, whatever the protocol', async () => {
   const server = await startServer();
   await server.serveByHash(async () => body);
   const stranger = await startAsker(server);
@@ -91,14 +91,14 @@ test('N-05: all that a stranger asks counts together, whatever the protocol', as
   ]);
 });
 
-test('N-05: a validator that catches up gets all its bodies', async () => {
+test('N-12: a validator that catches up gets all its bodies', async () => {
   const server = await startServer();
   await server.serveByHash(async () => body);
   const validator = await startAsker(server, { keypair: bonded });
   expect(await answered(300, fetchFrom(validator, server))).toBe(300);
 });
 
-test('N-05: asks with a ticket are not counted, those without one are, and those that come after a hundred of them get no word', async () => {
+test('N-12: asks with a ticket are not counted, those without one are, and those that come after a hundred of them get no word', async () => {
   const server = await startServer();
   await server.handle({
     protocol: protocolIds.infer,

@@ -14,8 +14,11 @@ export type OwnLife = {
   next(): Spoken;
   /** Whether this would be kept in place of what was last said: the word of a former life, or of another process with this identity. */
   isOutdoneBy(heard: Spoken): boolean;
-  /** Starts a life above the one that was heard, so that what is said next replaces it; false if that happens too often. */
-  outdo(heard: Spoken): boolean;
+  /**
+   * Starts a life above the one that was heard, so that what is said next replaces it, unless that happened too often (`isRaised`).
+   * A life that began since this one did, or that is newer once more, is no former one but another process with this identity (`isTwin`).
+   */
+  outdo(heard: Spoken): { readonly isRaised: boolean; readonly isTwin: boolean };
 };
 
 /** A process that restarts hears of its former life once or twice. Two with one identity would outdo each other without end. */
@@ -23,12 +26,13 @@ const outdoing = { perSecond: 1 / 30, burst: 4 } as const;
 const lastIncarnation = (1n << 64n) - 1n;
 
 /**
- * N-02: the incarnation of this process, as SWIM numbers its members (Das, Gupta and Motivala 2002, section 4.2): the time of its start,
+ * N-10: the incarnation of this process, as SWIM numbers its members (Das, Gupta and Motivala 2002, section 4.2): the time of its start,
  * or one more than whatever it hears of itself that is newer. So a process that came back replaces itself whatever its clock says.
  */
 export const ownLife = ({ now }: { readonly now: () => number }): OwnLife => {
   const rate = tokenBucket(outdoing, now());
   let said: Spoken = { incarnation: BigInt(Math.max(0, Math.trunc(now()))), sequence: 0n };
+  let times = 0;
   const isOutdoneBy = (heard: Spoken): boolean => isNewer(heard, said) && heard.incarnation < lastIncarnation;
   return {
     next: () => {
@@ -37,9 +41,12 @@ export const ownLife = ({ now }: { readonly now: () => number }): OwnLife => {
     },
     isOutdoneBy,
     outdo: (heard) => {
-      if (!isOutdoneBy(heard) || !rate.take(now())) return false;
+      if (!isOutdoneBy(heard)) return { isRaised: false, isTwin: false };
+      const isTwin = times > 0 || heard.incarnation <= BigInt(Math.trunc(now()));
+      if (!rate.take(now())) return { isRaised: false, isTwin };
+      times += 1;
       said = { incarnation: heard.incarnation + 1n, sequence: 0n };
-      return true;
+      return { isRaised: true, isTwin };
     },
   };
 };

@@ -121,12 +121,13 @@ export async function openMembership(
     newcomerMs = Math.min(newcomerMs, now() + announceGapMs);
   };
 
-  /** N-02: what others still hold of a former life of this identity is replaced. */
+  /** N-10: what others still hold of a former life of this identity is replaced. */
   const judgeOwn = (signed: SignedAnnouncement): GossipVerdict => {
     if (!life.isOutdoneBy(signed.announcement)) return 'ignore';
     if (!checkAnnouncement({ domain, verify }, signed)) return 'reject';
-    if (life.outdo(signed.announcement)) sayAgainSoon();
-    else parts.onTwin();
+    const { isRaised, isTwin } = life.outdo(signed.announcement);
+    if (isRaised) sayAgainSoon();
+    if (isTwin) parts.onTwin();
     return 'ignore';
   };
 

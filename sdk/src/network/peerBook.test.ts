@@ -29,7 +29,7 @@ test('keeps the newest announcement of an identity', () => {
   expect(entries.list(100).map(({ sequence }) => sequence)).toEqual([6n]);
 });
 
-test('N-02: a later life replaces whatever an earlier one said, and a replay of the earlier is old', () => {
+test('N-10: a later life replaces whatever an earlier one said, and a replay of the earlier is old', () => {
   const entries = book();
   entries.put(announcement(1, 50n, 1n), 0);
   expect(entries.put(announcement(1, 1n, 2n), 100)).toBe('kept');

@@ -5,7 +5,7 @@ export const workerStates = ['serving', 'outside-hours', 'on-battery', 'over-mem
 export type WorkerState = (typeof workerStates)[number];
 
 /**
- * N-04: how a worker says that it is. It is its own word, which nobody checks: good for people who watch and for deciding when to try
+ * N-11: how a worker says that it is. It is its own word, which nobody checks: good for people who watch and for deciding when to try
  * again, and for nothing that money or karma depends on.
  */
 export const workerHealthCodec = struct({

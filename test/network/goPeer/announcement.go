@@ -6,13 +6,16 @@ import (
 	"errors"
 )
 
-// N-08.
+// N-08 and N-11.
 const (
-	announcementTag      = "karmesh:announcement:1"
+	announcementTag      = "karmesh:announcement:2"
 	maxAnnouncementBytes = 8192
 	maxAddresses         = 8
 	maxAddressBytes      = 256
 	maxModels            = 64
+	noHealth             = 1
+	someHealth           = 2
+	healthStates         = 4
 )
 
 const validatorRole = 2
@@ -21,6 +24,7 @@ var roles = []string{"", "worker", "validator", "gateway"}
 
 type announcement struct {
 	identity    hash
+	incarnation uint64
 	sequence    uint64
 	role        uint8
 	participant hash
@@ -40,6 +44,7 @@ func announcementDigest(domain hash, body []byte) []byte {
 // encodeAnnouncement makes the bytes to gossip: the body as a byte string, and the signature over it.
 func encodeAnnouncement(domain hash, key ed25519.PrivateKey, a announcement) []byte {
 	body := append([]byte(nil), key.Public().(ed25519.PublicKey)...)
+	body = appendU64(body, a.incarnation)
 	body = appendU64(body, a.sequence)
 	body = append(body, a.role)
 	body = append(body, a.participant[:]...)
@@ -52,6 +57,8 @@ func encodeAnnouncement(domain hash, key ed25519.PrivateKey, a announcement) []b
 	for _, model := range a.models {
 		body = append(body, model[:]...)
 	}
+	// A validator runs no engine.
+	body = append(body, noHealth)
 	return append(appendBytes(nil, body), ed25519.Sign(key, announcementDigest(domain, body))...)
 }
 
@@ -66,6 +73,7 @@ func parseAnnouncement(domain hash, data []byte) (announcement, error) {
 	}
 	r := reader{rest: body}
 	a.identity = r.hash()
+	a.incarnation = r.u64()
 	a.sequence = r.u64()
 	a.role = r.u8()
 	a.participant = r.hash()
@@ -75,6 +83,17 @@ func parseAnnouncement(domain hash, data []byte) (announcement, error) {
 	a.engineClass = r.hash()
 	for left := r.count(maxModels); left > 0; left-- {
 		a.models = append(a.models, r.hash())
+	}
+	switch r.u8() {
+	case noHealth:
+	case someHealth:
+		if state := r.u8(); state == 0 || state > healthStates {
+			return a, errMalformed
+		}
+		// Processor, memory, four counts of requests, speed.
+		r.take(4 + 8 + 4*4 + 8)
+	default:
+		return a, errMalformed
 	}
 	if err := r.end(); err != nil {
 		return a, err

@@ -16,7 +16,7 @@ import (
 
 // N-07.
 const (
-	announceTopic  = "karmesh/announce/1"
+	announceTopic  = "karmesh/announce/2"
 	manifestsTopic = "karmesh/manifests/1"
 )
 
@@ -95,10 +95,11 @@ func (t *topics) hear(ctx context.Context, topic *pubsub.Topic, take func(from p
 	}
 }
 
-// announceForever says where this peer is, each time with a higher sequence.
+// announceForever says where this peer is, each time with a higher sequence of this life (N-10).
 func (t *topics) announceForever(ctx context.Context, domain hash, key ed25519.PrivateKey, offer announcement) {
+	offer.incarnation = uint64(time.Now().UnixMilli())
 	for ctx.Err() == nil {
-		offer.sequence = uint64(time.Now().UnixMilli())
+		offer.sequence++
 		if err := t.announce.Publish(ctx, encodeAnnouncement(domain, key, offer)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}

@@ -99,7 +99,7 @@ function workerFacts(worker: ParticipantAccount, announced: AnnouncedWorker | un
   return {
     address: bs58.encode(worker.address),
     isReachable: announced !== undefined,
-    /** N-04: the worker's own word, which nobody checks and nothing that is paid depends on. All the rest is on chain. */
+    /** N-11: the worker's own word, which nobody checks and nothing that is paid depends on. All the rest is on chain. */
     selfReported: announced === undefined ? null : selfReported(announced),
     activeFromEpoch: worker.activeFromEpoch.toString(),
     bondLamports: worker.bondLamports.toString(),

@@ -26,7 +26,7 @@ const FIRST_PROBE_MS = 5_000;
 const LAST_PROBE_MS = 60_000;
 
 /**
- * A circuit breaker as far as the protocol allows one (docs/decisions/0011-no-worker-is-skipped.md): who is drawn is asked, but who was
+ * A circuit breaker as far as the protocol allows one (docs/decisions/0013-no-worker-is-skipped.md): who is drawn is asked, but who was
  * silent again and again holds nobody up for long. Now and then one ask has the usual time, so that a worker that is back but slow
  * gets out of it.
  */
