@@ -167,7 +167,12 @@ if (name === 'build:dashboard' && !buildPageIfSourcesChanged(node))
   fail('The page could not be built; its output is above.');
 if (name === 'up' && !args.some((arg) => /^(--once|--help|-h)(=|$)/.test(arg)) && !buildPageIfSourcesChanged(node))
   process.stderr.write('The page could not be built; its output is above. The market runs without it.\n');
-const env = { ...process.env, ...(name === 'test:long' ? { LONG: '1' } : {}) };
+const env = {
+  // Programs that were started before start in about half the processor's time. It goes with node_modules.
+  NODE_COMPILE_CACHE: join(modules, '.cache', 'compiled'),
+  ...process.env,
+  ...(name === 'test:long' ? { LONG: '1' } : {}),
+};
 const cwd = name === 'up' || name === 'karmesh' ? (process.env.INIT_CWD ?? root) : root;
 /** Runs one command in this terminal; signals that reach only this process are passed on, and its end takes the command along. */
 function run(command) {

@@ -287,6 +287,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
       others: () => [...membership.announcements().map(({ identity }) => identity), ...found.list(now())],
       isBanned: bans.isBanned,
       now,
+      random,
     },
   );
 

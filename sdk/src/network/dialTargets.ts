@@ -15,11 +15,17 @@ export type DialTargetsParts = {
   readonly others: () => readonly PeerName[];
   readonly isBanned: (peer: string) => boolean;
   readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
 };
 
 const encoder = new TextEncoder();
-/** How long the same peers are preferred, in milliseconds. Then others get their chance, so that no set of dead or hostile ones keeps us alone. */
+/** How long the same peers are preferred, in milliseconds. Then others get their chance, so that no set of hostile ones keeps us alone. */
 const preferMs = 30_000;
+/** Peers that are dialled at once: most of those who are missing dial us meanwhile. */
+const atOnce = 4;
+/** How long a host that has one link waits for others, in milliseconds, and half as long again at most: it knows by then who is there. */
+const settleMs = 2_000;
 
 /**
  * Whom to stay connected to: the bootstrap addresses always, and others as long as there are fewer than `targetPeers` connections. Each
@@ -27,7 +33,7 @@ const preferMs = 30_000;
  */
 export function dialTargets(
   { bootstrap, targetPeers }: { readonly bootstrap: readonly Multiaddr[]; readonly targetPeers: number },
-  { node, addressesFor, others, isBanned, now }: DialTargetsParts,
+  { node, addressesFor, others, isBanned, now, random }: DialTargetsParts,
 ): () => readonly DialTarget[] {
   const self = node.peerId.toString();
   const isConnected = (peer: PeerId): boolean => node.getConnections(peer).some(({ status }) => status === 'open');
@@ -45,6 +51,7 @@ export function dialTargets(
   };
   const always = bootstrap.filter((address) => peerIdTextOf(address) !== self).map(targetOf);
 
+  let settledMs: number | undefined;
   let period = 0;
   let ranks = new Map<string, string>();
   const rankOf = (peer: string): string => {
@@ -52,11 +59,18 @@ export function dialTargets(
     ranks.set(peer, rank);
     return rank;
   };
+  /** Puts who could not be reached behind all others of the period. */
+  const failed = (peer: string): void => void ranks.set(peer, `x${rankOf(peer)}`);
 
   return () => {
     const connected = new Set(node.getConnections().map(({ remotePeer }) => remotePeer.toString()));
     const missing = targetPeers - connected.size;
     if (missing <= 0) return always;
+    if (connected.size > 0) {
+      // When many start at once, as after a power cut, those who are asked first have enough to do.
+      settledMs ??= now() + settleMs * (1 + random() / 2);
+      if (now() < settledMs) return always;
+    }
     const newest = Math.floor(now() / preferMs);
     if (newest !== period) {
       period = newest;
@@ -72,15 +86,19 @@ export function dialTargets(
       .filter(([key]) => !passed.has(key) && !isBanned(key))
       .map(([key, peer]) => ({ key, peer, rank: rankOf(key) }))
       .sort((a, b) => (a.rank < b.rank ? -1 : 1))
-      // Not everybody who is known can be reached.
-      .slice(0, 2 * missing);
+      .slice(0, Math.min(missing, atOnce));
     return [
       ...always,
       ...chosen.map(({ key, peer }) => ({
         key,
         isConnected: () => isConnected(peer),
         dial: async (signal: AbortSignal) => {
-          await node.dial([...addressesFor(peer)], { signal });
+          try {
+            await node.dial([...addressesFor(peer)], { signal });
+          } catch (error) {
+            failed(key);
+            throw error;
+          }
         },
       })),
     ];

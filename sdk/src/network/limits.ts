@@ -47,5 +47,5 @@ export const defaultLimits: NetworkLimits = {
   validateMs: 1_000,
   maxValidating: 512,
   maxBookEntries: 4_096,
-  targetPeers: 16,
+  targetPeers: 8,
 };

@@ -69,7 +69,7 @@ export type Membership = Pick<Host, 'announce' | 'announcements' | 'onAnnounceme
   find(identity: Uint8Array): Announcement | undefined;
   /** Tells a peer of ourselves and asks whom it knows, unless enough were asked lately. */
   meet(peer: PeerId): Promise<void>;
-  /** Somebody has come who may not have heard us. */
+  /** Somebody takes part in gossip who did not before. */
   onNewcomer(): void;
   /** To be called several times a second. */
   tick(): void;
@@ -154,18 +154,21 @@ export async function openMembership(
 
   // Whom it has not heard yet, a newcomer learns from those whom it meets first. Later it hears everybody by gossip.
   let again: readonly number[] | undefined;
+  let isIntroduced = false;
   const meet: Membership['meet'] = async (peer) => {
     if (!learning.take(now())) return;
+    const word = said ?? renew();
     const answer = await askOnce(
       parts.streams,
       {
         peer: peer.toString(),
         protocol: protocolIds.peers,
         maxFrameBytes: peersFrameBytes,
-        ask: said ?? renew() ?? NOBODY,
+        ask: word ?? NOBODY,
       },
       { signal: parts.stopping },
     );
+    isIntroduced ||= word !== undefined && answer !== undefined;
     again ??= askAgainMs.map((ms) => now() + ms);
     const heard = answer === undefined ? [] : parsePeers(answer);
     const verdicts = heard?.map(({ announcement, ageMs }) =>
@@ -207,7 +210,9 @@ export async function openMembership(
     },
     find: (identity) => book.get(identity, now()),
     meet,
-    onNewcomer: sayAgainSoon,
+    onNewcomer: () => {
+      if (!isIntroduced) sayAgainSoon();
+    },
     tick: () => {
       const at = now();
       if (at >= Math.min(nextMs, newcomerMs)) {

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { openNamespaces, spawnCommand, whyNoNamespaces } from '../../harness/namespaces.ts';
+import { type Namespaces, openNamespaces, spawnCommand, whyNoNamespaces } from '../../harness/namespaces.ts';
 import { type BenchReport, type BenchRow, benchRow, loadNow, median } from '../report.ts';
 import { capacityRows } from './capacity.ts';
 import type { PeersArguments, PeersReport, ToPeers } from './messages.ts';
@@ -20,6 +20,8 @@ const MESSAGE_BYTES = 200;
 /** How long everything may take to arrive after the last was published, in milliseconds. */
 const ARRIVE_MS = 4_000;
 const KNOW_MS = 60_000;
+/** Until everybody has its links, in milliseconds. */
+const SETTLE_MS = 6_000;
 const NOTICE_MS = 10_000;
 
 /** What recipes measured with libp2p as it comes, 20 processes on two cores: bootstrap, DHT and dial on discovery; StrictNoSign gossip. */
@@ -54,10 +56,34 @@ export async function run({ talk, settings }: Talk & { readonly settings: readon
   if (why !== undefined)
     throw new Error(`${why}. This bench needs the right to make them (root, or CAP_SYS_ADMIN and CAP_NET_ADMIN).`);
   const before = loadNow();
+  await warmUp();
   const rows: BenchRow[] = [];
   for (const mesh of meshes) rows.push(...(await measureMesh(mesh, { talk })));
   if (settings.length === 0 || settings.includes(CAPACITY)) rows.push(...(await capacityRows({ talk })));
   return { bench: 'mesh', load: `${before} before, ${loadNow()} after`, rows };
+}
+
+/** Two peers meet and part, so that later processes find the code compiled, as programs do on a machine that has run them before. */
+async function warmUp(): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const network = stack.use(await openNamespaces(2));
+  const first = startPeers(stack, network, { index: 0, count: 1, total: 2, bootstrap: [] });
+  const { addresses } = await first.listening;
+  const second = startPeers(stack, network, { index: 1, count: 1, total: 2, bootstrap: addresses });
+  await until(KNOW_MS, () => reportsOf([first, second], 'knows').length === 2);
+  await Promise.all([first, second].map(ended));
+}
+
+function startPeers(
+  stack: AsyncDisposableStack,
+  network: Namespaces,
+  { index, ...peers }: Omit<PeersArguments, 'address'> & { readonly index: number },
+): PeersProcess {
+  const args: PeersArguments = { address: network.addresses[index] ?? '', ...peers };
+  const program = [process.execPath, '--disable-warning=ExperimentalWarning', SCRIPT, JSON.stringify(args)];
+  const started = peersProcess(spawnCommand(network.command(index, program)));
+  stack.defer(() => killed(started));
+  return started;
 }
 
 function meshOf(setting: string): Mesh {
@@ -73,14 +99,8 @@ async function measureMesh({ peers, perProcess }: Mesh, { talk }: Talk): Promise
   talk(`${peers} peers in ${processCount} processes, each process in a namespace …`);
   await using stack = new AsyncDisposableStack();
   const network = stack.use(await openNamespaces(processCount));
-  const start = (index: number, bootstrap: readonly string[]): PeersProcess => {
-    const address = network.addresses[index] ?? '';
-    const args: PeersArguments = { address, count: perProcess, total: peers, bootstrap };
-    const program = [process.execPath, '--disable-warning=ExperimentalWarning', SCRIPT, JSON.stringify(args)];
-    const started = peersProcess(spawnCommand(network.command(index, program)));
-    stack.defer(() => killed(started));
-    return started;
-  };
+  const start = (index: number, bootstrap: readonly string[]): PeersProcess =>
+    startPeers(stack, network, { index, count: perProcess, total: peers, bootstrap });
   const first = start(0, []);
   const { addresses } = await first.listening;
   const all = [first, ...Array.from({ length: processCount - 1 }, (_, i) => start(i + 1, addresses))];
@@ -99,7 +119,7 @@ async function measureMesh({ peers, perProcess }: Mesh, { talk }: Talk): Promise
       ...(peers === 20 ? { atMost: Number((3_000 / LIBP2P.knowMs).toFixed(3)) } : {}),
     }),
   ];
-  await pause(2_000);
+  await pause(SETTLE_MS);
   for (const rate of RATES) {
     const messages = (rate * PUBLISH_SECONDS) / processCount;
     const idleMs = cpuOf(await statesOf(all));
@@ -189,6 +209,13 @@ function peersProcess(child: ChildProcess): PeersProcess {
   });
   const next: PeersProcess['next'] = (kind) => new Promise((resolve) => waiting.push({ kind, resolve }));
   return { child, reports, next, listening: next('listening') };
+}
+
+/** Lets a process end by itself. */
+async function ended({ child }: PeersProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.disconnect();
+  await gone;
 }
 
 async function killed({ child }: PeersProcess): Promise<void> {

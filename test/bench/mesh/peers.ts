@@ -74,3 +74,5 @@ process.on('message', (message: ToPeers) => {
     });
   }
 });
+// Nobody is left who could ask.
+process.once('disconnect', () => process.exit(0));
