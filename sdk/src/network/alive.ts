@@ -26,6 +26,8 @@ export type GuardedConnection = {
   /** Whether this side opened the connection; it then opens the stream of beats too. */
   readonly outbound: boolean;
   openBeats(signal: AbortSignal): Promise<FrameStream>;
+  /** When it last brought anything at all, by `now`: who is busy answers beats late. */
+  heardMs(): number | undefined;
 };
 
 export type AliveParts = {
@@ -47,6 +49,9 @@ export type AliveGuard = {
 
 type Watched = {
   readonly outbound: boolean;
+  readonly heardMs: () => number | undefined;
+  /** What `heardMs` said at the last tick. */
+  lastHeardMs: number | undefined;
   readonly lease: Lease;
   readonly over: AbortController;
   stream: FrameStream | undefined;
@@ -115,6 +120,8 @@ export const aliveGuard =
       watch: (connection) => {
         const state: Watched = {
           outbound: connection.outbound,
+          heardMs: () => connection.heardMs(),
+          lastHeardMs: undefined,
           lease: lease({ tickMs, deadAfterMs, graceMs }, now()),
           over: new AbortController(),
           stream: undefined,
@@ -158,6 +165,9 @@ export const aliveGuard =
         ticks += 1;
         const at = now();
         for (const [id, state] of [...watched]) {
+          const heard = state.heardMs();
+          if (heard !== state.lastHeardMs) state.lease.sensed();
+          state.lastHeardMs = heard;
           if (state.lease.tick(at)) {
             onDead(id, new KarmeshError('PEER_UNREACHABLE', 'The peer is silent.', { deadAfterMs }));
           } else if (state.outbound && ticks % ticksPerBeat === 0) sendBeat(state);

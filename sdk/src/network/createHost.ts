@@ -22,6 +22,7 @@ import { openNode } from './openNode.ts';
 import { peerBans } from './peerBans.ts';
 import { abortedBy, openTimeoutMs, peerStreams } from './peerStreams.ts';
 import { topics as ownTopics, protocolIds } from './protocolIds.ts';
+import { lastHeardMs } from './sparingYamux.ts';
 
 /** Where a host writes; a pino logger fits. */
 export type HostLog = {
@@ -223,6 +224,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     guard.watch({
       id: connection.id,
       outbound: connection.direction === 'outbound',
+      heardMs: () => lastHeardMs(connection),
       openBeats: async (signal) => {
         const timed = AbortSignal.any([signal, AbortSignal.timeout(openTimeoutMs)]);
         const stream = await connection.newStream(protocolIds.alive, { signal: timed, runOnLimitedConnection: true });

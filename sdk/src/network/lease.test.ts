@@ -47,3 +47,13 @@ test('time in which this process stalled counts as one tick', () => {
   expect(each.tick(60_000)).toBe(false);
   expect(deadAt(each, every(200, 60_200, 70_000))).toBe(61_200);
 });
+
+test('whatever comes keeps a peer, and does not end the grace time', () => {
+  const each = lease(options, 0);
+  each.sensed();
+  for (let at = 200; at < 5_000; at += 200) expect(each.tick(at)).toBe(false);
+  each.sensed();
+  for (let at = 5_000; at < 6_400; at += 200) expect(each.tick(at)).toBe(false);
+  each.sensed();
+  expect(each.tick(6_400)).toBe(false);
+});

@@ -8,8 +8,10 @@ export type LeaseOptions = {
 };
 
 export type Lease = {
-  /** The peer has been heard. */
+  /** The peer has been heard; from now on it is to be heard again and again. */
   heard(): void;
+  /** Something else came from the peer, which shows that it lives and not yet that it beats. */
+  sensed(): void;
   /** Counts the time since the last tick; true once the peer is to be given up. */
   tick(nowMs: number): boolean;
 };
@@ -24,6 +26,10 @@ export const lease = ({ tickMs, deadAfterMs, graceMs }: LeaseOptions, startMs: n
   return {
     heard: () => {
       silentMs = 0;
+    },
+    sensed: () => {
+      // What is left of the first silence is not taken away.
+      silentMs = Math.min(silentMs, 0);
     },
     tick: (nowMs) => {
       silentMs += Math.min(Math.max(0, nowMs - last), tickMs);

@@ -1,5 +1,5 @@
 import { yamux } from '@chainsafe/libp2p-yamux';
-import type { MessageStream, StreamMuxer } from '@libp2p/interface';
+import type { Connection, MessageStream, StreamMuxer } from '@libp2p/interface';
 import { concatBytes } from '../protocol/bytes.ts';
 
 type MuxerFactory = ReturnType<typeof yamux>;
@@ -33,6 +33,7 @@ export const sparingYamux =
     factory.createStreamMuxer = (connection) => {
       const flush = holdTurns(connection);
       const muxer = create(connection);
+      connection.addEventListener('message', () => heardMs.set(muxer, performance.now()));
       spareWindows(muxer);
       const close = muxer.close.bind(muxer);
       // What lies beneath is closed next, and by another handle.
@@ -44,6 +45,15 @@ export const sparingYamux =
     };
     return factory;
   };
+
+const heardMs = new WeakMap<StreamMuxer, number>();
+
+/** When a connection last brought anything, by `performance.now()`; undefined for one that `sparingYamux` does not carry, or that was silent so far. */
+export function lastHeardMs(connection: Connection): number | undefined {
+  // libp2p's connections hold their muxer, though their interface does not show it.
+  const { muxer } = connection as { readonly muxer?: StreamMuxer };
+  return muxer === undefined ? undefined : heardMs.get(muxer);
+}
 
 function spareWindows(muxer: StreamMuxer): void {
   const maker = muxer as unknown as StreamMaker;
