@@ -68,6 +68,7 @@ const shapes: Partial<Record<KarmeshErrorCode, Shape>> = {
   NO_WORKERS: { status: 503, type: 'server_error', code: 'no_workers', headers: { 'retry-after': '2' } },
   NO_QUORUM: { status: 502, type: 'server_error', code: 'no_quorum', headers: { 'x-should-retry': 'false' } },
   WORKER_TIMEOUT: { status: 504, type: 'server_error', code: 'worker_timeout', headers: { 'x-should-retry': 'false' } },
+  DISK_FULL: { status: 503, type: 'server_error', code: 'disk_full', headers: { 'retry-after': '30' } },
   RPC_UNREACHABLE: { status: 503, type: 'server_error', code: 'cluster_unreachable', headers: { 'retry-after': '5' } },
   ABORTED: { status: 499, type: 'server_error', code: 'request_cancelled' },
 };
@@ -82,9 +83,18 @@ function retryAfter({ facts }: KarmeshError): Readonly<Record<string, string>> {
   return { 'retry-after': String(Math.min(MAX_RETRY_SECONDS, Math.max(1, seconds))) };
 }
 
+/** PostgreSQL's `disk_full` (its manual, appendix A). */
+const DATABASE_DISK_FULL = '53100';
+
+function isDiskFull(cause: unknown): boolean {
+  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === DATABASE_DISK_FULL;
+}
+
 /** What a client is told of a failure. Sentences of `KarmeshError` hold no secrets; anything else is a fault of ours and stays in the log. */
 export function toApiError(cause: unknown): ApiError {
   if (cause instanceof ApiError) return cause;
+  if (isDiskFull(cause))
+    return toApiError(new KarmeshError('DISK_FULL', 'The gateway’s disk is full; nothing was changed.', {}, cause));
   const shape = cause instanceof KarmeshError ? shapes[cause.code] : undefined;
   if (cause instanceof KarmeshError && shape !== undefined) {
     const headers = { ...shape.headers, ...retryAfter(cause) };

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { close, openSync, write } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import { KarmeshError } from '@karmesh/sdk/errors';
 
 export interface ChildOptions {
@@ -34,7 +35,7 @@ const GRACE_MS = 8000;
  */
 export async function startChild(options: ChildOptions, { signal }: { readonly signal: AbortSignal }): Promise<Child> {
   signal.throwIfAborted();
-  const log = createWriteStream(options.logFile, { flags: 'a', mode: 0o600 });
+  const log = openLog(options.logFile);
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', options.script, ...options.args], {
     // The channel carries nothing: it ends with this process, and then the child ends too, even after a kill -9.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -94,4 +95,13 @@ export async function startChild(options: ChildOptions, { signal }: { readonly s
   if (child.pid === undefined)
     throw new KarmeshError('PROGRAM_ENDED', 'A started program has no process id.', { program: options.name });
   return { name: options.name, pid: child.pid, ready: first, ended, [Symbol.asyncDispose]: end };
+}
+
+/** Appends to a log as long as there is room for it: a full disk costs lines, and ends neither this process nor its children. */
+function openLog(path: string): Writable {
+  const file = openSync(path, 'a', 0o600);
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => write(file, chunk, () => done()),
+    final: (done) => close(file, () => done()),
+  });
 }
