@@ -22,7 +22,6 @@ import { wholeNoise } from './wholeNoise.ts';
 const kibibyte = 1_024;
 const relayedBytes = 1n << 30n;
 const relayedMs = 3_600_000;
-const upgradeTimeoutMs = 3_000;
 const relayReservations = 64;
 /** How often the local network is asked who is there. */
 const lanQueryMs = 5_000;
@@ -112,7 +111,7 @@ export async function openNode(options: OpenNodeOptions) {
       inboundConnectionThreshold: localnet ? limits.maxConnections : limits.inboundConnectionsPerSecond,
       maxIncomingPendingConnections: limits.maxConnections,
       // Whoever connects and says nothing holds a place for so long.
-      inboundUpgradeTimeout: upgradeTimeoutMs,
+      inboundUpgradeTimeout: openTimeoutMs,
       dialTimeout: openTimeoutMs,
       // Our dialer does this with jitter and without end.
       reconnectRetries: 0,

@@ -10,13 +10,15 @@ export interface PeersArguments {
 
 export type ToPeers =
   | { readonly kind: 'publish'; readonly messages: number; readonly everyMs: number; readonly bytes: number }
-  | { readonly kind: 'state' };
+  | { readonly kind: 'state' }
+  | { readonly kind: 'heard' };
 
 /** Times in milliseconds of the machine's monotonic clock, identities in hex. */
 export type PeersReport =
   | { readonly kind: 'listening'; readonly atMs: number; readonly addresses: readonly string[] }
   | { readonly kind: 'knows'; readonly atMs: number }
   | { readonly kind: 'lost'; readonly by: string; readonly whom: string; readonly atMs: number }
+  | { readonly kind: 'heard'; readonly count: number }
   | {
       readonly kind: 'state';
       /** Of every message heard since the last order to publish. */

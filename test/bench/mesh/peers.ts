@@ -63,6 +63,8 @@ async function publish({ messages, everyMs, bytes }: Extract<ToPeers, { kind: 'p
 process.on('message', (message: ToPeers) => {
   if (message.kind === 'publish') {
     void publish(message);
+  } else if (message.kind === 'heard') {
+    say({ kind: 'heard', count: latencies.length });
   } else {
     say({
       kind: 'state',
