@@ -13,6 +13,8 @@ import { parseBody } from './parseBody.ts';
 import { tallyEpoch } from './tallyEpoch.ts';
 import { checkVerdictList, verdictListCodec } from './verdictList.ts';
 
+const MAX_SAID_AGAIN = 256;
+
 /** P-17: checks the posted verdicts, tallies, and seals the report's hash. Report and salt are on disk before the transaction leaves. */
 export const sealRoot: RunDuty = async (parts, account, { signal }) => {
   const { domain, me, chain, store, protection, writer, log } = parts;
@@ -29,7 +31,10 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
   const held = store.book(epoch)?.verdicts.values() ?? [];
   const fault = checkVerdictList(context.verdicts, { list: verdicts, posted: account, held });
   if (fault !== undefined) {
-    log.warn({ epoch: epoch.toString(), ...fault }, 'The posted verdicts do not hold; nothing is sealed over them.');
+    const { rule, facts, missing = [] } = fault;
+    log.warn({ epoch: epoch.toString(), rule, facts }, 'The posted verdicts do not hold; nothing is sealed over them.');
+    // Whoever left them out may never have heard them, as after a time in which the network was cut: it does now, and so does who posts next.
+    for (const signed of missing.slice(0, MAX_SAID_AGAIN)) await parts.announce.verdict(signed);
     return 'refused';
   }
   const participants = chain.participants();

@@ -123,7 +123,10 @@ describe('the posted list', () => {
     const short = list.filter(({ value }) => !equalBytes(value.entryHash, audit(0).entryHash));
     const root = verdictsRootOf(short.map(({ value }) => verdictRecord.hash(domain, value)));
     const check = { list: short, posted: { ...posted, verdictsRoot: root, verdictCount: 3 } };
-    expect(checkVerdictList(context, { ...check, held: [stored(verdict(0), 706n)] })).toMatchObject({ rule: 'V-17' });
+    expect(checkVerdictList(context, { ...check, held: [stored(verdict(0), 706n)] })).toMatchObject({
+      rule: 'V-17',
+      missing: [verdict(0)],
+    });
     expect(
       checkVerdictList(context, { ...check, held: [stored(verdict(0), 707n), stored(strange, 1n)] }),
     ).toBeUndefined();

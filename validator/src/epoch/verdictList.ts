@@ -64,6 +64,8 @@ export function buildVerdictList(context: VerdictContext, held: Iterable<StoredV
 export interface VerdictListFault {
   readonly rule: 'V-16' | 'V-17';
   readonly facts: Readonly<Record<string, string | number | bigint>>;
+  /** V-17: the verdicts that are held here and left out. */
+  readonly missing?: readonly Signed<Verdict>[];
 }
 
 /** V-16 and V-17: whether this validator seals over a posted list. */
@@ -91,12 +93,21 @@ export function checkVerdictList(
     answered.add(key);
   }
   // V-17: no verdict of a drawn auditor that had time to reach the proposer is left out.
-  for (const { signed, arrivedSlot } of check.held) {
+  const missing: StoredVerdict[] = [];
+  for (const stored of check.held) {
+    const { signed, arrivedSlot } = stored;
     const key = `${toHex(signed.value.entryHash)} ${signed.value.attempt}`;
     if (answered.has(key) || arrivedSlot + MISSING_GRACE_SLOTS > posted.verdictsSlot) continue;
-    if (isDrawnVerdict(context, signed)) {
-      return { rule: 'V-17', facts: { entry: toHex(signed.value.entryHash), arrivedSlot } };
-    }
+    if (isDrawnVerdict(context, signed)) missing.push(stored);
+  }
+  const [first] = missing;
+  if (first !== undefined) {
+    const facts = {
+      entry: toHex(first.signed.value.entryHash),
+      arrivedSlot: first.arrivedSlot,
+      missing: missing.length,
+    };
+    return { rule: 'V-17', facts, missing: missing.map(({ signed }) => signed) };
   }
   return undefined;
 }
