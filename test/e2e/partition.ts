@@ -14,7 +14,7 @@ const CUT_MS = 8_000;
 const REACH_MS = 60_000;
 const POLL_MS = 50;
 /** How many epochs behind the open one are looked at. */
-const BEHIND = 3n;
+const BEHIND = 12n;
 
 export interface PartitionResult {
   /** Of every request that was made while the market was cut. */
@@ -69,10 +69,15 @@ export async function runPartitions(
     );
     await cuts.heal();
     const healedMs = Date.now();
-    for (const one of gateways) answers.push(await askUntilAnswered(one, { signal }));
+    for (const one of gateways) {
+      const answered = await askUntilAnswered(one, { signal });
+      answers.push(answered);
+      // One cut after the other: what is behind is settled before the next.
+      await market.final(answered.requestId, { gateway: one, signal });
+    }
     whileCut.push(...outcomes.flat());
     print(
-      `${time.padEnd(10)} ${outcomes.map((each) => `${each.length} asked`).join(', ')}; both again after ${((Date.now() - healedMs) / 1_000).toFixed(1)} s`,
+      `${time.padEnd(10)} ${outcomes.map((each) => `${each.length} asked`).join(', ')}; all final after ${((Date.now() - healedMs) / 1_000).toFixed(1)} s`,
     );
   }
   const [first] = answers;
