@@ -1,7 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { askStreaming, type Gateway } from '@karmesh/sdk/client';
 import { toBase58 } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { startTestMarket } from '../harness/market.ts';
+
+const WORKERS = 5;
+const SLOW = fileURLToPath(new URL('./slowWorker.ts', import.meta.url));
 
 interface Heard {
   readonly text: string;
@@ -41,7 +45,10 @@ test('a stream of which two workers die goes on with others, token for token, an
   timeout: 120_000,
 }, async () => {
   const signal = AbortSignal.timeout(110_000);
-  await using market = await startTestMarket({ workers: 5, validators: 1 }, { signal });
+  await using market = await startTestMarket(
+    { workers: WORKERS, validators: 1, workerScripts: Array.from({ length: WORKERS }, () => SLOW) },
+    { signal },
+  );
   const { gateway, workers } = market.running;
   const addresses = await Promise.all(
     workers.map(async (_, i) => toBase58((await market.worker(i, { signal })).address)),
@@ -52,7 +59,7 @@ test('a stream of which two workers die goes on with others, token for token, an
   const cut = await listen(gateway, {
     onText: (running) => {
       // The first drawn, whose words are shown, and another.
-      if (killed.length > 0 || running.length < 2) return;
+      if (killed.length > 0 || running.length < 3) return;
       for (const address of running.slice(0, 2)) {
         const child = workers[addresses.indexOf(address)];
         if (child === undefined) continue;
