@@ -154,16 +154,17 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     const announced = identity === undefined ? undefined : membership.find(identity);
     return [
       ...bootstrap.filter((address) => peerIdTextOf(address) === peer.toString()),
-      ...(announced?.multiaddrs ?? []).flatMap((text) => dialableAddress(text, peer.toString()) ?? []),
+      ...dialable(peer, announced?.multiaddrs ?? []),
       ...found.get(peer.toString(), now()),
     ];
   };
   const addressesFor = async (peer: PeerId, signal: AbortSignal): Promise<readonly Multiaddr[]> => {
     const known = knownAddresses(peer);
-    if (known.length > 0 || !dht) return known.length > 0 ? known : unknownPeer(peer);
+    if (known.length > 0) return known;
+    if (!dht) return unknownPeer(peer);
     try {
       const { multiaddrs } = await node.peerRouting.findPeer(peer, { signal });
-      return dialable(peer, multiaddrs);
+      return dialable(peer, multiaddrs.map(String));
     } catch (cause) {
       return unknownPeer(peer, cause);
     }
@@ -249,7 +250,7 @@ export async function createHost(options: CreateHostOptions): Promise<Host> {
     tell({ kind: 'lost', identity, reason, code: cause instanceof KarmeshError ? cause.code : undefined });
   };
   const onFound = ({ detail: { id, multiaddrs } }: CustomEvent<{ id: PeerId; multiaddrs: Multiaddr[] }>): void => {
-    if (!id.equals(node.peerId) && !denied(id)) found.put(id.toString(), dialable(id, multiaddrs), now());
+    if (!id.equals(node.peerId) && !denied(id)) found.put(id.toString(), dialable(id, multiaddrs.map(String)), now());
   };
   const onSubscription = (): void => membership.onNewcomer();
   node.addEventListener('connection:open', onOpen);
@@ -390,8 +391,8 @@ function unknownPeer(peer: PeerId, cause?: unknown): never {
   throw new KarmeshError('PEER_UNREACHABLE', 'No address of this peer is known.', facts, cause);
 }
 
-function dialable(peer: PeerId, addresses: readonly Multiaddr[]): readonly Multiaddr[] {
-  return addresses.flatMap((address) => dialableAddress(address.toString(), peer.toString()) ?? []);
+function dialable(peer: PeerId, addresses: readonly string[]): readonly Multiaddr[] {
+  return addresses.flatMap((text) => dialableAddress(text, peer.toString()) ?? []);
 }
 
 function parseAddress(text: string, key: string): Multiaddr {

@@ -241,22 +241,26 @@ function varint(value: number): number[] {
   return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
 }
 
+const told = {
+  role: 'worker',
+  participant: new Uint8Array(32),
+  engineClass: new Uint8Array(32),
+  models: [],
+  multiaddrs: [],
+  incarnation: 1n,
+  sequence: 1n,
+  health: undefined,
+} as const;
+
+/** An announcement whose signature has one bit turned. */
+function forgedBy(signer: ReturnType<typeof generateKeypair>): Uint8Array {
+  return encodeAnnouncement({ domain, signer }, told).map((byte, i, all) => (i === all.length - 1 ? byte ^ 1 : byte));
+}
+
 test('a peer that names others falsely is not believed, and one that answers garbage breaks nothing', async () => {
-  const told = {
-    role: 'worker',
-    participant: new Uint8Array(32),
-    engineClass: new Uint8Array(32),
-    models: [],
-    multiaddrs: [],
-    incarnation: 1n,
-    sequence: 1n,
-    health: undefined,
-  } as const;
   const [honest, robbed] = [generateKeypair(), generateKeypair()];
   const good = encodeAnnouncement({ domain, signer: honest }, told);
-  const forged = encodeAnnouncement({ domain, signer: robbed }, told).map((byte, i, all) =>
-    i === all.length - 1 ? byte ^ 1 : byte,
-  );
+  const forged = forgedBy(robbed);
   const old = encodeAnnouncement({ domain, signer: generateKeypair() }, told);
   const answers = [
     noiseBytes('peers', 500),
@@ -305,19 +309,7 @@ test('a peer that names others falsely is not believed, and one that answers gar
 
 test('a peer that introduces itself falsely is told nothing and is not passed on', async () => {
   const liar = generateKeypair();
-  const forged = encodeAnnouncement(
-    { domain, signer: liar },
-    {
-      role: 'worker',
-      participant: new Uint8Array(32),
-      engineClass: new Uint8Array(32),
-      models: [],
-      multiaddrs: [],
-      incarnation: 1n,
-      health: undefined,
-      sequence: 1n,
-    },
-  ).map((byte, i, all) => (i === all.length - 1 ? byte ^ 1 : byte));
+  const forged = forgedBy(liar);
   await using asker = await createHost({
     keypair: generateKeypair(),
     domain,
