@@ -83,6 +83,8 @@ export interface ReplayResult {
   readonly measurements: Measurements;
   /** S-05 and S-06: whether the answer ends where its tokens say that it must. */
   readonly end: 'right' | 'wrong';
+  /** What an honest run of the claimed tokens commits to, if the engine's runs are the same everywhere to the last bit. */
+  readonly traceRoot?: Hash;
 }
 
 /** Runs one model. It touches no network but the server that it was opened with, if it is one that has a server. Every method throws `ENGINE_FAILED` if the engine breaks and `ABORTED` if the signal says so. */

@@ -1,0 +1,244 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
+import { equalBytes, type Hash } from '@karmesh/sdk/protocol';
+import type { ExactMatrix, ExactSection } from '../exactFile.ts';
+import type { ExactModel } from '../exactModel.ts';
+import { VARIANT_BITS } from '../exactShape.ts';
+import { readLayerFormats } from '../layerFormats.ts';
+import { CHUNK_VALUES, chunksOf, type LeafPlace, type TensorName, type TraceShape } from '../traceShape.ts';
+import { type Sha256, traceLeaf } from '../traceTree.ts';
+import { rshr, sat } from './integers.ts';
+import { attend, embedding, gated, linear, type MatrixData, norm, rotate } from './operators.ts';
+
+/** A tensor of the trace by its name and place. */
+export interface TensorPlace {
+  readonly name: TensorName;
+  readonly layer: number | undefined;
+  readonly position: number;
+}
+
+/** What an operator reads: values of tensors that come before it in the trace, and the token where it is the embedding. */
+export interface OperatorInputs {
+  readonly token: number;
+  tensor(place: TensorPlace): Int32Array;
+}
+
+/** X-73: which tensors the operator behind a leaf of level `operators` reads, in order. */
+export function operatorInputs({ name, layer, position }: TensorPlace, layers: number): readonly TensorPlace[] {
+  const at = (input: TensorName, of: number | undefined): TensorPlace => ({ name: input, layer: of, position });
+  const here = (input: TensorName): TensorPlace => at(input, layer);
+  const before = layer === 0 || layer === undefined ? at('embedding', undefined) : at('residual', layer - 1);
+  switch (name) {
+    case 'embedding':
+      return [];
+    case 'attentionNorm':
+      return [before];
+    case 'q':
+    case 'k':
+    case 'v':
+      return [here('attentionNorm')];
+    case 'attention': {
+      const past = Array.from({ length: position + 1 }, (_, t) => t);
+      return [
+        here('q'),
+        ...past.map((t): TensorPlace => ({ name: 'k', layer, position: t })),
+        ...past.map((t): TensorPlace => ({ name: 'v', layer, position: t })),
+      ];
+    }
+    case 'residualBehindAttention':
+      return [here('attention'), before];
+    case 'feedForwardNorm':
+      return [here('residualBehindAttention')];
+    case 'gate':
+    case 'up':
+      return [here('feedForwardNorm')];
+    case 'hidden':
+      return [here('gate'), here('up')];
+    case 'residual':
+      return [here('hidden'), here('residualBehindAttention')];
+    case 'finalNorm':
+      return [at('residual', layers - 1)];
+    case 'logits':
+      return [at('finalNorm', undefined)];
+  }
+}
+
+/**
+ * Computes one operator of a run from what it reads, on integers without a limit and with no code of the engine's kernels. `inputs`
+ * must have been checked against the trace. Throws `MODEL_INVALID` if the model cannot be read.
+ */
+export async function replayOperator(
+  model: ExactModel,
+  place: TensorPlace,
+  inputs: OperatorInputs,
+): Promise<Int32Array> {
+  const { shape } = model.layout;
+  const read = operatorInputs(place, shape.layers).map((input) => inputs.tensor(input));
+  const [first = new Int32Array(0), second = new Int32Array(0)] = read;
+  const bits = VARIANT_BITS[model.variant];
+  const { name, position } = place;
+  if (name === 'embedding') return embedToken(model, inputs.token);
+  if (name === 'finalNorm') {
+    const format = new DataView((await sectionBytes(model, model.layout.finalFormat)).buffer).getInt32(0, true);
+    const w = await int32(model, model.layout.finalNorm);
+    return norm(first, w, { epsilon: model.epsilon, format, bits: bits.norm });
+  }
+  if (name === 'logits') {
+    const format = new DataView((await sectionBytes(model, model.layout.finalFormat)).buffer).getInt32(0, true);
+    return limited(linear(await matrixData(model, model.layout.head), first, { from: format, to: 20 }), 32);
+  }
+  const layer = model.layout.layers[place.layer ?? -1];
+  if (layer === undefined)
+    throw new KarmeshError('BAD_ARGUMENT', 'The model has no such layer.', { layer: place.layer ?? -1 });
+  const formats = readLayerFormats(await sectionBytes(model, layer.formats), model.variant);
+  const apply = async (matrix: ExactMatrix, x: Int32Array, from: number, to: number): Promise<readonly bigint[]> =>
+    linear(await matrixData(model, matrix), x, { from, to });
+  switch (name) {
+    case 'attentionNorm':
+    case 'feedForwardNorm': {
+      const [part, format] =
+        name === 'attentionNorm'
+          ? [layer.attentionNorm, formats.attentionNorm]
+          : [layer.hiddenNorm, formats.hiddenNorm];
+      return norm(first, await int32(model, part), { epsilon: model.epsilon, format, bits: bits.norm });
+    }
+    case 'q':
+    case 'k': {
+      const [matrix, bias, format] =
+        name === 'q' ? [layer.query, layer.biases?.query, formats.query] : [layer.key, layer.biases?.key, formats.key];
+      const rows = await apply(matrix, first, formats.attentionNorm, 16);
+      const biases = bias === undefined ? undefined : await int32(model, bias);
+      return rotate(
+        rows.map((value, row) => sat(value + BigInt(biases?.[row] ?? 0), 32)),
+        {
+          position,
+          frequencies: await frequenciesOf(model),
+          pairs: shape.pairs,
+          headSize: shape.headSize,
+          format,
+          bits: bits.attention,
+        },
+      );
+    }
+    case 'v': {
+      const rows = await apply(layer.value, first, formats.attentionNorm, formats.value);
+      const biases = layer.biases === undefined ? undefined : await int32(model, layer.biases.value);
+      return limited(
+        rows.map((value, row) => value + rshr(BigInt(biases?.[row] ?? 0), 16 - formats.value)),
+        bits.attention,
+      );
+    }
+    case 'attention': {
+      const past = read.slice(1);
+      return attend(
+        first,
+        { keys: past.slice(0, position + 1), values: past.slice(position + 1) },
+        {
+          headSize: shape.headSize,
+          group: shape.heads / shape.keyHeads,
+          scoreFormat: formats.query + formats.key,
+        },
+      );
+    }
+    case 'residualBehindAttention':
+      return added(second, await apply(layer.output, first, formats.value, 16));
+    case 'gate':
+      return limited(await apply(layer.gate, first, formats.hiddenNorm, formats.gate), 20);
+    case 'up':
+      return limited(await apply(layer.up, first, formats.hiddenNorm, formats.up), 20);
+    case 'hidden':
+      return gated(first, second, formats);
+    case 'residual':
+      return added(second, await apply(layer.down, first, formats.hidden, 16));
+  }
+}
+
+/** Who has the leaf that the operator gives: a disputed leaf has one right value. */
+export function judgeLeaf(
+  options: {
+    readonly shape: TraceShape;
+    readonly place: LeafPlace;
+    /** The whole tensor, recomputed. */
+    readonly values: Int32Array;
+    readonly a: Hash;
+    readonly b: Hash;
+  },
+  { sha256 }: { readonly sha256: Sha256 },
+): 'a' | 'b' | 'neither' {
+  const { shape, place, values, a, b } = options;
+  const valueBytes = shape.tensors[place.tensor]?.valueBytes ?? 4;
+  const chunk = values.slice(place.chunk * CHUNK_VALUES, (place.chunk + 1) * CHUNK_VALUES);
+  const bytes = new Uint8Array((valueBytes === 2 ? Int16Array.from(chunk) : chunk).buffer);
+  const right = traceLeaf(sha256, place, bytes);
+  return equalBytes(right, a) ? 'a' : equalBytes(right, b) ? 'b' : 'neither';
+}
+
+/** Puts a tensor together from its opened chunks. Throws `BAD_ARGUMENT` if one is missing or has another size. */
+export function tensorOf(shape: TraceShape, place: TensorPlace, leaf: (index: number) => Uint8Array): Int32Array {
+  const tensor = shape.tensors.findIndex(({ name, layer }) => name === place.name && layer === place.layer);
+  const described = shape.tensors[tensor];
+  if (described === undefined)
+    throw new KarmeshError('BAD_ARGUMENT', 'The trace has no such tensor.', { tensor: place.name });
+  const values = new Int32Array(described.length);
+  for (let chunk = 0; chunk < chunksOf(described.length); chunk++) {
+    const bytes = leaf(shape.indexOf({ position: place.position, tensor, chunk })).slice();
+    const part = described.valueBytes === 2 ? new Int16Array(bytes.buffer) : new Int32Array(bytes.buffer);
+    if (part.length !== Math.min(CHUNK_VALUES, described.length - chunk * CHUNK_VALUES))
+      throw new KarmeshError('BAD_ARGUMENT', 'An opened leaf has another size than its tensor gives it.', {
+        tensor: place.name,
+        chunk,
+      });
+    values.set(part, chunk * CHUNK_VALUES);
+  }
+  return values;
+}
+
+function limited(values: readonly bigint[], bits: number): Int32Array {
+  return Int32Array.from(values, (value) => Number(sat(value, bits)));
+}
+
+/** X-25 */
+function added(x: Int32Array, values: readonly bigint[]): Int32Array {
+  return x.map((v, i) => Number(sat(BigInt(v) + (values[i] ?? 0n), 32)));
+}
+
+async function sectionBytes(model: ExactModel, section: ExactSection): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(section.bytes);
+  await model.readSection(section, bytes);
+  return bytes;
+}
+
+async function int32(model: ExactModel, section: ExactSection): Promise<Int32Array> {
+  return new Int32Array((await sectionBytes(model, section)).buffer);
+}
+
+async function matrixData(model: ExactModel, matrix: ExactMatrix): Promise<MatrixData> {
+  return {
+    rows: matrix.rows,
+    columns: matrix.columns,
+    shifts: await int32(model, matrix.shifts),
+    multipliers: new Int16Array((await sectionBytes(model, matrix.multipliers)).buffer),
+    weights: new Int8Array((await sectionBytes(model, matrix.weights)).buffer),
+  };
+}
+
+async function frequenciesOf(model: ExactModel): Promise<readonly bigint[]> {
+  return Array.from(new BigUint64Array((await sectionBytes(model, model.layout.frequencies)).buffer));
+}
+
+async function embedToken(model: ExactModel, token: number): Promise<Int32Array> {
+  const { embedding: section, embeddingScales, shape } = model.layout;
+  const columns = shape.width;
+  const groups = columns / 32;
+  const scales = new Uint16Array((await sectionBytes(model, embeddingScales)).buffer);
+  const row = scales.slice(token * groups, (token + 1) * groups);
+  const weights = new Int8Array((await sectionBytes(model, section)).buffer);
+  return embedding({ weights, columns }, token, Array.from(row, halfFloat));
+}
+
+/** X-10: a half-precision float in units of 2^-24. */
+function halfFloat(bits: number): bigint {
+  const exponent = (bits >> 10) & 31;
+  const fraction = BigInt(bits & 1023);
+  const m = exponent === 0 ? fraction : (fraction | 1024n) << BigInt(exponent - 1);
+  return (bits & 0x8000) === 0 ? m : -m;
+}

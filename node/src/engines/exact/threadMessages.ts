@@ -1,0 +1,41 @@
+import type { Hash } from '@karmesh/sdk/protocol';
+import type { PositionMeasurement } from '../engine.ts';
+import type { ErrorParts } from './errorParts.ts';
+import type { RunRequest } from './runner.ts';
+
+/** What the thread that runs a model is started with. */
+export interface ThreadSettings {
+  /** A converted model. */
+  readonly modelPath: string;
+  readonly contextSize: number;
+  readonly sequences: number;
+  readonly batch: number;
+  /** Threads of arithmetic, that one included. */
+  readonly threads: number;
+  readonly kernels: 'simd' | 'plain';
+  readonly endTokens: readonly number[];
+}
+
+export type ToThread =
+  | { readonly kind: 'start'; readonly run: number; readonly request: RunRequest }
+  | { readonly kind: 'acknowledge'; readonly run: number; readonly tokens: number }
+  | { readonly kind: 'finish'; readonly run: number; readonly outputTokens: number; readonly wantsLeaves: boolean }
+  | { readonly kind: 'cancel'; readonly run: number }
+  | { readonly kind: 'close' };
+
+export type FromThread =
+  | { readonly kind: 'ready'; readonly memoryBytes: number }
+  | { readonly kind: 'failed'; readonly error: ErrorParts }
+  | { readonly kind: 'token'; readonly run: number; readonly token: number }
+  | { readonly kind: 'position'; readonly run: number; readonly position: PositionMeasurement }
+  | { readonly kind: 'end'; readonly run: number }
+  | { readonly kind: 'fault'; readonly run: number; readonly error: ErrorParts }
+  | ({ readonly kind: 'finished'; readonly run: number } & ThreadResult);
+
+export interface ThreadResult {
+  readonly traceRoot: Hash;
+  readonly positions: number;
+  /** The trace's leaf hashes, 32 bytes each, if they were wanted. */
+  readonly leaves: Uint8Array | undefined;
+  readonly opened: ReadonlyMap<number, Uint8Array>;
+}

@@ -1,0 +1,15 @@
+import type { ExactModel } from './exactModel.ts';
+import type { TraceModel } from './traceShape.ts';
+
+/** What the layout of a model's traces depends on. */
+export function traceModelOf({ variant, layout: { shape } }: Pick<ExactModel, 'variant' | 'layout'>): TraceModel {
+  return {
+    layers: shape.layers,
+    width: shape.width,
+    queryWidth: shape.heads * shape.headSize,
+    keyWidth: shape.keyHeads * shape.headSize,
+    hidden: shape.hidden,
+    vocabulary: shape.vocabulary,
+    variant,
+  };
+}

@@ -1,0 +1,67 @@
+import type { Hash } from '@karmesh/sdk/protocol';
+import type { TensorName } from './traceShape.ts';
+import { CHUNK_VALUES, chunksOf, type TraceShape } from './traceShape.ts';
+import { type Sha256, type TraceTree, traceLeaf, traceRootOf, traceTree } from './traceTree.ts';
+
+/** Collects the leaves of one run as its tensors come. */
+export interface TraceRecorder {
+  readonly shape: TraceShape;
+  /** Takes a tensor of a position if the trace commits to it. */
+  record(tensor: {
+    readonly name: TensorName;
+    readonly layer: number | undefined;
+    readonly position: number;
+    readonly bytes: Uint8Array;
+  }): void;
+  /** The tree over the first so many positions, all of which must have been recorded. */
+  tree(positions: number): TraceTree;
+  root(positions: number): Hash;
+  /** The leaf hashes of the first so many positions, 32 bytes each. */
+  leaves(positions: number): Uint8Array<ArrayBuffer>;
+}
+
+const HASH_BYTES = 32;
+
+export function traceRecorder(
+  shape: TraceShape,
+  /** Sees every leaf with its values, for those who open leaves. */
+  parts: { readonly sha256: Sha256; readonly onLeaf?: (index: number, values: Uint8Array) => void },
+): TraceRecorder {
+  const { sha256, onLeaf } = parts;
+  const indices = new Map(shape.tensors.map(({ name, layer }, index) => [`${name} ${layer ?? ''}`, index]));
+  let leaves = new Uint8Array(256 * HASH_BYTES);
+  const put = (index: number, leaf: Hash): void => {
+    const end = (index + 1) * HASH_BYTES;
+    if (end > leaves.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * leaves.length));
+      larger.set(leaves);
+      leaves = larger;
+    }
+    leaves.set(leaf, index * HASH_BYTES);
+  };
+  const tree = (positions: number): TraceTree => traceTree(sha256, leaves, shape.leaves(positions));
+  return {
+    shape,
+    record({ name, layer, position, bytes }) {
+      const tensor = indices.get(`${name} ${layer ?? ''}`);
+      const described = tensor === undefined ? undefined : shape.tensors[tensor];
+      if (tensor === undefined || described === undefined) return;
+      const chunkBytes = CHUNK_VALUES * described.valueBytes;
+      const first = shape.indexOf({ position, tensor, chunk: 0 });
+      for (let chunk = 0; chunk < chunksOf(described.length); chunk++) {
+        const values = bytes.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
+        put(first + chunk, traceLeaf(sha256, { position, tensor, chunk }, values));
+        onLeaf?.(first + chunk, values);
+      }
+    },
+    tree,
+    leaves: (positions) => leaves.slice(0, shape.leaves(positions) * HASH_BYTES),
+    root: (positions) =>
+      traceRootOf(sha256, {
+        level: shape.level,
+        promptTokens: shape.promptTokens,
+        positions,
+        root: tree(positions).root,
+      }),
+  };
+}
