@@ -487,7 +487,7 @@ def convert(gguf: Gguf, wide: bool = False) -> Model:
     layers = [layer(l) for l in range(shape.L)]
     unused.discard("rope_freqs.weight")
     if unused:
-        raise Refused(f"tensors that no rule names: {sorted(unused)}")
+        raise Refused(f"tensors that the family does not use: {sorted(unused)}")
     return Model(
         variant=variant,
         shape=shape,
