@@ -1,10 +1,9 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type Arena, arena } from './arena.ts';
-import type { ExactMatrix, ExactSection } from './exactFile.ts';
 import type { ExactModel } from './exactModel.ts';
 import { VARIANT_BITS } from './exactShape.ts';
 import type { Kernels, Pointer } from './kernels.ts';
-import { isNormFormat, type LayerFormats, readLayerFormats } from './layerFormats.ts';
+import { type LayerWeights, loadWeights, type Matrix, RESIDUAL_BITS, type StageWeights } from './stageWeights.ts';
 import type { TensorName } from './traceShape.ts';
 
 export interface StageOptions {
@@ -27,7 +26,7 @@ export interface StageParts {
   readonly model: ExactModel;
 }
 
-/** One position of one sequence. Those of a sequence come in order, each once, until it is begun anew from an earlier position. */
+/** One position of one sequence. Those of a sequence come in order; one that comes again forgets what came behind it. */
 export interface StageRow {
   readonly sequence: number;
   readonly position: number;
@@ -46,23 +45,6 @@ export type TensorObserver = (tensor: {
   readonly bytes: Uint8Array;
 }) => void;
 
-/** A run of layers over its own memory. It is synchronous: whoever must stay responsive gives it a thread. */
-export interface Stage {
-  readonly from: number;
-  readonly to: number;
-  /** What helping threads must be told. */
-  readonly assembly: Assembly;
-  /** Room of 1 KiB for whoever reads logits. */
-  readonly scratch: Pointer;
-  /** Bytes of memory in use. */
-  memoryBytes(): number;
-  /**
-   * Runs rows through its layers. A stage that does not begin at layer 0 takes `residuals`, row by row. Throws `BAD_ARGUMENT` on rows
-   * out of range, `ENGINE_FAILED` if memory for a sequence's cache is lacking.
-   */
-  run(rows: readonly StageRow[], input?: Int32Array, observe?: TensorObserver): StageOutput;
-}
-
 /** The arguments of `Kernels.assemble`. */
 export interface Assembly {
   readonly record: Pointer;
@@ -79,33 +61,25 @@ export interface StageOutput {
   readonly logits: readonly Pointer[];
 }
 
-interface Matrix {
-  readonly record: Pointer;
-  readonly limbs: number;
-  readonly columns: number;
-  readonly outputBytes: number;
+/** A run of layers over a memory of its own. It is synchronous: whoever must stay responsive gives it a thread. */
+export interface Stage {
+  readonly from: number;
+  readonly to: number;
+  /** What helping threads must be told. */
+  readonly assembly: Assembly;
+  /** Room of 1 KiB for whoever reads logits. */
+  readonly scratch: Pointer;
+  /** Bytes of memory in use. */
+  memoryBytes(): number;
+  /**
+   * Runs rows through its layers. A stage that does not begin at layer 0 takes residuals, row by row. Throws `BAD_ARGUMENT` on rows
+   * out of range, `ENGINE_FAILED` if memory for a sequence's cache is lacking.
+   */
+  run(rows: readonly StageRow[], input?: Int32Array, observe?: TensorObserver): StageOutput;
 }
 
-interface Layer {
-  readonly formats: LayerFormats;
-  readonly attentionNorm: Pointer;
-  readonly query: Matrix;
-  readonly key: Matrix;
-  readonly value: Matrix;
-  readonly output: Matrix;
-  readonly hiddenNorm: Pointer;
-  readonly gate: Matrix;
-  readonly up: Matrix;
-  readonly down: Matrix;
-}
-
-/** X-20 to X-27. */
-const RESIDUAL_BITS = 16;
-const LOGIT_BITS = 20;
-const INT32_MAX = 2 ** 31 - 1;
-const GATE_MAX = 2 ** 19 - 1;
+/** X-26 */
 const HIDDEN_MAX = 2 ** 29 - 1;
-const RECORD_WORDS = 11;
 const THREAD_RECORD_BYTES = 64;
 const SUMS_BYTES = 256;
 const SCRATCH_BYTES_A_POSITION = 12;
@@ -116,90 +90,12 @@ export async function openStage(options: StageOptions, { memory, kernels, model 
   const { shape } = model.layout;
   const from = options.from ?? 0;
   const to = options.to ?? shape.layers;
-  const { sequences, contextSize, batch, threads } = options;
   if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || from >= to || to > shape.layers)
     throw new KarmeshError('BAD_ARGUMENT', 'The model has no such layers.', { from, to, layers: shape.layers });
   const room = arena(memory, kernels.freeFrom());
-  const loader = weightLoader(model, room);
-  const wide = model.variant === 'wide';
-  const bits = VARIANT_BITS[model.variant];
-  const normMax = 2 ** (bits.norm - 1) - 1;
-  const attentionMax = 2 ** (bits.attention - 1) - 1;
-  const queryWidth = shape.heads * shape.headSize;
-  const keyWidth = shape.keyHeads * shape.headSize;
-  const pairs = shape.headSize / 2;
-  const narrowLimbs = wide ? 2 : 1;
-  const isFirst = from === 0;
-  const isLast = to === shape.layers;
-
-  const frequencies = await loader.section(model.layout.frequencies);
-  const embedding = isFirst ? await loader.embedding(isLast) : undefined;
-  const layers: Layer[] = [];
-  for (const parts of model.layout.layers.slice(from, to)) {
-    const formats = readLayerFormats(await loader.bytes(parts.formats), model.variant);
-    const { biases } = parts;
-    const normed = (norm: number) => ({ limbs: narrowLimbs, inputBits: norm });
-    layers.push({
-      formats,
-      attentionNorm: await loader.norm(parts.attentionNorm),
-      query: await loader.matrix(parts.query, {
-        ...normed(formats.attentionNorm),
-        outputBits: RESIDUAL_BITS,
-        max: INT32_MAX,
-        bias: biases?.query,
-      }),
-      key: await loader.matrix(parts.key, {
-        ...normed(formats.attentionNorm),
-        outputBits: RESIDUAL_BITS,
-        max: INT32_MAX,
-        bias: biases?.key,
-      }),
-      value: await loader.matrix(parts.value, {
-        ...normed(formats.attentionNorm),
-        outputBits: formats.value,
-        max: attentionMax,
-        bias: biases?.value,
-      }),
-      output: await loader.matrix(parts.output, {
-        limbs: narrowLimbs,
-        inputBits: formats.value,
-        outputBits: RESIDUAL_BITS,
-        max: INT32_MAX,
-        adds: true,
-      }),
-      hiddenNorm: await loader.norm(parts.hiddenNorm),
-      gate: await loader.matrix(parts.gate, {
-        ...normed(formats.hiddenNorm),
-        outputBits: formats.gate,
-        max: GATE_MAX,
-      }),
-      up: await loader.matrix(parts.up, { ...normed(formats.hiddenNorm), outputBits: formats.up, max: GATE_MAX }),
-      down: await loader.matrix(parts.down, {
-        limbs: 2,
-        inputBits: formats.hidden,
-        outputBits: RESIDUAL_BITS,
-        max: INT32_MAX,
-        adds: true,
-      }),
-    });
-  }
-  const end = isLast ? await loadEnd(model, { loader, limbs: narrowLimbs }) : undefined;
-
-  const x = room.take(4 * batch * shape.width);
-  const y = room.take(4 * batch * shape.width);
-  const q32 = room.take(4 * batch * queryWidth);
-  const k32 = room.take(4 * batch * keyWidth);
-  const v32 = room.take(4 * batch * keyWidth);
-  const valueBytes = wide ? 4 : 2;
-  const q = room.take(valueBytes * batch * queryWidth);
-  const attention = room.take(4 * batch * queryWidth);
-  const gate = room.take(4 * batch * shape.hidden);
-  const up = room.take(4 * batch * shape.hidden);
-  const hidden = room.take(4 * batch * shape.hidden);
-  const angles = room.take(8 * batch * pairs);
-  // Lanes come in groups of four, so that the last group may be wider than what is packed.
-  const packed = room.take(2 * (2 * batch + 4) * Math.max(shape.width, queryWidth, shape.hidden));
-  const logits = end === undefined ? 0 : room.take(batch * end.head.outputBytes);
+  const weights = await loadWeights({ model, room }, { from, to });
+  const buffers = takeBuffers(room, { model, batch: options.batch, end: weights.end });
+  const { contextSize, threads } = options;
   const assembly: Assembly = {
     record: room.take(THREAD_RECORD_BYTES),
     threads,
@@ -209,263 +105,306 @@ export async function openStage(options: StageOptions, { memory, kernels, model 
   };
   kernels.assemble(assembly.record, threads, assembly.sums, assembly.scratch, assembly.scratchBytes);
   const scratch = room.take(CALLER_SCRATCH_BYTES);
-  const cacheBytes = valueBytes * keyWidth;
-  // A sequence gets its cache when it is first used: contexts are long and most machines run few sequences.
-  const caches: (Pointer | undefined)[] = Array.from({ length: sequences });
-  const cacheOf = (sequence: number): Pointer => {
-    const known = caches[sequence];
-    if (known !== undefined) return known;
-    const taken = room.take(2 * layers.length * contextSize * cacheBytes);
-    caches[sequence] = taken;
-    return taken;
-  };
+  const work: Work = { room, kernels, model, buffers, caches: caches(room, { ...options, model, layers: to - from }) };
 
   const run: Stage['run'] = (rows, input, observe) => {
-    checkRows(rows, { ...options, vocabulary: isFirst ? shape.vocabulary : undefined });
-    const count = rows.length;
-    const width = shape.width;
-    const see = (name: TensorName, layer: number | undefined, tensor: { at: Pointer; bytes: number; row: number }) =>
-      observe?.({ name, layer, row: tensor.row, bytes: room.bytes(tensor.at, tensor.bytes) });
-    const seeRows = (name: TensorName, layer: number | undefined, at: Pointer, values: number): void => {
-      if (observe === undefined) return;
-      for (let row = 0; row < count; row++) see(name, layer, { at: at + 4 * row * values, bytes: 4 * values, row });
-    };
-    const apply = (matrix: Matrix, from: Pointer, out: Pointer): void => {
-      kernels.linear(matrix.record, count, from, out, matrix.outputBytes);
-    };
-    const packRows = (from: Pointer, columns: number, limbs: number): void =>
-      kernels.pack(from, 4 * columns, count, columns, limbs, packed);
-
-    if (embedding !== undefined) {
-      for (const [row, { token }] of rows.entries())
-        kernels.embed(embedding.weights, embedding.scales, token, width, x + 4 * row * width);
-      seeRows('embedding', undefined, x, width);
-    } else {
-      if (input === undefined || input.length !== count * width)
-        throw new KarmeshError('BAD_ARGUMENT', 'A stage that begins behind the first layer needs residuals.', {
-          values: input?.length ?? 0,
-          wanted: count * width,
-        });
-      room.int32(x, input.length).set(input);
-    }
+    checkRows(rows, { ...options, vocabulary: from === 0 ? shape.vocabulary : undefined });
+    const batch: Batch = { rows, observe };
+    if (weights.embedding !== undefined) embedRows(work, weights.embedding, batch);
+    else takeResiduals(work, input, batch);
     for (const [row, { position }] of rows.entries())
-      kernels.angles(frequencies, position, pairs, angles + 8 * row * pairs);
-
-    for (const [index, layer] of layers.entries()) {
-      const { formats } = layer;
-      const name = from + index;
-      for (let row = 0; row < count; row++)
-        kernels.norm(
-          x + 4 * row * width,
-          layer.attentionNorm,
-          y + 4 * row * width,
-          width,
-          model.epsilon * BigInt(width),
-          48 - formats.attentionNorm,
-          normMax,
-        );
-      seeRows('attentionNorm', name, y, width);
-      packRows(y, width, narrowLimbs);
-      apply(layer.query, packed, q32);
-      apply(layer.key, packed, k32);
-      apply(layer.value, packed, v32);
-      const halves = shape.pairs === 'halves' ? 1 : 0;
-      for (const [row, { sequence, position }] of rows.entries()) {
-        const table = angles + 8 * row * pairs;
-        const cache = cacheOf(sequence) + 2 * index * contextSize * cacheBytes;
-        const keys = cache + position * cacheBytes;
-        const values = keys + contextSize * cacheBytes;
-        const queryRow = q + valueBytes * row * queryWidth;
-        const turn = (from: Pointer, heads: number, format: number, out: Pointer): void =>
-          kernels.rotate(
-            from,
-            heads,
-            shape.headSize,
-            halves,
-            table,
-            14 + RESIDUAL_BITS - format,
-            attentionMax,
-            wide ? 1 : 0,
-            out,
-          );
-        turn(q32 + 4 * row * queryWidth, shape.heads, formats.query, queryRow);
-        turn(k32 + 4 * row * keyWidth, shape.keyHeads, formats.key, keys);
-        kernels.narrowTo(v32 + 4 * row * keyWidth, keyWidth, wide ? 1 : 0, values);
-        if (observe !== undefined) {
-          const widened = wide ? room.bytes(queryRow, 4 * queryWidth) : widen(room.bytes(queryRow, 2 * queryWidth));
-          observe({ name: 'q', layer: name, row, bytes: widened });
-          see('k', name, { at: keys, bytes: cacheBytes, row });
-          see('v', name, { at: values, bytes: cacheBytes, row });
-        }
-      }
-      for (const [row, { sequence, position }] of rows.entries()) {
-        const cache = cacheOf(sequence) + 2 * index * contextSize * cacheBytes;
-        kernels.attend(
-          q + valueBytes * row * queryWidth,
-          cache,
-          cache + contextSize * cacheBytes,
-          cacheBytes,
-          position + 1,
-          shape.heads,
-          shape.heads / shape.keyHeads,
-          shape.headSize,
-          formats.query + formats.key - 12,
-          wide ? 1 : 0,
-          attention + 4 * row * queryWidth,
-        );
-      }
-      seeRows('attention', name, attention, queryWidth);
-      packRows(attention, queryWidth, narrowLimbs);
-      apply(layer.output, packed, x);
-      seeRows('residualBehindAttention', name, x, width);
-      for (let row = 0; row < count; row++)
-        kernels.norm(
-          x + 4 * row * width,
-          layer.hiddenNorm,
-          y + 4 * row * width,
-          width,
-          model.epsilon * BigInt(width),
-          48 - formats.hiddenNorm,
-          normMax,
-        );
-      seeRows('feedForwardNorm', name, y, width);
-      packRows(y, width, narrowLimbs);
-      apply(layer.gate, packed, gate);
-      apply(layer.up, packed, up);
-      kernels.gated(
-        gate,
-        up,
-        hidden,
-        count * shape.hidden,
-        formats.gate - 16,
-        17 + formats.up - formats.hidden,
-        HIDDEN_MAX,
-      );
-      seeRows('gate', name, gate, shape.hidden);
-      seeRows('up', name, up, shape.hidden);
-      seeRows('hidden', name, hidden, shape.hidden);
-      packRows(hidden, shape.hidden, 2);
-      apply(layer.down, packed, x);
-      seeRows('residual', name, x, width);
+      kernels.angles(weights.frequencies, position, shape.headSize / 2, buffers.angles + 4 * row * shape.headSize);
+    for (const [index, layer] of weights.layers.entries()) {
+      attendRows(work, { layer, index, name: from + index }, batch);
+      feedForward(work, { layer, index, name: from + index }, batch);
     }
-
-    const found: Pointer[] = [];
-    if (end !== undefined) {
-      const wanted = rows.flatMap(({ wantsLogits }, row) => (wantsLogits ? [row] : []));
-      for (const [i, row] of wanted.entries()) {
-        kernels.norm(
-          x + 4 * row * width,
-          end.norm,
-          y + 4 * i * width,
-          width,
-          model.epsilon * BigInt(width),
-          48 - end.format,
-          normMax,
-        );
-        see('finalNorm', undefined, { at: y + 4 * i * width, bytes: 4 * width, row });
-      }
-      if (wanted.length > 0) {
-        kernels.pack(y, 4 * width, wanted.length, width, narrowLimbs, packed);
-        kernels.linear(end.head.record, wanted.length, packed, logits, end.head.outputBytes);
-      }
-      for (const [i, row] of wanted.entries()) {
-        const at = logits + i * end.head.outputBytes;
-        see('logits', undefined, { at, bytes: 4 * shape.vocabulary, row });
-        found.push(at);
-      }
-    }
-    return { residuals: room.int32(x, count * width), logits: found };
+    return {
+      residuals: room.int32(buffers.x, rows.length * shape.width),
+      logits: weights.end === undefined ? [] : logitsOf(work, weights.end, batch),
+    };
   };
 
   return { from, to, assembly, scratch, memoryBytes: () => memory.buffer.byteLength, run };
 }
 
-async function loadEnd(
-  model: ExactModel,
-  { loader, limbs }: { readonly loader: WeightLoader; readonly limbs: number },
+/** What every step of a stage works with. */
+interface Work {
+  readonly room: Arena;
+  readonly kernels: Kernels;
+  readonly model: ExactModel;
+  readonly buffers: Buffers;
+  readonly caches: Caches;
+}
+
+interface Batch {
+  readonly rows: readonly StageRow[];
+  readonly observe: TensorObserver | undefined;
+}
+
+interface LayerPlace {
+  readonly layer: LayerWeights;
+  /** Counted from the stage's first layer, and from the model's. */
+  readonly index: number;
+  readonly name: number;
+}
+
+/** Room for the tensors of a batch, row by row. */
+type Buffers = ReturnType<typeof takeBuffers>;
+
+function takeBuffers(
+  room: Arena,
+  parts: { readonly model: ExactModel; readonly batch: number; readonly end: StageWeights['end'] },
 ) {
-  const format = new DataView((await loader.bytes(model.layout.finalFormat)).buffer).getInt32(0, true);
-  if (!isNormFormat(format, model.variant))
-    throw new KarmeshError('MODEL_INVALID', 'The converted model has formats that no conversion gives.', { format });
-  const norm = await loader.norm(model.layout.finalNorm);
-  const head = await loader.matrix(model.layout.head, {
-    limbs,
-    inputBits: format,
-    outputBits: LOGIT_BITS,
-    max: INT32_MAX,
-  });
-  return { format, norm, head };
-}
-
-interface MatrixUse {
-  readonly limbs: number;
-  readonly inputBits: number;
-  readonly outputBits: number;
-  readonly max: number;
-  readonly bias?: ExactSection | undefined;
-  readonly adds?: boolean;
-}
-
-type WeightLoader = ReturnType<typeof weightLoader>;
-
-/** Reads sections into the kernels' memory, and refuses what X-40 does not bound. */
-function weightLoader(model: ExactModel, room: Arena) {
-  const section = async (part: ExactSection): Promise<Pointer> => {
-    const at = room.take(part.bytes);
-    await model.readSection(part, room.bytes(at, part.bytes));
-    return at;
-  };
-  const bytes = async (part: ExactSection): Promise<Uint8Array<ArrayBuffer>> => {
-    const read = new Uint8Array(part.bytes);
-    await model.readSection(part, read);
-    return read;
-  };
-  const weights = new Map<ExactSection, Pointer>();
+  const { model, batch, end } = parts;
+  const { width, heads, keyHeads, headSize, hidden } = model.layout.shape;
+  const queryWidth = heads * headSize;
+  const keyWidth = keyHeads * headSize;
+  const int32 = (values: number): Pointer => room.take(4 * batch * values);
   return {
-    section,
-    bytes,
-    /** X-12: magnitudes under 2^22. */
-    async norm(part: ExactSection): Promise<Pointer> {
-      const at = await section(part);
-      if (room.int32(at, part.bytes / 4).some((w) => Math.abs(w) >= 2 ** 22))
-        throw new KarmeshError('MODEL_INVALID', 'The converted model has a norm weight that no conversion gives.');
-      return at;
-    },
-    /** X-20: the embedding's weights are the head's if they are tied. */
-    async embedding(holdsHead: boolean): Promise<{ readonly weights: Pointer; readonly scales: Pointer }> {
-      const { embedding, embeddingScales, shape } = model.layout;
-      const at = await section(embedding);
-      if (shape.tied && holdsHead) weights.set(embedding, at);
-      return { weights: at, scales: await section(embeddingScales) };
-    },
-    async matrix(part: ExactMatrix, use: MatrixUse): Promise<Matrix> {
-      const shifts = await section(part.shifts);
-      const shift = use.inputBits - use.outputBits;
-      // X-11 gives no T over 39; a sum that is shifted to the left (X-15) might leave 64 bits.
-      if (room.int32(shifts, part.paddedRows).some((t) => t > 39 || t < -39))
-        throw new KarmeshError('MODEL_INVALID', 'The converted model has a row shift that no conversion gives.');
-      const multipliers = await section(part.multipliers);
-      const q = weights.get(part.weights) ?? (await section(part.weights));
-      const bias = use.bias === undefined ? 0 : await section(use.bias);
-      const record = room.take(4 * RECORD_WORDS);
-      room
-        .int32(record, RECORD_WORDS)
-        .set([
-          q,
-          multipliers,
-          shifts,
-          part.paddedRows / 8,
-          part.columns,
-          shift,
-          use.max,
-          bias,
-          RESIDUAL_BITS - use.outputBits,
-          use.adds === true ? 1 : 0,
-          use.limbs,
-        ]);
-      return { record, limbs: use.limbs, columns: part.columns, outputBytes: 4 * part.paddedRows };
-    },
+    queryWidth,
+    keyWidth,
+    x: int32(width),
+    normed: int32(width),
+    query: int32(queryWidth),
+    key: int32(keyWidth),
+    value: int32(keyWidth),
+    turned: int32(queryWidth),
+    attention: int32(queryWidth),
+    gate: int32(hidden),
+    up: int32(hidden),
+    hidden: int32(hidden),
+    angles: int32(headSize),
+    // Lanes of 16 bits come in groups of four, so that the last group may be wider than what is packed.
+    packed: room.take(2 * (2 * batch + 4) * Math.max(width, queryWidth, hidden)),
+    logits: end === undefined ? 0 : room.take(batch * end.head.outputBytes),
   };
+}
+
+/** Keys and values of earlier positions. */
+interface Caches {
+  /** Bytes of one position. */
+  readonly stride: number;
+  /** Bytes of one value: what q, k and v are held in. */
+  readonly valueBytes: 2 | 4;
+  keys(sequence: number, layer: number): Pointer;
+  values(sequence: number, layer: number): Pointer;
+}
+
+function caches(
+  room: Arena,
+  options: {
+    readonly sequences: number;
+    readonly contextSize: number;
+    readonly model: ExactModel;
+    readonly layers: number;
+  },
+): Caches {
+  const { shape } = options.model.layout;
+  const valueBytes = options.model.variant === 'wide' ? 4 : 2;
+  const stride = valueBytes * shape.keyHeads * shape.headSize;
+  const half = options.contextSize * stride;
+  // A sequence gets its cache when it is first used: contexts are long and most machines run few sequences.
+  const taken: (Pointer | undefined)[] = Array.from({ length: options.sequences });
+  const keys = (sequence: number, layer: number): Pointer => {
+    const known = taken[sequence] ?? room.take(2 * options.layers * half);
+    taken[sequence] = known;
+    return known + 2 * layer * half;
+  };
+  return { stride, valueBytes, keys, values: (sequence, layer) => keys(sequence, layer) + half };
+}
+
+/** X-20 */
+function embedRows(
+  { kernels, model, buffers, room }: Work,
+  embedding: NonNullable<StageWeights['embedding']>,
+  { rows, observe }: Batch,
+): void {
+  const { width } = model.layout.shape;
+  for (const [row, { token }] of rows.entries()) {
+    const at = buffers.x + 4 * row * width;
+    kernels.embed(embedding.weights, embedding.scales, token, width, at);
+    observe?.({ name: 'embedding', layer: undefined, row, bytes: room.bytes(at, 4 * width) });
+  }
+}
+
+function takeResiduals({ model, buffers, room }: Work, input: Int32Array | undefined, { rows }: Batch): void {
+  const wanted = rows.length * model.layout.shape.width;
+  if (input === undefined || input.length !== wanted)
+    throw new KarmeshError('BAD_ARGUMENT', 'A stage that begins behind the first layer needs residuals.', {
+      values: input?.length ?? 0,
+      wanted,
+    });
+  room.int32(buffers.x, wanted).set(input);
+}
+
+/** X-21 to X-25 up to the residual behind attention. */
+function attendRows(work: Work, { layer, index, name }: LayerPlace, batch: Batch): void {
+  const { kernels, model, buffers, caches, room } = work;
+  const { shape } = model.layout;
+  const { rows, observe } = batch;
+  const { formats } = layer;
+  const { queryWidth, keyWidth } = buffers;
+  const isWide = model.variant === 'wide' ? 1 : 0;
+  const limbs = isWide + 1;
+  normRows(work, { w: layer.attentionNorm, format: formats.attentionNorm }, rows.length);
+  see(work, batch, { name: 'attentionNorm', layer: name, at: buffers.normed, values: shape.width });
+  packRows(work, { from: buffers.normed, columns: shape.width, limbs }, rows.length);
+  multiply(work, { matrix: layer.query, out: buffers.query }, rows.length);
+  multiply(work, { matrix: layer.key, out: buffers.key }, rows.length);
+  multiply(work, { matrix: layer.value, out: buffers.value }, rows.length);
+  for (const [row, { sequence, position }] of rows.entries()) {
+    const key = caches.keys(sequence, index) + position * caches.stride;
+    const value = caches.values(sequence, index) + position * caches.stride;
+    const query = buffers.turned + caches.valueBytes * row * queryWidth;
+    turn(work, {
+      from: buffers.query + 4 * row * queryWidth,
+      heads: shape.heads,
+      format: formats.query,
+      out: query,
+      row,
+    });
+    turn(work, { from: buffers.key + 4 * row * keyWidth, heads: shape.keyHeads, format: formats.key, out: key, row });
+    kernels.narrowTo(buffers.value + 4 * row * keyWidth, keyWidth, isWide, value);
+    if (observe === undefined) continue;
+    const queryBytes = room.bytes(query, caches.valueBytes * queryWidth);
+    observe({ name: 'q', layer: name, row, bytes: isWide ? queryBytes : widen(queryBytes) });
+    observe({ name: 'k', layer: name, row, bytes: room.bytes(key, caches.stride) });
+    observe({ name: 'v', layer: name, row, bytes: room.bytes(value, caches.stride) });
+  }
+  for (const [row, { sequence, position }] of rows.entries())
+    kernels.attend(
+      buffers.turned + caches.valueBytes * row * queryWidth,
+      caches.keys(sequence, index),
+      caches.values(sequence, index),
+      caches.stride,
+      position + 1,
+      shape.heads,
+      shape.heads / shape.keyHeads,
+      shape.headSize,
+      formats.query + formats.key - 12,
+      isWide,
+      buffers.attention + 4 * row * queryWidth,
+    );
+  see(work, batch, { name: 'attention', layer: name, at: buffers.attention, values: queryWidth });
+  packRows(work, { from: buffers.attention, columns: queryWidth, limbs }, rows.length);
+  multiply(work, { matrix: layer.output, out: buffers.x }, rows.length);
+  see(work, batch, { name: 'residualBehindAttention', layer: name, at: buffers.x, values: shape.width });
+}
+
+/** X-26 and the residual behind it. */
+function feedForward(work: Work, { layer, name }: LayerPlace, batch: Batch): void {
+  const { kernels, model, buffers } = work;
+  const { width, hidden } = model.layout.shape;
+  const { formats } = layer;
+  const count = batch.rows.length;
+  normRows(work, { w: layer.hiddenNorm, format: formats.hiddenNorm }, count);
+  see(work, batch, { name: 'feedForwardNorm', layer: name, at: buffers.normed, values: width });
+  packRows(work, { from: buffers.normed, columns: width, limbs: model.variant === 'wide' ? 2 : 1 }, count);
+  multiply(work, { matrix: layer.gate, out: buffers.gate }, count);
+  multiply(work, { matrix: layer.up, out: buffers.up }, count);
+  see(work, batch, { name: 'gate', layer: name, at: buffers.gate, values: hidden });
+  see(work, batch, { name: 'up', layer: name, at: buffers.up, values: hidden });
+  const shifts = [formats.gate - 16, 17 + formats.up - formats.hidden] as const;
+  kernels.gated(buffers.gate, buffers.up, buffers.hidden, count * hidden, ...shifts, HIDDEN_MAX);
+  see(work, batch, { name: 'hidden', layer: name, at: buffers.hidden, values: hidden });
+  packRows(work, { from: buffers.hidden, columns: hidden, limbs: 2 }, count);
+  multiply(work, { matrix: layer.down, out: buffers.x }, count);
+  see(work, batch, { name: 'residual', layer: name, at: buffers.x, values: width });
+}
+
+/** X-27 for the rows that want it. */
+function logitsOf(
+  { kernels, model, buffers, room }: Work,
+  end: NonNullable<StageWeights['end']>,
+  { rows, observe }: Batch,
+): readonly Pointer[] {
+  const { width, vocabulary } = model.layout.shape;
+  const max = 2 ** (VARIANT_BITS[model.variant].norm - 1) - 1;
+  const epsilon = model.epsilon * BigInt(width);
+  const wanted = rows.flatMap(({ wantsLogits }, row) => (wantsLogits ? [row] : []));
+  for (const [i, row] of wanted.entries()) {
+    const at = buffers.normed + 4 * i * width;
+    kernels.norm(buffers.x + 4 * row * width, end.norm, at, width, epsilon, 48 - end.format, max);
+    observe?.({ name: 'finalNorm', layer: undefined, row, bytes: room.bytes(at, 4 * width) });
+  }
+  if (wanted.length > 0) {
+    kernels.pack(buffers.normed, 4 * width, wanted.length, width, model.variant === 'wide' ? 2 : 1, buffers.packed);
+    kernels.linear(end.head.record, wanted.length, buffers.packed, buffers.logits, end.head.outputBytes);
+  }
+  return wanted.map((row, i) => {
+    const at = buffers.logits + i * end.head.outputBytes;
+    observe?.({ name: 'logits', layer: undefined, row, bytes: room.bytes(at, 4 * vocabulary) });
+    return at;
+  });
+}
+
+/** X-21 */
+function normRows(
+  { kernels, model, buffers }: Work,
+  { w, format }: { readonly w: Pointer; readonly format: number },
+  count: number,
+): void {
+  const { width } = model.layout.shape;
+  const max = 2 ** (VARIANT_BITS[model.variant].norm - 1) - 1;
+  const epsilon = model.epsilon * BigInt(width);
+  for (let row = 0; row < count; row++) {
+    const at = 4 * row * width;
+    kernels.norm(buffers.x + at, w, buffers.normed + at, width, epsilon, 48 - format, max);
+  }
+}
+
+function packRows(
+  { kernels, buffers }: Work,
+  { from, columns, limbs }: { readonly from: Pointer; readonly columns: number; readonly limbs: number },
+  count: number,
+): void {
+  kernels.pack(from, 4 * columns, count, columns, limbs, buffers.packed);
+}
+
+/** X-22 over what has been packed. */
+function multiply(
+  { kernels, buffers }: Work,
+  { matrix, out }: { readonly matrix: Matrix; readonly out: Pointer },
+  count: number,
+): void {
+  kernels.linear(matrix.record, count, buffers.packed, out, matrix.outputBytes);
+}
+
+/** X-23: RoPE of one row of q or k. */
+function turn(
+  { kernels, model, buffers }: Work,
+  of: {
+    readonly from: Pointer;
+    readonly heads: number;
+    readonly format: number;
+    readonly out: Pointer;
+    readonly row: number;
+  },
+): void {
+  const { headSize, pairs } = model.layout.shape;
+  kernels.rotate(
+    of.from,
+    of.heads,
+    headSize,
+    pairs === 'halves' ? 1 : 0,
+    buffers.angles + 4 * of.row * headSize,
+    14 + RESIDUAL_BITS - of.format,
+    2 ** (VARIANT_BITS[model.variant].attention - 1) - 1,
+    model.variant === 'wide' ? 1 : 0,
+    of.out,
+  );
+}
+
+/** Shows a tensor of all rows to whoever looks. */
+function see(
+  { room }: Work,
+  { rows, observe }: Batch,
+  tensor: { readonly name: TensorName; readonly layer: number; readonly at: Pointer; readonly values: number },
+): void {
+  if (observe === undefined) return;
+  const { name, layer, at, values } = tensor;
+  for (let row = 0; row < rows.length; row++)
+    observe({ name, layer, row, bytes: room.bytes(at + 4 * row * values, 4 * values) });
 }
 
 function checkRows(
