@@ -5,14 +5,16 @@ export interface GgufTensor {
   readonly name: string;
   /** Type by its name in ggml, for example `Q8_0`. */
   readonly type: string;
+  /** Sizes, the innermost first: a matrix of R rows and N columns has [N, R]. None is zero, their product is `elements`. */
+  readonly dimensions: readonly bigint[];
   readonly elements: bigint;
   /** Byte offset from the file's start, and size in bytes. */
   readonly offset: bigint;
   readonly bytes: bigint;
 }
 
-/** A metadata value. Arrays are not read, only measured: `bytes` is the value as it stands in the file. */
-interface GgufValue {
+/** A metadata value. Arrays are not read, only measured (`readGgufArray` reads one): `bytes` is the value as it stands in the file. */
+export interface GgufValue {
   readonly value: string | number | bigint | boolean | undefined;
   /** Elements of an array, else undefined. */
   readonly count: bigint | undefined;
@@ -34,6 +36,7 @@ export const GGUF_LIMITS = {
   keyBytes: 65_535,
   nameBytes: 1024,
   dimensions: 4,
+  elements: 1n << 63n,
 } as const;
 
 /** Weights of one block and its bytes, by ggml type (ggml.h, `ggml_type`; ggml.c, `type_traits`). */
@@ -73,7 +76,7 @@ const TENSOR_TYPES: ReadonlyMap<number, readonly [name: string, block: bigint, b
 ]);
 
 /** Bytes of a metadata value of fixed size, by its type number (GGUF specification, `gguf_metadata_value_type`). */
-const VALUE_BYTES: ReadonlyMap<number, number> = new Map([
+export const VALUE_BYTES: ReadonlyMap<number, number> = new Map([
   [0, 1],
   [1, 1],
   [2, 2],
@@ -86,7 +89,7 @@ const VALUE_BYTES: ReadonlyMap<number, number> = new Map([
   [11, 8],
   [12, 8],
 ]);
-const STRING = 8;
+export const STRING = 8;
 const ARRAY = 9;
 
 const MAGIC = 0x46554747;
@@ -120,6 +123,12 @@ export function parseGguf(bytes: Uint8Array, fileBytes: number): Gguf {
   const base = Math.ceil(cursor.offset / alignment) * alignment;
   const tensors = listed.map((tensor) => {
     const offset = BigInt(base) + tensor.offset;
+    if (tensor.offset % BigInt(alignment) !== 0n)
+      throw invalid('The model file has a tensor that does not begin at its alignment.', {
+        tensor: tensor.name,
+        offset: tensor.offset,
+        alignment,
+      });
     if (offset + tensor.bytes > BigInt(fileBytes))
       throw invalid('The model file ends before the data of a tensor; it is truncated.', {
         tensor: tensor.name,
@@ -128,7 +137,18 @@ export function parseGguf(bytes: Uint8Array, fileBytes: number): Gguf {
       });
     return { ...tensor, offset };
   });
+  refuseOverlap(tensors);
   return { metadata, tensors };
+}
+
+/** Two tensors in one place would let a file say more than it holds. */
+function refuseOverlap(tensors: readonly GgufTensor[]): void {
+  const inOrder = [...tensors].sort((a, b) => (a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : 0));
+  for (const [i, tensor] of inOrder.entries()) {
+    const before = inOrder[i - 1];
+    if (before !== undefined && before.offset + before.bytes > tensor.offset)
+      throw invalid('The model file has two tensors that overlap.', { tensor: tensor.name, other: before.name });
+  }
 }
 
 function readMetadata(cursor: Cursor, count: number): ReadonlyMap<string, GgufValue> {
@@ -182,22 +202,33 @@ function skipElements(
 
 function readTensorList(cursor: Cursor, count: number): readonly GgufTensor[] {
   const tensors: GgufTensor[] = [];
+  const names = new Set<string>();
   for (let i = 0; i < count; i++) {
     const name = cursor.text(GGUF_LIMITS.nameBytes);
-    const dimensions = cursor.u32();
-    if (dimensions > GGUF_LIMITS.dimensions)
-      throw invalid('The model file has a tensor of too many dimensions.', { tensor: name, dimensions });
-    let elements = 1n;
-    for (let d = 0; d < dimensions; d++) elements *= cursor.u64();
+    if (names.has(name)) throw invalid('The model file has two tensors of one name.', { tensor: name });
+    names.add(name);
+    const dimensionCount = cursor.u32();
+    if (dimensionCount > GGUF_LIMITS.dimensions)
+      throw invalid('The model file has a tensor of too many dimensions.', {
+        tensor: name,
+        dimensions: dimensionCount,
+      });
+    const dimensions = Array.from({ length: dimensionCount }, () => cursor.u64());
+    const elements = dimensions.reduce((product, dimension) => product * dimension, 1n);
+    if (elements === 0n || elements >= GGUF_LIMITS.elements)
+      throw invalid('The model file has a tensor of impossible dimensions.', {
+        tensor: name,
+        dimensions: dimensions.join(' x '),
+      });
     const typeNumber = cursor.u32();
     const offset = cursor.u64();
     const type = TENSOR_TYPES.get(typeNumber);
     if (type === undefined)
       throw invalid('The model file has a tensor of an unknown type.', { tensor: name, type: typeNumber });
     const [typeName, block, blockBytes] = type;
-    if (elements % block !== 0n)
+    if ((dimensions[0] ?? 1n) % block !== 0n)
       throw invalid('The model file has a tensor whose size does not fit its type.', { tensor: name, elements });
-    tensors.push({ name, type: typeName, elements, offset, bytes: (elements / block) * blockBytes });
+    tensors.push({ name, type: typeName, dimensions, elements, offset, bytes: (elements / block) * blockBytes });
   }
   return tensors;
 }

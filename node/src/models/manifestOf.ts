@@ -2,8 +2,12 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { concatBytes, type Hash, hash, type ModelManifest, u64le } from '@karmesh/sdk/protocol';
 import type { Gguf } from './gguf.ts';
 
-/** Names longer than the manifest's fields are cut, so that no file can be refused for its title. */
+/**
+ * Names longer than the manifest's fields are cut, so that no file can be refused for its title: to so many UTF-16 units, and to whole characters of so
+ * many bytes, which leaves room for what a conversion adds (X-50 of docs/exact-arithmetic.md).
+ */
 const NAME_LENGTH = 100;
+const NAME_BYTES = 120;
 
 /**
  * F-12: the manifest of a model file, from nothing but its bytes, so that everybody who holds the file finds one model id. A file
@@ -12,7 +16,7 @@ const NAME_LENGTH = 100;
 export function manifestOf(gguf: Gguf, file: { readonly fileHash: Hash; readonly fileBytes: bigint }): ModelManifest {
   const text = (key: string): string | undefined => {
     const value = gguf.metadata.get(key)?.value;
-    return typeof value === 'string' && value !== '' ? value.toWellFormed().slice(0, NAME_LENGTH) : undefined;
+    return typeof value === 'string' && value !== '' ? cutName(value) : undefined;
   };
   const count = (key: string): number | undefined => {
     const value = gguf.metadata.get(key)?.value;
@@ -43,6 +47,12 @@ export function manifestOf(gguf: Gguf, file: { readonly fileHash: Hash; readonly
     vocabulary: Number(tokens),
     licence: text('general.license') ?? 'unspecified',
   };
+}
+
+function cutName(value: string): string {
+  const cut = [...value.toWellFormed().slice(0, NAME_LENGTH)].filter((character) => character.isWellFormed());
+  while (new TextEncoder().encode(cut.join('')).length > NAME_BYTES) cut.pop();
+  return cut.join('');
 }
 
 /** The chat template of a model file (Jinja), or undefined if it has none. */
