@@ -13,8 +13,7 @@ import { answerStream } from '../llama/answerStream.ts';
 import { type Conversation, contextSizeFor, conversation } from '../llama/conversation.ts';
 import { useLlama } from '../llama/llamaProcess.ts';
 import { sumMeasurements } from '../llama/measure.ts';
-import { exactModelFile } from './convert/exactModelFile.ts';
-import type { ExactVariant } from './exactShape.ts';
+import { exactModelFile } from './exactModelFile.ts';
 import { type ModelThread, modelThread, type ThreadRun } from './modelThread.ts';
 import type { ThreadResult } from './threadMessages.ts';
 import type { TraceLevel, TraceModel } from './traceShape.ts';
@@ -24,8 +23,8 @@ export interface ExactEngineOptions {
   readonly modelPath: string;
   /** Where converted models are kept. */
   readonly cacheFolder: string;
-  /** X-02; by the model's norms unless told. */
-  readonly variant?: ExactVariant;
+  /** `wide` where X-02 would allow `narrow`. */
+  readonly variant?: 'wide';
   /** Threads of arithmetic; 1 unless told. They do not change results. */
   readonly threads?: number;
   /** Requests that run at once; 4 unless told. */
@@ -66,10 +65,7 @@ export async function exactEngine(
   const file = await readModel(modelPath, call);
   const contextSize = contextSizeFor(file, options.contextSize);
   const sequences = options.sequences ?? 4;
-  const converted = await exactModelFile(
-    { path: modelPath, cacheFolder, ...(variant === undefined ? {} : { variant }) },
-    call,
-  );
+  const converted = await exactModelFile(modelPath, { cacheFolder, variant }, call);
   await using stack = new AsyncDisposableStack();
   const { llama } = stack.use(await useLlama({ gpu: false }));
   const model = stack.use(
@@ -108,7 +104,7 @@ export async function exactEngine(
     contextSize,
     sequences,
   };
-  return engineOver({ description, thread, spoken, traceModel: converted.traceModel, parts: stack.move() });
+  return engineOver({ description, thread, spoken, traceModel: thread.traceModel, parts: stack.move() });
 }
 
 interface EngineParts {

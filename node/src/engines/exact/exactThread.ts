@@ -19,9 +19,10 @@ const send = (message: FromThread): void => port.postMessage(message);
 
 try {
   const loaded = await loadStages(settings);
+  const traceModel = traceModelOf(loaded.model);
   const engine = runner(
     { ...settings, endTokens: new Set(settings.endTokens), ahead: AHEAD },
-    { stages: loaded.stages, traceModel: traceModelOf(loaded.model), sha256 },
+    { stages: loaded.stages, traceModel, sha256 },
   );
   const runs = new Map<number, Run>();
   let isClosing = false;
@@ -73,7 +74,8 @@ try {
     handle(message);
     work();
   });
-  send({ kind: 'ready', memoryBytes: loaded.stages.reduce((sum, { stage }) => sum + stage.memoryBytes(), 0) });
+  const memoryBytes = loaded.stages.reduce((sum, { stage }) => sum + stage.memoryBytes(), 0);
+  send({ kind: 'ready', memoryBytes, traceModel });
 } catch (error) {
   send({ kind: 'failed', error: errorToParts(error) });
 }

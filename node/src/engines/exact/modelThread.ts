@@ -4,6 +4,7 @@ import type { PositionMeasurement } from '../engine.ts';
 import { errorFromParts } from './errorParts.ts';
 import type { RunRequest } from './runner.ts';
 import type { FromThread, ThreadResult, ThreadSettings, ToThread } from './threadMessages.ts';
+import type { TraceModel } from './traceShape.ts';
 
 export interface ThreadRunEvents {
   readonly onToken?: (token: number) => void;
@@ -23,6 +24,7 @@ export interface ThreadRun {
 /** The thread that holds a model. */
 export interface ModelThread extends AsyncDisposable {
   readonly memoryBytes: number;
+  readonly traceModel: TraceModel;
   start(request: RunRequest, events: ThreadRunEvents): ThreadRun;
 }
 
@@ -40,7 +42,7 @@ export async function modelThread(
   const thread = new Worker(new URL('./exactThread.ts', import.meta.url), { workerData: settings });
   const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
   const runs = new Map<number, Open>();
-  const ready = Promise.withResolvers<number>();
+  const ready = Promise.withResolvers<Extract<FromThread, { readonly kind: 'ready' }>>();
   let last = 0;
   let fault: KarmeshError | undefined;
 
@@ -56,7 +58,7 @@ export async function modelThread(
   thread.on('error', (cause) => fail(new KarmeshError('ENGINE_FAILED', 'The exact engine’s thread broke.', {}, cause)));
   thread.on('exit', () => fail(new KarmeshError('ENGINE_FAILED', 'The exact engine has been closed.')));
   thread.on('message', (message: FromThread) => {
-    if (message.kind === 'ready') return ready.resolve(message.memoryBytes);
+    if (message.kind === 'ready') return ready.resolve(message);
     if (message.kind === 'failed') return ready.reject(errorFromParts(message.error));
     const open = runs.get(message.run);
     if (open === undefined) return;
@@ -79,9 +81,9 @@ export async function modelThread(
   const send = (message: ToThread): void => thread.postMessage(message);
   const abort = (): void => ready.reject(new KarmeshError('ABORTED', 'Loading the model was stopped.'));
   signal?.addEventListener('abort', abort, { once: true });
-  let memoryBytes: number;
+  let loaded: Awaited<typeof ready.promise>;
   try {
-    memoryBytes = await ready.promise;
+    loaded = await ready.promise;
   } catch (error) {
     await thread.terminate();
     throw error;
@@ -90,7 +92,8 @@ export async function modelThread(
   }
 
   return {
-    memoryBytes,
+    memoryBytes: loaded.memoryBytes,
+    traceModel: loaded.traceModel,
     start(request, events) {
       if (fault !== undefined) throw fault;
       const run = ++last;

@@ -2,6 +2,7 @@ import type { Hash } from '@karmesh/sdk/protocol';
 import type { PositionMeasurement } from '../engine.ts';
 import type { ErrorParts } from './errorParts.ts';
 import type { RunRequest } from './runner.ts';
+import type { TraceModel } from './traceShape.ts';
 
 /** What the thread that runs a model is started with. */
 export interface ThreadSettings {
@@ -24,7 +25,7 @@ export type ToThread =
   | { readonly kind: 'close' };
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly memoryBytes: number }
+  | { readonly kind: 'ready'; readonly memoryBytes: number; readonly traceModel: TraceModel }
   | { readonly kind: 'failed'; readonly error: ErrorParts }
   | { readonly kind: 'token'; readonly run: number; readonly token: number }
   | { readonly kind: 'position'; readonly run: number; readonly position: PositionMeasurement }
