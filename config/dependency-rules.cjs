@@ -55,6 +55,20 @@ module.exports = {
       },
     ),
     forbid(
+      'exact-page-is-browser-safe',
+      'A page loads the exact engine through engines/exact/browser: nothing there reaches what only Node has, by whatever way.',
+      { path: '^node/src/engines/exact/browser/', pathNot: '\\.test\\.ts$' },
+      {
+        path: [
+          '^sdk/src/(runtime|network|participant|cli)/',
+          'node_modules/(node-llama-cpp|pino)/',
+          '^(node:)?[a-z_]+$',
+          '^(node:)?(fs|timers|stream|dns|path|readline|util)/',
+        ],
+        reachable: true,
+      },
+    ),
+    forbid(
       'worker-is-browser-safe',
       'node/worker also runs in a tab: engine, stores and clock are parts.',
       { path: '^node/src/worker/', pathNot: '\\.test\\.ts$' },

@@ -11,13 +11,17 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** A web server that knows nothing but a folder's files. */
-export async function serveFolder(folder: string): Promise<AsyncDisposable & { readonly url: string }> {
+/** A web server that knows nothing but a folder's files, and sends these headers with each. */
+export async function serveFolder(
+  folder: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer(async (request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     const name = path === '/' ? 'index.html' : path.slice(1);
     const body = await readFile(`${folder}/${name}`).catch(() => undefined);
-    response.writeHead(body === undefined ? 404 : 200, { 'content-type': TYPES[extname(name)] ?? 'text/plain' });
+    const type = TYPES[extname(name)] ?? 'text/plain';
+    response.writeHead(body === undefined ? 404 : 200, { ...headers, 'content-type': type });
     response.end(body ?? 'Not here.');
   });
   server.listen(0, '127.0.0.1');

@@ -20,6 +20,7 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'one-user-of-opentelemetry': ['sdk/src/runtime/spans.ts', '@opentelemetry/api'],
   'one-user-of-anchor': ['validator/src/chain.ts', '@coral-xyz/anchor'],
   'engines-have-no-network': ['node/src/engines/dial.ts', 'node:net'],
+  'exact-page-is-browser-safe': ['node/src/engines/exact/browser/page.ts', '../behindPage.ts'],
   'worker-is-browser-safe': ['node/src/worker/disk.ts', '../../../sdk/src/runtime/some.ts'],
   'worker-has-no-builtins': ['node/src/worker/file.ts', 'node:fs'],
   'validator-has-its-doors': ['validator/src/peek.ts', '../../node/src/worker/some.ts'],
@@ -53,6 +54,7 @@ beforeAll(async () => {
     await writeFile(join(folder, file), content);
   };
   await Promise.all(innocents.map((path) => write(`${path}/some.ts`, 'export const some = 1;\n')));
+  await write('node/src/engines/exact/behindPage.ts', "import 'node:fs';\n");
   await write('sdk/src/client/circleBack.ts', "import './circle.ts';\n");
   for (const name of ['@coral-xyz/anchor', '@opentelemetry/api', 'vitest']) {
     await write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }));

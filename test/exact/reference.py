@@ -3,6 +3,7 @@
     python3 test/exact/reference.py convert IN.gguf OUT [--wide]      the converted file of X-50; prints its hash and formats
     python3 test/exact/reference.py operators                         the values of test/vectors/exact.json that need no model
     python3 test/exact/reference.py vectors MODEL.gguf [--wide]       the values of one model, its path as exact.json names it
+    python3 test/exact/reference.py answers MODEL.gguf REQUESTS.json  tokens and trace roots; test/exact/sameBits says what a request is
     python3 test/exact/reference.py all > test/vectors/exact.json
     python3 test/exact/reference.py random-model test/models/random-qwen2.gguf
 
@@ -17,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import bounds
+from answers import answer
 from convert import convert
 from converted import encode
 from gguf import Refused, read_gguf
@@ -50,6 +52,9 @@ def main() -> None:
     running.add_argument("model")
     running.add_argument("--wide", action="store_true")
     running.add_argument("--positions", type=int)
+    answering = commands.add_parser("answers")
+    answering.add_argument("model", type=Path)
+    answering.add_argument("requests", type=Path)
     commands.add_parser("all")
     making = commands.add_parser("random-model")
     making.add_argument("target", type=Path)
@@ -67,6 +72,9 @@ def main() -> None:
     elif options.command == "vectors":
         runs = next((runs for file, wide, runs in MODELS if (file, wide) == (options.model, options.wide)), RUNS)
         result = model_vectors(options.model, options.wide, runs, options.positions)
+    elif options.command == "answers":
+        model = convert(read_gguf(options.model), False)
+        result = [answer(model, request) for request in json.loads(options.requests.read_text())]
     else:
         result = all_vectors()
     print(json.dumps(result, indent=1, ensure_ascii=True))

@@ -10,6 +10,11 @@ export function hash(...parts: readonly Uint8Array[]): Hash {
   return sha256(parts.length === 1 && parts[0] !== undefined ? parts[0] : concatBytes(...parts));
 }
 
+/** SHA-256 of bytes that come piece by piece. */
+export function hasher(): { update(bytes: Uint8Array): unknown; digest(): Hash } {
+  return sha256.create();
+}
+
 export const hashCodec: Codec<Hash> = fixedBytes<Hash>(32);
 
 export const ZERO_HASH: Hash = new Uint8Array(32);

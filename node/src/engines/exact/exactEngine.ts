@@ -14,7 +14,8 @@ import { type Conversation, contextSizeFor, conversation } from '../llama/conver
 import { useLlama } from '../llama/llamaProcess.ts';
 import { sumMeasurements } from '../llama/measure.ts';
 import { exactModelFile } from './exactModelFile.ts';
-import { type ModelThread, modelThread, type ThreadRun } from './modelThread.ts';
+import { modelThread } from './modelThread.ts';
+import type { ModelThread, ThreadRun } from './threadClient.ts';
 import type { ThreadResult } from './threadMessages.ts';
 import type { TraceLevel, TraceModel } from './traceShape.ts';
 

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
+import type { ExactSource } from './exactModel.ts';
 import type { KernelVariant } from './kernels.ts';
-import { openModelFile } from './modelFiles.ts';
 import { type HelperSettings, type LoadedStages, type OpenStagesOptions, openStages } from './openStages.ts';
 
 export interface LoadStagesOptions extends OpenStagesOptions {
@@ -12,9 +12,28 @@ export interface LoadStagesOptions extends OpenStagesOptions {
 
 /** Loads stages of a converted model from a file, see `openStages`. */
 export async function loadStages({ modelPath, kernels, ...options }: LoadStagesOptions): Promise<LoadedStages> {
-  await using source = await openModelFile(modelPath);
   const module = await compileKernels(options.threads > 1 ? 'threads' : kernels);
-  return await openStages(options, { source, module, startHelper });
+  const file = await open(modelPath, 'r');
+  try {
+    return await openStages(options, { source: await fileSource(file), module, startHelper });
+  } finally {
+    await file.close();
+  }
+}
+
+async function fileSource(file: FileHandle): Promise<ExactSource> {
+  const { size } = await file.stat();
+  return {
+    bytes: size,
+    async read(offset, into) {
+      let filled = 0;
+      while (filled < into.length) {
+        const { bytesRead } = await file.read(into, filled, into.length - filled, offset + filled);
+        if (bytesRead === 0) throw new RangeError('The converted model ended while it was read.');
+        filled += bytesRead;
+      }
+    },
+  };
 }
 
 /** The committed kernels, built from node/kernels. */

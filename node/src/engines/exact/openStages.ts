@@ -51,31 +51,39 @@ export async function openStages(options: OpenStagesOptions, parts: OpenStagesPa
   const { contextSize, sequences, batch, threads } = options;
   const { module, startHelper } = parts;
   const model = await openExactModel(parts.source);
-  await using helpers = new AsyncDisposableStack();
   const stages: LoadedStage[] = [];
-  for (const { from, to } of cutLayers(model, options)) {
-    const memory = new WebAssembly.Memory({
-      initial: 1,
-      maximum: MEMORY_PAGES,
-      ...(threads > 1 ? { shared: true } : {}),
-    });
-    const kernels = await instantiateKernels(module, memory);
-    const stage = await openStage({ from, to, contextSize, sequences, batch, threads }, { memory, kernels, model });
-    for (let part = 1; part < threads; part++) {
-      helpers.use(await startHelper({ module, memory, part, setUp: stage.assembly }));
-      // What is deferred later runs first: nobody waits for a thread that was not dismissed.
-      helpers.defer(() => kernels.dismiss());
+  const helped: Kernels[] = [];
+  const helpers: AsyncDisposable[] = [];
+  // Spelled out, since not all that run this know `using`: Node 22 and some browsers do not.
+  const end = async (): Promise<void> => {
+    for (const kernels of helped) kernels.dismiss();
+    await Promise.all(helpers.map((helper) => helper[Symbol.asyncDispose]()));
+  };
+  try {
+    for (const { from, to } of cutLayers(model, options)) {
+      const memory = new WebAssembly.Memory({
+        initial: 1,
+        maximum: MEMORY_PAGES,
+        ...(threads > 1 ? { shared: true } : {}),
+      });
+      const kernels = await instantiateKernels(module, memory);
+      const stage = await openStage({ from, to, contextSize, sequences, batch, threads }, { memory, kernels, model });
+      if (threads > 1) helped.push(kernels);
+      for (let part = 1; part < threads; part++)
+        helpers.push(await startHelper({ module, memory, part, setUp: stage.assembly }));
+      stages.push({ stage, memory, kernels });
     }
-    stages.push({ stage, memory, kernels });
+  } catch (error) {
+    await end();
+    throw error;
   }
-  const running = helpers.move();
-  return { model, stages, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { model, stages, [Symbol.asyncDispose]: end };
 }
 
 /** The layers of each stage: cut where memory makes it and where the caller wants it. */
-function cutLayers(
-  model: ExactModel,
-  { contextSize, sequences, part, cuts = [] }: OpenStagesOptions,
+export function cutLayers(
+  model: Pick<ExactModel, 'layout' | 'variant'>,
+  { contextSize, sequences, part, cuts = [] }: Pick<OpenStagesOptions, 'contextSize' | 'sequences' | 'part' | 'cuts'>,
 ): readonly { readonly from: number; readonly to: number }[] {
   const { from, to } = part ?? { from: 0, to: model.layout.shape.layers };
   const planned = planStages(model.layout, { variant: model.variant, contextSize, sequences });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BUNDLED_MODEL_PATH } from '../../models/bundled.ts';
 import { exactModelFile } from './exactModelFile.ts';
 import { loadStages } from './loadStages.ts';
-import { nodeHash } from './modelFiles.ts';
+import { nodeHash } from './nodeHash.ts';
 import type { LoadedStages } from './openStages.ts';
 import { decodeStageFrame, encodeStageFrame } from './stageFrames.ts';
 import { type StageRequest, type StageWorker, stageWorker } from './stageWorker.ts';

@@ -1,20 +1,25 @@
 import type { Hash } from '@karmesh/sdk/protocol';
 import type { PositionMeasurement } from '../engine.ts';
 import type { ErrorParts } from './errorParts.ts';
+import type { KernelVariant } from './kernels.ts';
 import type { RunRequest } from './runner.ts';
 import type { TraceModel } from './traceShape.ts';
 
-/** What the thread that runs a model is started with. */
-export interface ThreadSettings {
-  /** A converted model. */
-  readonly modelPath: string;
+/** What a thread that runs a model must know, on Node and in a page. */
+export interface EngineSettings {
   readonly contextSize: number;
   readonly sequences: number;
   readonly batch: number;
   /** Threads of arithmetic, that one included. */
   readonly threads: number;
-  readonly kernels: 'simd' | 'plain';
   readonly endTokens: readonly number[];
+}
+
+/** What the thread on Node is started with. */
+export interface ThreadSettings extends EngineSettings {
+  /** A converted model. */
+  readonly modelPath: string;
+  readonly kernels: 'simd' | 'plain';
 }
 
 export type ToThread =
@@ -25,13 +30,21 @@ export type ToThread =
   | { readonly kind: 'close' };
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly memoryBytes: number; readonly traceModel: TraceModel }
+  | ({ readonly kind: 'ready' } & ThreadReady)
   | { readonly kind: 'failed'; readonly error: ErrorParts }
   | { readonly kind: 'token'; readonly run: number; readonly token: number }
   | { readonly kind: 'position'; readonly run: number; readonly position: PositionMeasurement }
   | { readonly kind: 'end'; readonly run: number }
   | { readonly kind: 'fault'; readonly run: number; readonly error: ErrorParts }
-  | ({ readonly kind: 'finished'; readonly run: number } & ThreadResult);
+  | ({ readonly kind: 'finished'; readonly run: number } & ThreadResult)
+  | { readonly kind: 'closed' };
+
+export interface ThreadReady {
+  readonly memoryBytes: number;
+  readonly traceModel: TraceModel;
+  /** What the platform allowed. */
+  readonly kernels: KernelVariant;
+}
 
 export interface ThreadResult {
   readonly traceRoot: Hash;

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BUNDLED_MODEL_PATH } from '../../../models/bundled.ts';
 import { type ExactModelFile, exactModelFile } from '../exactModelFile.ts';
 import { loadStages } from '../loadStages.ts';
-import { nodeHash } from '../modelFiles.ts';
+import { nodeHash } from '../nodeHash.ts';
 import type { LoadedStages } from '../openStages.ts';
 import { encodeStageFrame } from '../stageFrames.ts';
 import { type StageRequest, stageWorker } from '../stageWorker.ts';

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { errorToParts } from '../errorParts.ts';
 import { loadStages } from '../loadStages.ts';
-import { nodeHash } from '../modelFiles.ts';
+import { nodeHash } from '../nodeHash.ts';
 import { type StageRun, stageWorker } from '../stageWorker.ts';
 import type { FromStage, StageAnswer, StageSettings, ToStage } from './stageMessages.ts';
 
