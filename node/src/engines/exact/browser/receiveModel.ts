@@ -5,15 +5,17 @@ import { equalBytes, type Hash, hasher, type ModelManifest, toHex } from '@karme
 export type ExpectedFile = Pick<ModelManifest, 'fileHash' | 'fileBytes'>;
 
 export interface ReceiveCall {
+  /** Bytes of a piece; a MiB unless told. */
+  readonly pieceBytes?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
-/** A whole file, cut into pieces of `PIECE_BYTES`, the last one shorter. */
+/** A whole file, cut into pieces of one size, the last one shorter. */
 export type ModelPieces = readonly Uint8Array<ArrayBuffer>[];
 
-/** Large enough that a model has few of them, small enough to be held besides it. */
-export const PIECE_BYTES = 4 << 20;
+/** Large enough that a model has few of them, small enough that some can be held besides it. */
+const PIECE_BYTES = 1 << 20;
 
 /**
  * Takes a converted model as it comes and keeps it once, in pieces. Nothing is given out before all of it has the manifest's hash. Throws `MODEL_INVALID` if it has
@@ -22,7 +24,7 @@ export const PIECE_BYTES = 4 << 20;
 export async function receiveModel(
   chunks: AsyncIterable<Uint8Array>,
   { fileHash, fileBytes }: ExpectedFile,
-  { signal, onProgress }: ReceiveCall = {},
+  { pieceBytes = PIECE_BYTES, signal, onProgress }: ReceiveCall = {},
 ): Promise<ModelPieces> {
   const total = Number(fileBytes);
   const digest = hasher();
@@ -33,7 +35,7 @@ export async function receiveModel(
     if (done + chunk.length > total)
       throw new KarmeshError('MODEL_INVALID', 'The model is longer than its manifest says.', { expected: total });
     digest.update(chunk);
-    append(pieces, { chunk, done, total });
+    append(pieces, { chunk, done, total, pieceBytes });
     done += chunk.length;
     onProgress?.({ done, total });
   }
@@ -45,13 +47,14 @@ export async function receiveModel(
 
 function append(
   pieces: Uint8Array<ArrayBuffer>[],
-  { chunk, done, total }: { readonly chunk: Uint8Array; readonly done: number; readonly total: number },
+  options: { readonly chunk: Uint8Array; readonly done: number; readonly total: number; readonly pieceBytes: number },
 ): void {
+  const { chunk, done, total, pieceBytes } = options;
   for (let from = 0; from < chunk.length; ) {
     const at = done + from;
-    const within = at % PIECE_BYTES;
-    if (within === 0) pieces.push(new Uint8Array(Math.min(PIECE_BYTES, total - at)));
-    const part = chunk.subarray(from, from + PIECE_BYTES - within);
+    const within = at % pieceBytes;
+    if (within === 0) pieces.push(new Uint8Array(Math.min(pieceBytes, total - at)));
+    const part = chunk.subarray(from, from + pieceBytes - within);
     pieces.at(-1)?.set(part, within);
     from += part.length;
   }
