@@ -3,7 +3,7 @@
     python3 test/exact/reference.py convert IN.gguf OUT [--wide]      the converted file of X-50; prints its hash and formats
     python3 test/exact/reference.py operators                         the values of test/vectors/exact.json that need no model
     python3 test/exact/reference.py vectors MODEL.gguf [--wide]       the values of one model, its path as exact.json names it
-    python3 test/exact/reference.py answers MODEL.gguf REQUESTS.json  tokens and trace roots; test/exact/sameBits says what a request is
+    python3 test/exact/reference.py answers MODEL.gguf REQUESTS.json [--wide]  tokens and trace roots of what test/exact/sameBits asks
     python3 test/exact/reference.py all > test/vectors/exact.json
     python3 test/exact/reference.py random-model test/models/random-qwen2.gguf
 
@@ -55,6 +55,7 @@ def main() -> None:
     answering = commands.add_parser("answers")
     answering.add_argument("model", type=Path)
     answering.add_argument("requests", type=Path)
+    answering.add_argument("--wide", action="store_true")
     commands.add_parser("all")
     making = commands.add_parser("random-model")
     making.add_argument("target", type=Path)
@@ -73,7 +74,7 @@ def main() -> None:
         runs = next((runs for file, wide, runs in MODELS if (file, wide) == (options.model, options.wide)), RUNS)
         result = model_vectors(options.model, options.wide, runs, options.positions)
     elif options.command == "answers":
-        model = convert(read_gguf(options.model), False)
+        model = convert(read_gguf(options.model), options.wide)
         result = [answer(model, request) for request in json.loads(options.requests.read_text())]
     else:
         result = all_vectors()

@@ -34,9 +34,9 @@ export interface BitModel extends AsyncDisposable {
   readonly file: ExactModelFile;
 }
 
-export async function convertBundled(): Promise<BitModel> {
+export async function convertBundled(variant?: 'wide'): Promise<BitModel> {
   const folder = await mkdtemp(join(tmpdir(), 'karmesh-bits-'));
-  const file = await exactModelFile(BUNDLED_MODEL_PATH, { cacheFolder: folder });
+  const file = await exactModelFile(BUNDLED_MODEL_PATH, { cacheFolder: folder, variant });
   return { folder, file, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }
 
@@ -86,12 +86,13 @@ export async function inPython(
   { counts }: { readonly counts: BitCounts },
 ): Promise<readonly BitAnswer[]> {
   const path = join(folder, 'requests.json');
+  const wide = file.variant === 'wide' ? ['--wide'] : [];
   const requests = bitRequests(counts, file.manifest.vocabulary).map((request) => ({
     ...request,
     requestId: toHex(request.requestId),
   }));
   await writeFile(path, JSON.stringify(requests));
-  return (await spawnReference('answers', BUNDLED_MODEL_PATH, path)) as readonly BitAnswer[];
+  return (await spawnReference('answers', BUNDLED_MODEL_PATH, path, ...wide)) as readonly BitAnswer[];
 }
 
 /** A built page with the converted model beside it, served as a page must be that shares memory, or as most are. */

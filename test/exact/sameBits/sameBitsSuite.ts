@@ -8,6 +8,8 @@ import { type BitModel, convertBundled, type FoundBits, inProcesses, inPython, o
 import type { BitCounts } from './sameBits.ts';
 
 export interface SameBitsOptions {
+  /** X-02: `wide` instead of what the bundled model is converted to. */
+  readonly variant?: 'wide';
   readonly counts: BitCounts;
   /** SHA-256 over all tokens and trace roots, `sameBits`. */
   readonly digest: string;
@@ -23,7 +25,7 @@ const titled = (title: string, missing: string | undefined): string =>
   missing === undefined ? title : `${title} (skipped: ${missing})`;
 
 /** One hash over the tokens and trace roots of the same requests, wherever they run: the claim of docs/exact-arithmetic.md. */
-export function sameBitsSuite({ counts, digest, sample }: SameBitsOptions): void {
+export function sameBitsSuite({ variant, counts, digest, sample }: SameBitsOptions): void {
   let model: BitModel;
   let wanted: FoundBits;
   const onThis = (options: Partial<NodePlace> = {}, program: string = process.execPath): Promise<FoundBits> =>
@@ -36,9 +38,9 @@ export function sameBitsSuite({ counts, digest, sample }: SameBitsOptions): void
       ...options,
     });
 
-  describe(`${counts.prompts} prompts of ${counts.tokens} tokens each`, () => {
+  describe(`${counts.prompts} prompts, ${counts.tokens} tokens each, ${variant ?? 'narrow'}`, () => {
     beforeAll(async () => {
-      model = await convertBundled();
+      model = await convertBundled(variant);
       wanted = await onThis();
     }, 600_000);
     afterAll(() => model[Symbol.asyncDispose]());
