@@ -11,9 +11,14 @@ import { z } from 'zod';
 import { parseHours } from '../governor/hours.ts';
 
 const engine = {
-  engine: z.enum(['llama', 'openai']).default('llama').meta({
-    description: 'who runs the model: this process, or a server that speaks OpenAI’s API (vLLM, llama-server, Ollama)',
+  engine: z.enum(['llama', 'exact', 'openai']).default('llama').meta({
+    description:
+      'who runs the model: llama.cpp, integers alone (the same bits on all hardware), or a server that speaks OpenAI’s API (vLLM, llama-server, Ollama)',
   }),
+  modelCache: z
+    .string()
+    .default(join('.karmesh', 'models'))
+    .meta({ description: 'where the exact engine keeps converted models', placeholder: 'folder' }),
   engineUrl: z
     .url({ protocol: /^https?$/ })
     .optional()

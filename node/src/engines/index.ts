@@ -1,3 +1,4 @@
 export type * from './engine.ts';
+export { type ExactEngine, type ExactEngineOptions, exactEngine } from './exact/exactEngine.ts';
 export { type LlamaEngineOptions, llamaEngine } from './llama/llamaEngine.ts';
 export { type OpenaiEngineOptions, openaiEngine } from './openai/openaiEngine.ts';
