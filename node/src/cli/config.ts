@@ -75,6 +75,21 @@ export const registerSchema = z.object({
   ...speechSettings,
 });
 
+const exactVariant = z.enum(['wide']).optional().meta({
+  description: 'wide although narrow would do: finer norms, queries and keys, and another model id',
+});
+
+export const inspectSchema = z.object({ variant: exactVariant, json: speechSettings.json });
+
+export const convertSchema = z.object({
+  variant: exactVariant,
+  cache: z
+    .string()
+    .default(join('.karmesh', 'models'))
+    .meta({ description: 'where converted models lie', placeholder: 'folder' }),
+  json: speechSettings.json,
+});
+
 /** For whom it works. A draw names workers for whichever gateway, so that a closed one makes all others wait for its refusal. */
 const access = z.enum(['open', 'ask']).default('open').meta({
   description: 'whom it works for: every registered gateway, or those that ask and that `karmesh access grant` lets in',

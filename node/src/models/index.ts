@@ -1,3 +1,2 @@
-export { exactModelFile as readExactModel } from '../engines/exact/exactModelFile.ts';
 export { BUNDLED_MODEL_PATH } from './bundled.ts';
 export { type ModelFile, readModel } from './readModel.ts';

@@ -1,5 +1,5 @@
-import { type Engine, exactEngine, llamaEngine } from '@karmesh/node/engines';
-import { readExactModel, readModel } from '@karmesh/node/models';
+import { type Engine, exactEngine, exactModelFile, llamaEngine } from '@karmesh/node/engines';
+import { readModel } from '@karmesh/node/models';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type ModelManifest, toHex } from '@karmesh/sdk/protocol';
 import type { Replayer } from '../audit/judgeAnswer.ts';
@@ -37,7 +37,7 @@ export async function openReplayer(
     known.set(toHex(modelId), { manifest, open });
   }
   for (const modelPath of options.exactModels) {
-    const { manifest, modelId } = await readExactModel(modelPath, { cacheFolder }, { signal });
+    const { manifest, modelId } = await exactModelFile(modelPath, { cacheFolder }, { signal });
     const open: Known['open'] = (call) => exactEngine({ modelPath, cacheFolder, threads, sequences: SEQUENCES }, call);
     known.set(toHex(modelId), { manifest, open });
   }
