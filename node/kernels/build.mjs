@@ -10,14 +10,19 @@ import asc from 'assemblyscript/asc';
 
 const here = import.meta.dirname;
 const committed = join(here, '..', 'wasm');
-const common = [
-  'index.ts', '--baseDir', here, '--runtime', 'stub', '--importMemory', '--noAssert', '--optimizeLevel', '3', '--shrinkLevel', '0', '--converge',
-];
+const optimized = '--noAssert --optimizeLevel 3 --shrinkLevel 0 --converge'.split(' ');
+const common = ['index.ts', '--baseDir', here, '--runtime', 'stub', '--importMemory', ...optimized];
+const shared = '--sharedMemory --maximumMemory 65536 --initialMemory 1'.split(' ');
 const variants = {
   simd: ['--enable', 'simd'],
-  threads: ['--enable', 'simd', '--enable', 'threads', '--sharedMemory', '--maximumMemory', '65536', '--initialMemory', '1'],
+  threads: ['--enable', 'simd', '--enable', 'threads', ...shared],
   plain: [],
 };
+/** A line of SHA256SUMS. */
+const sumOf = (folder, file) =>
+  `${createHash('sha256')
+    .update(readFileSync(join(folder, file)))
+    .digest('hex')}  ${file}\n`;
 
 const check = process.argv.includes('--check');
 const folder = check ? mkdtempSync(join(tmpdir(), 'karmesh-kernels-')) : committed;
@@ -30,17 +35,14 @@ for (const [name, options] of Object.entries(variants)) {
     process.stderr.write(`${stderr}\n`);
     throw error;
   }
-  sums.push(`${createHash('sha256').update(readFileSync(join(folder, file))).digest('hex')}  ${file}\n`);
+  sums.push(sumOf(folder, file));
 }
 if (check) {
   rmSync(folder, { recursive: true });
   const wanted = readFileSync(join(committed, 'SHA256SUMS'), 'utf8');
-  const found = Object.keys(variants).map((name) => {
-    const file = `${name}.wasm`;
-    return `${createHash('sha256').update(readFileSync(join(committed, file))).digest('hex')}  ${file}\n`;
-  });
+  const found = Object.keys(variants).map((name) => sumOf(committed, `${name}.wasm`));
   if (found.join('') !== wanted || sums.join('') !== wanted) {
-    process.stderr.write(`The kernels' source builds other files than the committed ones:\n${sums.join('')}`);
+    process.stderr.write(`The kernels’ source builds other files than the committed ones:\n${sums.join('')}`);
     process.exit(1);
   }
 } else writeFileSync(join(folder, 'SHA256SUMS'), sums.join(''));
