@@ -35,6 +35,8 @@ const QUICK = {
 export interface TestMarketOptions {
   /** How many of each; with four validators one may be missing. */
   readonly workers: number;
+  /** Workers on the exact engine, behind the others; none unless told. */
+  readonly exactWorkers?: number;
   readonly validators: number;
   /** Programs in place of the worker's, by index. */
   readonly workerScripts?: readonly (string | undefined)[];
@@ -81,12 +83,8 @@ export async function startTestMarket(
     offchain: { ...preset.offchain, ...options.offchain },
   };
   if (options.offchain !== undefined) stack.use(await ownParameters(path, cluster));
-  const whole = await openMarketFolder(path);
-  const folder: MarketFolder = {
-    ...whole,
-    workers: whole.workers.slice(0, options.workers),
-    validators: whole.validators.slice(0, options.validators),
-  };
+  const { workers, exactWorkers = 0, validators } = options;
+  const folder: MarketFolder = await openMarketFolder(path, { workers, exactWorkers, validators });
   const { workerScripts = [], slotMs = SLOT_MS } = options;
   const running = stack.use(
     await startMarket(
