@@ -9,7 +9,7 @@ export const modelConvertCommand = command({
   program: 'karmesh model convert',
   summary:
     'Converts a GGUF file for exact arithmetic (docs/exact-arithmetic.md), once: a second time it is found and checked.',
-  section: 'worker',
+  section: 'model',
   schema: convertSchema,
   positionals: [{ name: 'file', description: 'the GGUF file' }],
   files: configFiles,
@@ -19,8 +19,7 @@ export const modelConvertCommand = command({
       file,
       { cacheFolder: config.cache, variant: config.variant },
       { signal, onProgress: conversionProgress(talk) },
-    );
-    talk.progress('');
+    ).finally(() => talk.progress(''));
     talk.data({ path, variant, cached, modelId, manifest }, (shown) =>
       [
         `${shown.cached ? 'Found' : 'Converted'} ${shown.path}`,

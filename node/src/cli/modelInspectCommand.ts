@@ -11,15 +11,16 @@ import { conversionProgress } from './conversionProgress.ts';
 export const modelInspectCommand = command({
   program: 'karmesh model inspect',
   summary: 'Says what a GGUF file or a converted model is, and what exact arithmetic makes of it.',
-  section: 'worker',
+  section: 'model',
   schema: inspectSchema,
   positionals: [{ name: 'file', description: 'a GGUF file or a converted model' }],
   files: configFiles,
   async run({ config, positionals: [file = ''] }, { signal }) {
     const talk = output({ json: config.json })();
     const onProgress = conversionProgress(talk);
-    const inspection = await inspectModel(file, { variant: config.variant, signal, onProgress });
-    talk.progress('');
+    const inspection = await inspectModel(file, { variant: config.variant, signal, onProgress }).finally(() =>
+      talk.progress(''),
+    );
     talk.data(inspection, (shown) => lines(shown).join('\n'));
     return 0;
   },

@@ -2,12 +2,13 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Hash, ModelId, ModelManifest } from '@karmesh/sdk/protocol';
 import { modelIdOf } from '@karmesh/sdk/protocol';
 import { readModel } from '../../models/readModel.ts';
-import { convertWeights, type ModelFormats } from './convert/convertWeights.ts';
+import { checkConverted } from './checkConverted.ts';
+import { convertWeights } from './convert/convertWeights.ts';
 import { type ConversionCall, hashOfBytes, type ModelSource } from './convert/modelBytes.ts';
 import { planConversion } from './convert/planConversion.ts';
-import { EXACT_HEADER_BYTES, type ExactHeader, layoutOf, readExactHeader, startsAsExact } from './exactFile.ts';
+import { EXACT_HEADER_BYTES, layoutOf, readExactHeader, startsAsExact } from './exactFile.ts';
 import type { ExactShape, ExactVariant } from './exactShape.ts';
-import { isNormFormat, readLayerFormats } from './layerFormats.ts';
+import type { ModelFormats } from './layerFormats.ts';
 import { nodeSha256, openModelFile } from './modelFiles.ts';
 
 /** A model as exact arithmetic runs it. */
@@ -80,27 +81,10 @@ async function inspectConverted(
   { head, call }: { readonly head: Uint8Array; readonly call: ConversionCall },
 ): Promise<ModelInspection> {
   const header = readExactHeader(head, source.bytes);
-  const formats = await readModelFormats(source, header);
+  const formats = await checkConverted(source, header);
   const fileHash = await hashOfBytes(source, { sha256: nodeSha256, step: 'hash', ...call });
   const facts = factsOf({ variant: header.variant, shape: header.shape, formats });
   return { kind: 'exact', fileHash, sourceHash: header.sourceHash, exact: facts };
-}
-
-async function readModelFormats(source: ModelSource, { variant, shape }: ExactHeader): Promise<ModelFormats> {
-  const { layers, finalFormat } = layoutOf(shape);
-  const read = async ({ offset, bytes }: { readonly offset: number; readonly bytes: number }): Promise<Uint8Array> => {
-    const into = new Uint8Array(bytes);
-    await source.read(offset, into);
-    return into;
-  };
-  const formats = await Promise.all(layers.map(async (layer) => readLayerFormats(await read(layer.formats), variant)));
-  const final = new DataView((await read(finalFormat)).buffer).getInt32(0, true);
-  if (!isNormFormat(final, variant))
-    throw new KarmeshError('MODEL_INVALID', 'The converted model has formats that no conversion gives.', {
-      variant,
-      final,
-    });
-  return { layers: formats, final };
 }
 
 function factsOf({ variant, shape, formats }: Pick<ExactFacts, 'variant' | 'shape' | 'formats'>): ExactFacts {
