@@ -1,15 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { instantiateKernels } from './kernels.ts';
-import type { Assembly } from './stage.ts';
+import { enterKernels } from './enterKernels.ts';
+import type { HelperSettings } from './openStages.ts';
 
-/** A helping thread of the exact engine: one instance of the kernels on the shared memory, in their loop until dismissed. */
-const { module, memory, part, setUp } = workerData as {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
-  readonly part: number;
-  readonly setUp: Assembly;
-};
-const kernels = await instantiateKernels(module, memory);
-kernels.assemble(setUp.record, setUp.threads, setUp.sums, setUp.scratch, setUp.scratchBytes);
+/** A helping thread of the exact engine: in the kernels' loop until dismissed. */
+const help = await enterKernels(workerData as HelperSettings);
 parentPort?.postMessage('ready');
-kernels.help(part);
+help();

@@ -1,14 +1,17 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { storeError } from '@karmesh/sdk/runtime';
 import type { ModelSource, ModelTarget, Sha256 } from './convert/modelBytes.ts';
+import type { Sha256 as HashOnce } from './traceTree.ts';
 
 /** A model file that is open for reading. Disposing closes it. */
 export type OpenedModel = ModelSource & AsyncDisposable;
 
 /** OpenSSL's SHA-256. */
 export const nodeSha256: Sha256 = () => createHash('sha256');
+/** The same for bytes that are all there. */
+export const nodeHash: HashOnce = (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer'));
 
 /** Opens a model file. Throws `MODEL_INVALID` if it cannot be opened or is none, and later if it cannot be read. */
 export async function openModelFile(path: string): Promise<OpenedModel> {

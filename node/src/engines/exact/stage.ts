@@ -73,7 +73,7 @@ export interface Stage {
   memoryBytes(): number;
   /**
    * Runs rows through its layers. A stage that does not begin at layer 0 takes residuals, row by row. Throws `BAD_ARGUMENT` on rows
-   * out of range, `ENGINE_FAILED` if memory for a sequence's cache is lacking.
+   * out of range or behind a gap, `ENGINE_FAILED` if memory for a sequence's cache is lacking.
    */
   run(rows: readonly StageRow[], input?: Int32Array, observe?: TensorObserver): StageOutput;
 }
@@ -107,8 +107,12 @@ export async function openStage(options: StageOptions, { memory, kernels, model 
   const scratch = room.take(CALLER_SCRATCH_BYTES);
   const work: Work = { room, kernels, model, buffers, caches: caches(room, { ...options, model, layers: to - from }) };
 
+  /** Positions of each sequence that have keys and values. */
+  const filled = new Array<number>(options.sequences).fill(0);
+
   const run: Stage['run'] = (rows, input, observe) => {
     checkRows(rows, { ...options, vocabulary: from === 0 ? shape.vocabulary : undefined });
+    const reached = advance(filled, rows);
     const batch: Batch = { rows, observe };
     if (weights.embedding !== undefined) embedRows(work, weights.embedding, batch);
     else takeResiduals(work, input, batch);
@@ -118,6 +122,7 @@ export async function openStage(options: StageOptions, { memory, kernels, model 
       attendRows(work, { layer, index, name: from + index }, batch);
       feedForward(work, { layer, index, name: from + index }, batch);
     }
+    for (const [sequence, positions] of reached) filled[sequence] = positions;
     return {
       residuals: room.int32(buffers.x, rows.length * shape.width),
       logits: weights.end === undefined ? [] : logitsOf(work, weights.end, batch),
@@ -433,6 +438,22 @@ function checkRows(
     if (vocabulary !== undefined && !isIndex(token, vocabulary))
       throw new KarmeshError('BAD_ARGUMENT', 'The model has no such token.', { token, vocabulary });
   }
+}
+
+/** How far each sequence of the rows is filled behind them. A position behind a gap would attend to what another request left there. */
+function advance(filled: readonly number[], rows: readonly StageRow[]): ReadonlyMap<number, number> {
+  const reached = new Map<number, number>();
+  for (const { sequence, position } of rows) {
+    const next = reached.get(sequence) ?? filled[sequence] ?? 0;
+    if (position > next)
+      throw new KarmeshError('BAD_ARGUMENT', 'A position of a sequence came before the one in front of it.', {
+        sequence,
+        position,
+        next,
+      });
+    reached.set(sequence, position + 1);
+  }
+  return reached;
 }
 
 function isIndex(value: number, end: number): boolean {
