@@ -69,6 +69,18 @@ module.exports = {
       },
     ),
     forbid(
+      'conversion-is-browser-safe',
+      'A tab converts models too: files and hashing are parts.',
+      { path: '^node/src/engines/exact/convert/', pathNot: '\\.test\\.ts$' },
+      {
+        pathNot: [
+          '^node/src/engines/exact/(convert/|exactFile\\.ts$|exactShape\\.ts$|layerFormats\\.ts$)',
+          '^node/src/models/(gguf|manifestOf)\\.ts$',
+          '^sdk/src/(protocol/|errors\\.ts$)',
+        ],
+      },
+    ),
+    forbid(
       'worker-is-browser-safe',
       'node/worker also runs in a tab: engine, stores and clock are parts.',
       { path: '^node/src/worker/', pathNot: '\\.test\\.ts$' },

@@ -7,6 +7,7 @@ const usage = `Usage: karmesh worker COMMAND [--json] [--help]
   karmesh worker register  bond an identity as a worker of this machine's class and model
   karmesh worker access    which gateways a worker that asks works for (also: karmesh access)
   karmesh worker describe  show the engine class and model id of this machine
+  karmesh worker model     inspect and convert model files (also: karmesh model)
 
 Each command has its own --help.
 `;
@@ -16,6 +17,7 @@ const commands = {
   register: async () => (await import('./cli/registerCommand.ts')).registerCommand,
   access: async () => (await import('./cli/accessCommand.ts')).accessCommand,
   describe: async () => (await import('./cli/describeCommand.ts')).describeCommand,
+  model: async () => (await import('./cli/modelCommand.ts')).modelCommand,
 };
 
 process.exitCode = await runCommands({ usage, commands }, process.argv.slice(2));

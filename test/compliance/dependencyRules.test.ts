@@ -21,6 +21,7 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'one-user-of-anchor': ['validator/src/chain.ts', '@coral-xyz/anchor'],
   'engines-have-no-network': ['node/src/engines/dial.ts', 'node:net'],
   'exact-page-is-browser-safe': ['node/src/engines/exact/browser/page.ts', '../behindPage.ts'],
+  'conversion-is-browser-safe': ['node/src/engines/exact/convert/file.ts', 'node:fs'],
   'worker-is-browser-safe': ['node/src/worker/disk.ts', '../../../sdk/src/runtime/some.ts'],
   'worker-has-no-builtins': ['node/src/worker/file.ts', 'node:fs'],
   'validator-has-its-doors': ['validator/src/peek.ts', '../../node/src/worker/some.ts'],

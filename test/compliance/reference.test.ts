@@ -27,6 +27,8 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh worker register', 'node/src/main.ts', 'register'],
   ['karmesh access', 'node/src/main.ts', 'access'],
   ['karmesh worker describe', 'node/src/main.ts', 'describe'],
+  ['karmesh model inspect', 'node/src/main.ts', 'model', 'inspect'],
+  ['karmesh model convert', 'node/src/main.ts', 'model', 'convert'],
   ['karmesh validator start', 'validator/src/main.ts', 'start'],
   ['karmesh validator status', 'validator/src/main.ts', 'status'],
   ['karmesh validator register', 'validator/src/main.ts', 'register'],

@@ -30,6 +30,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     ['sdk/src/cli/karmesh.ts', 'karma', 'show', '--url', 'devent'],
     ['node/src/main.ts', 'regsiter'],
     ['node/src/main.ts', 'register', '--onwer', 'owner.json'],
+    ['node/src/main.ts', 'model', 'convrt'],
     ['validator/src/main.ts', 'statsu'],
     ['web/gateway/main.ts', 'key'],
     ['web/gateway/main.ts', '--bootstrop', 'x'],
@@ -47,14 +48,14 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "wroker start".
       didYouMean: worker
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, model, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts karam show
     2
     ✖ There is no command "karam show".
       didYouMean: karma show
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, model, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts receipt ftech
@@ -83,7 +84,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "regsiter".
       didYouMean: register
-      known: start, register, access, describe
+      known: start, register, access, describe, model
       See docs/errors.md#config_invalid
 
     node/src/main.ts register --onwer owner.json
@@ -91,6 +92,13 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     ✖ The command line is not understood.
       fault: unknown option '--onwer'
       didYouMean: --owner
+      See docs/errors.md#config_invalid
+
+    node/src/main.ts model convrt
+    2
+    ✖ There is no command "model convrt".
+      didYouMean: model convert
+      known: model inspect, model convert
       See docs/errors.md#config_invalid
 
     validator/src/main.ts statsu

@@ -84,6 +84,8 @@ test('what nobody runs says why', () => {
       "docs/guides/gateway.md: bonds on another cluster",
       "docs/guides/gateway.md: joins another cluster",
       "docs/guides/monitoring.md: needs a collector",
+      "docs/guides/run-a-worker.md: GATEWAY stands for the address of one that has asked",
+      "docs/guides/run-a-worker.md: my.gguf stands for a model of your own",
       "docs/guides/run-a-worker.md: needs such a server",
       "docs/guides/validator.md: bonds, as run-a-worker.md shows for a worker",
     ]

@@ -71,6 +71,7 @@ export async function runKillMatrix(
   const results: CellResult[] = [];
   for (const fault of cells) {
     await faults.arm(fault);
+    const before = answers.length;
     const transfer = Keypair.generate();
     const [asked, transferred, firedAtMs] = await Promise.all([
       askOnce(gateway, { signal }),
@@ -86,7 +87,12 @@ export async function runKillMatrix(
     const outcome = typeof asked === 'string' ? asked : 'answered';
     const result = { fault, outcome, backMs: Date.now() - firedAtMs };
     results.push(result);
-    print(rowOf(result));
+    print(
+      `${rowOf(result)}  ${answers
+        .slice(before)
+        .map(({ requestId }) => requestId.slice(0, 8))
+        .join(' ')}`,
+    );
   }
   const wrong = answers.filter(({ text }) => text !== first.text).map(({ requestId, text }) => `${requestId}: ${text}`);
   const lost = await findUnpaid(market, { answers, signal });

@@ -86,9 +86,9 @@ export async function findUnpaid(
         const name = toHex(participant);
         owed.set(name, (owed.get(name) ?? 0n) + lamports);
       }
-    } catch {
+    } catch (error) {
       signal.throwIfAborted();
-      wrong.push(`${requestId} is not final`);
+      wrong.push(`${requestId} is not final: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   const accounts = () => Promise.all(market.folder.workers.map((_, i) => market.worker(i, { signal })));

@@ -35,6 +35,8 @@ const QUICK = {
 export interface TestMarketOptions {
   /** How many of each; with four validators one may be missing. */
   readonly workers: number;
+  /** Workers on the exact engine, behind the others; none unless told. */
+  readonly exactWorkers?: number;
   readonly validators: number;
   /** Programs in place of the worker's, by index. */
   readonly workerScripts?: readonly (string | undefined)[];
@@ -67,13 +69,21 @@ export interface FinalBundle {
 
 const POLL_MS = 200;
 
+function stateOf({ set, report }: Bundle): string {
+  if (set === undefined) return 'no set holds it';
+  return report === undefined
+    ? `the set of epoch ${set.manifest.epoch} holds it and no report does`
+    : 'its report is not final';
+}
+
 export async function startTestMarket(
   options: TestMarketOptions,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<TestMarket> {
   await using stack = new AsyncDisposableStack();
   const path = await mkdtemp(join(tmpdir(), 'karmesh-market-'));
-  stack.defer(() => rm(path, { recursive: true, force: true }));
+  // With `KARMESH_KEEP=1` logs and ledgers stay, for whoever looks for a fault.
+  if (process.env.KARMESH_KEEP !== '1') stack.defer(() => rm(path, { recursive: true, force: true }));
   const preset = clusterPreset('localnet');
   const cluster: Cluster = {
     ...preset,
@@ -81,12 +91,8 @@ export async function startTestMarket(
     offchain: { ...preset.offchain, ...options.offchain },
   };
   if (options.offchain !== undefined) stack.use(await ownParameters(path, cluster));
-  const whole = await openMarketFolder(path);
-  const folder: MarketFolder = {
-    ...whole,
-    workers: whole.workers.slice(0, options.workers),
-    validators: whole.validators.slice(0, options.validators),
-  };
+  const { workers, exactWorkers = 0, validators } = options;
+  const folder: MarketFolder = await openMarketFolder(path, { workers, exactWorkers, validators });
   const { workerScripts = [], slotMs = SLOT_MS } = options;
   const running = stack.use(
     await startMarket(
@@ -103,15 +109,22 @@ export async function startTestMarket(
     slotMs,
     async final(requestId, { signal, gateway = running.gateway }) {
       const call = { signal };
-      for (;;) {
-        const file = await fetchBundle(gateway, { requestId, ...call });
-        const bundle = decodeBundle(file);
-        if (bundle.set !== undefined && bundle.report !== undefined) {
-          const chain = await readBundleChain(client, { bundle, offchain: cluster.offchain, ...call });
-          const verdict = verifyBundle(bundle, chain, { verify: nativeVerifySignature });
-          if (verdict.pending.length === 0) return { file, bundle, chain, verdict };
+      let state = 'nothing is known of it';
+      try {
+        for (;;) {
+          const file = await fetchBundle(gateway, { requestId, ...call });
+          const bundle = decodeBundle(file);
+          state = stateOf(bundle);
+          if (bundle.set !== undefined && bundle.report !== undefined) {
+            const chain = await readBundleChain(client, { bundle, offchain: cluster.offchain, ...call });
+            const verdict = verifyBundle(bundle, chain, { verify: nativeVerifySignature });
+            if (verdict.pending.length === 0) return { file, bundle, chain, verdict };
+          }
+          await pause(POLL_MS, undefined, call);
         }
-        await pause(POLL_MS, undefined, call);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        throw new Error(`In time for this ${state}.`, { cause: error });
       }
     },
     async worker(index, call) {

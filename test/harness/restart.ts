@@ -63,7 +63,7 @@ export function restarter(market: TestMarket, { signal }: { readonly signal: Abo
       const args = [
         ...common(folder.gateway),
         ...['--port', portOf(running.gateway.url), '--bootstrap', bootstrap],
-        ...['--models', `${folder.path}/model.json`, '--api-key-file', `${folder.path}/dev-keys/api-key.txt`],
+        ...['--models', `${folder.path}/model-llama.json`, '--api-key-file', `${folder.path}/dev-keys/api-key.txt`],
       ];
       gateway = await start({ name: 'gateway', script: script('web/gateway/main.ts'), logFile, args });
       return gateway;

@@ -26,19 +26,18 @@ export async function startSecondGateway(
   await using stack = new AsyncDisposableStack();
   const path = join(folder.path, 'second');
   const own = await openMarketFolder(path);
-  const nobody = { engineClass: new Uint8Array(32), models: [] };
   const members = { ...own, workers: [], validators: [] };
   const client = createProgramClient({
     connection: running.client.connection,
     programId: addressFromBase58(cluster.programId),
     payer: transactionSigner(own.treasury),
   });
-  await prepareChain(client, { folder: members, cluster, offer: nobody, signal, talk: () => {} });
+  await prepareChain(client, { folder: members, cluster, offers: {}, signal, talk: () => {} });
   const keyFile = join(path, 'dev-keys', 'api-key.txt');
   const { identityFile, dataDir, logFile } = own.gateway;
   const args = [
     ...['--json', '--url', running.rpcUrl, '--keypair', identityFile, '--data-dir', dataDir, '--port', '0'],
-    ...['--models', join(folder.path, 'model.json'), '--api-key-file', keyFile],
+    ...['--models', join(folder.path, 'model-llama.json'), '--api-key-file', keyFile],
     ...['--poll-ms', `${slotMs}`, '--bootstrap', running.bootstrap],
   ];
   const child = stack.use(await startChild({ name: 'second gateway', script, args, logFile }, { signal }));

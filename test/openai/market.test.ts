@@ -151,7 +151,7 @@ test('a gateway killed in mid-request loses no answer and uses no number twice',
     '--port',
     '0',
     '--models',
-    join(path, 'model.json'),
+    join(path, 'model-llama.json'),
     '--api-key-file',
     keyFile,
   ];

@@ -154,6 +154,7 @@ export async function startGateway(
       signer: keypair,
       producer: gateway,
       clock: systemClock,
+      epoch: () => view.epoch(),
       log,
       publish: (bytes) => host.publish(topics.batches, bytes),
       onStage: stages('gateway'),

@@ -11,9 +11,14 @@ import { z } from 'zod';
 import { parseHours } from '../governor/hours.ts';
 
 const engine = {
-  engine: z.enum(['llama', 'openai']).default('llama').meta({
-    description: 'who runs the model: this process, or a server that speaks OpenAI’s API (vLLM, llama-server, Ollama)',
+  engine: z.enum(['llama', 'exact', 'openai']).default('llama').meta({
+    description:
+      'who runs the model: llama.cpp, integers alone (the same bits on all hardware), or a server that speaks OpenAI’s API (vLLM, llama-server, Ollama)',
   }),
+  modelCache: z
+    .string()
+    .default(join('.karmesh', 'models'))
+    .meta({ description: 'where the exact engine keeps converted models', placeholder: 'folder' }),
   engineUrl: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -68,6 +73,21 @@ export const registerSchema = z.object({
   ...engine,
   ...bondSettings,
   ...speechSettings,
+});
+
+const exactVariant = z.enum(['wide']).optional().meta({
+  description: 'wide although narrow would do: finer norms, queries and keys, and another model id',
+});
+
+export const inspectSchema = z.object({ variant: exactVariant, json: speechSettings.json });
+
+export const convertSchema = z.object({
+  variant: exactVariant,
+  cache: z
+    .string()
+    .default(join('.karmesh', 'models'))
+    .meta({ description: 'where converted models lie', placeholder: 'folder' }),
+  json: speechSettings.json,
 });
 
 /** For whom it works. A draw names workers for whichever gateway, so that a closed one makes all others wait for its refusal. */

@@ -1,5 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Engine } from '../engines/engine.ts';
+import { exactEngine } from '../engines/exact/exactEngine.ts';
 import { llamaEngine } from '../engines/llama/llamaEngine.ts';
 import { openaiEngine } from '../engines/openai/openaiEngine.ts';
 import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
@@ -8,7 +9,28 @@ import { readEngineKey } from './readEngineKey.ts';
 
 /** The engine that the settings describe. Throws `CONFIG_INVALID` if they describe none. */
 export function openEngine(config: EngineConfig, call: { readonly signal: AbortSignal }): Promise<Engine> {
-  return config.engine === 'openai' ? openServed(config, call) : openLlama(config, call);
+  switch (config.engine) {
+    case 'llama':
+      return openLlama(config, call);
+    case 'exact':
+      return openExact(config, call);
+    case 'openai':
+      return openServed(config, call);
+  }
+}
+
+function openExact(config: EngineConfig, call: { readonly signal: AbortSignal }): Promise<Engine> {
+  const { model, modelCache, threads, sequences, contextSize } = config;
+  return exactEngine(
+    {
+      modelPath: model ?? BUNDLED_MODEL_PATH,
+      cacheFolder: modelCache,
+      threads,
+      sequences,
+      ...(contextSize === undefined ? {} : { contextSize }),
+    },
+    call,
+  );
 }
 
 function openLlama(config: EngineConfig, call: { readonly signal: AbortSignal }): Promise<Engine> {

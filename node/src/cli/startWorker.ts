@@ -70,7 +70,7 @@ export async function startWorker(
   const started = AbortSignal.any([signal, stopping.signal]);
 
   const memory = { maxMemoryBytes: maxMemoryBytes(config) };
-  if (config.engine === 'llama') await checkFileFits(config.model ?? BUNDLED_MODEL_PATH, memory);
+  if (config.engine !== 'openai') await checkFileFits(config.model ?? BUNDLED_MODEL_PATH, memory);
   talk.talk('Loading the model.');
   const engine = stack.use(await openEngine(config, { signal: started }));
   checkLoadedFits(process.memoryUsage.rss(), memory);

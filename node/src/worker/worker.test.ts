@@ -7,6 +7,7 @@ import type { FrameStream } from '@karmesh/sdk/network';
 import {
   type AuditAsk,
   type AuditFrame,
+  answerOf,
   auditedReceipt,
   checkRecord,
   decideQuorum,
@@ -191,7 +192,7 @@ describe('a dispatch', () => {
         sealValueOf(market.domain, { requestId, worker: own.address, outputHash, traceRoot, salt }),
       );
     }
-    const answers = runs.map(({ reveal }) => reveal.revealed.receipt.value);
+    const answers = runs.map(({ reveal }) => answerOf(reveal.revealed));
     expect(decideQuorum(answers).kind).toBe('agreed');
     for (const { running } of runs) expect(running.outcomes.map(({ kind }) => kind)).toEqual(['revealed']);
   });

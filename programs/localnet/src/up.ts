@@ -6,7 +6,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { acquireLockFile, exitCodes, logLevels, output, readConfig, toJson } from '@karmesh/sdk/runtime';
 import { z } from 'zod';
 import { askOnce } from './up/askOnce.ts';
-import { openMarketFolder } from './up/folder.ts';
+import { EXACT_WORKERS, type MarketFolder, openMarketFolder } from './up/folder.ts';
 import { type RunningMarket, startMarket } from './up/startMarket.ts';
 
 const schema = z.object({
@@ -31,6 +31,10 @@ const schema = z.object({
     description: 'the GGUF file that the workers run; the small bundled one unless told',
     placeholder: 'file',
   }),
+  exactWorkers: z.int().min(0).max(16).optional().meta({
+    description:
+      'workers that run the model on the exact engine, beside five on llama.cpp; 3 unless told, none with --once',
+  }),
   json: z.boolean().default(false).meta({ description: 'one line of JSON on stdout once it is up' }),
   logLevel: z.enum(logLevels).default('info').meta({ description: 'the least level in the programs’ logs' }),
 });
@@ -42,7 +46,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const read = await readConfig({
     program: 'karmesh up',
     summary:
-      'Runs a whole market on this machine: a local Solana cluster, five workers, four validators and a gateway.',
+      'Runs a whole market on this machine: a local Solana cluster, eight workers on two engines, four validators and a gateway.',
     section: 'up',
     schema,
     argv,
@@ -67,7 +71,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const path = resolve(config.dataDir);
   await using stack = new AsyncDisposableStack();
   stack.use(await acquireLockFile(join(path, 'up.lock')));
-  const folder = await openMarketFolder(path);
+  // One question needs no second engine.
+  const exactWorkers = config.exactWorkers ?? (once === undefined ? EXACT_WORKERS : 0);
+  const folder = await openMarketFolder(path, { exactWorkers });
   const cluster = clusterPreset('localnet');
   const market = stack.use(
     await startMarket(
@@ -100,10 +106,9 @@ async function main(argv: readonly string[]): Promise<number> {
     data(result, toJson);
     return exitCodes.ok;
   }
-  const { bootstrap, gateway, rpcUrl, modelName } = market;
-  data({ gateway: gateway.url, apiKey: gateway.apiKey, rpcUrl, bootstrap, model: modelName, dataDir: path }, () =>
-    welcome(path, market),
-  );
+  const { bootstrap, gateway, rpcUrl, modelName, modelNames } = market;
+  const access = { gateway: gateway.url, apiKey: gateway.apiKey, rpcUrl, bootstrap };
+  data({ ...access, model: modelName, models: modelNames, dataDir: path }, () => welcome(path, market, folder));
   const ended = await Promise.race([market.failed, aborted(signal)]);
   if (ended !== undefined) {
     throw new KarmeshError('PROGRAM_ENDED', 'A part of the market ended by itself.', {
@@ -142,15 +147,20 @@ async function writeClientConfig(path: string, { bootstrap, gateway, rpcUrl }: R
 }
 
 /** Some ten lines: what to open and what to paste. */
-function welcome(path: string, { bootstrap, gateway, rpcUrl, modelName }: RunningMarket): string {
+function welcome(
+  path: string,
+  { bootstrap, gateway, rpcUrl, modelName, modelNames }: RunningMarket,
+  { workers, validators }: MarketFolder,
+): string {
   const body = JSON.stringify({
     model: modelName,
     messages: [{ role: 'user', content: 'What is the capital of France?' }],
   });
   return [
     '',
-    `Karmesh is up: five workers, four validators, a gateway and a local Solana cluster (development keys only).`,
+    `Karmesh is up: ${workers.length} workers, ${validators.length} validators, a gateway and a local Solana cluster (development keys only).`,
     `  The page               ${gateway.url}/     ask and watch, check answers, see workers and epochs`,
+    `  Models                 ${modelNames.join(', ')}`,
     `  OpenAI-compatible API  ${gateway.url}/v1     key ${gateway.apiKey}`,
     `  Solana RPC             ${rpcUrl}     data and logs in ${path}`,
     `  Peers join at          ${bootstrap}`,

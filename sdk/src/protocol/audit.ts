@@ -96,6 +96,8 @@ export const AUDIT_RULES = {
   gapCount: 22,
   /** The answer ends where the model would not have ended it, or goes on where it would have. */
   wrongEnd: 23,
+  /** The receipt commits to another run than that of its tokens, in a class whose runs are the same everywhere. */
+  traceMismatch: 24,
 } as const;
 
 /** U-04: what an auditor measured, over all output tokens. Scores are in micro-logits of the perturbed score. */
@@ -116,6 +118,9 @@ export interface AuditThresholds {
   /** Differing tokens per 1,000 tokens. */
   readonly differingPer1000: number;
 }
+
+/** U-05: what a class is allowed whose runs are the same everywhere to the last bit. */
+export const NO_ALLOWANCE: AuditThresholds = { largestGapMicro: 0n, gapSumMicroPer1000: 0n, differingPer1000: 0 };
 
 /**
  * U-05: thresholds were calibrated up to temperature 1. Above it honest gaps grow, because the noise reaches tokens of lower scores,

@@ -1,14 +1,13 @@
 import { auditedReceipt, auditRateOf, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
 import type { AuditAsk } from './auditFrames.ts';
 import { equalBytes } from './bytes.ts';
-import { answersOf } from './checkEntry.ts';
+import { agreeingReceipts } from './checkEntry.ts';
 import { entryHashOf, type RevealedReceipt } from './entry.ts';
 import { type Hash, ZERO_HASH } from './hash.ts';
 import type { Domain } from './header.ts';
 import { entryLeaf } from './manifest.ts';
 import { reachedRoot } from './merkle.ts';
 import { auditRates, type OffchainParameters } from './parameters.ts';
-import { decideQuorum } from './quorum.ts';
 import { receiptRecord, verdictRecord } from './records.ts';
 import { carriedLeaf } from './report.ts';
 import { checkRecord, type Identity } from './signature.ts';
@@ -62,11 +61,8 @@ export function checkAuditAsk(
     validators.find((validator) => validator.index === auditor?.index)?.identity;
   const drawn = identityOf(auditors[ask.attempt]);
   if (drawn === undefined || !equalBytes(drawn, asker)) return notDrawn;
-  const decision = decideQuorum(answersOf(ask.entry));
-  if (decision.kind === 'none') return notDrawn;
-  const agreeing = ask.entry.evidence.receipts.filter(({ receipt }) =>
-    equalBytes(receipt.value.outputHash, decision.outputHash),
-  );
+  const agreeing = agreeingReceipts(ask.entry);
+  if (agreeing.length === 0) return notDrawn;
   const receipt = agreeing[auditedReceipt({ beacon, entryHash, count: agreeing.length })];
   if (receipt === undefined) return notDrawn;
   const receiptHash = receiptRecord.hash(chain.domain, receipt.receipt.value);

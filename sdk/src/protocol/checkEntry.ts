@@ -6,7 +6,7 @@ import type { Domain, HeaderCodec } from './header.ts';
 import type { EngineClassId, EscrowAddress, ModelId, Participant } from './ids.ts';
 import { priceLamports } from './karma.ts';
 import { sealValueOf } from './output.ts';
-import { decideQuorum, QUORUM } from './quorum.ts';
+import { type Answer, decideQuorum, QUORUM } from './quorum.ts';
 import {
   dispatchRecord,
   outcomeRecord,
@@ -131,11 +131,7 @@ export function checkEntry(context: EntryContext, entry: Entry): EntryVerdict {
   }
   const outcomeFault = checkOutcome({ context, entry, activeParameters: model.activeParameters });
   if (outcomeFault !== undefined) return outcomeFault;
-  const decision = decideQuorum(answersOf(entry));
-  const agreeing =
-    decision.kind === 'none'
-      ? []
-      : entry.evidence.receipts.filter(({ receipt }) => equalBytes(receipt.value.outputHash, decision.outputHash));
+  const agreeing = agreeingReceipts(entry);
   return {
     verdict: 'accept',
     epoch,
@@ -143,12 +139,19 @@ export function checkEntry(context: EntryContext, entry: Entry): EntryVerdict {
   };
 }
 
-/** What `decideQuorum` sees of an entry. */
-export function answersOf(entry: Entry): readonly { readonly worker: Participant; readonly outputHash: Hash }[] {
-  return entry.evidence.receipts.map(({ receipt }) => ({
-    worker: receipt.value.worker,
-    outputHash: receipt.value.outputHash,
-  }));
+/** What `decideQuorum` sees of a revealed receipt. */
+export function answerOf({ receipt, body }: RevealedReceipt): Answer {
+  return { worker: receipt.value.worker, outputHash: receipt.value.outputHash, traceRoot: body.traceRoot };
+}
+
+/** Q-01: the receipts of an entry that agree, in the order of the draw; none without a quorum. */
+export function agreeingReceipts({ evidence }: Pick<Entry, 'evidence'>): readonly RevealedReceipt[] {
+  const decision = decideQuorum(evidence.receipts.map(answerOf));
+  if (decision.kind === 'none') return [];
+  return evidence.receipts.filter(
+    ({ receipt, body }) =>
+      equalBytes(receipt.value.outputHash, decision.outputHash) && equalBytes(body.traceRoot, decision.traceRoot),
+  );
 }
 
 /** E-16 and E-17: exactly the first workers of the draw stand in the entry, each with a receipt, a refusal or a time-out, in the draw's order. */
@@ -274,7 +277,7 @@ function checkOutcome(options: {
   const outcome = entry.outcome.value;
   if (!equalBytes(outcome.evidenceHash, evidenceHashOf(entry.evidence)))
     return fault('reject', 'E-22', { field: 'evidenceHash' });
-  const decision = decideQuorum(answersOf(entry));
+  const decision = decideQuorum(entry.evidence.receipts.map(answerOf));
   const verdict = decision.kind;
   if (outcome.verdict !== verdict) return fault('reject', 'E-22', { field: 'verdict' });
   if (decision.kind === 'none') {
@@ -284,9 +287,10 @@ function checkOutcome(options: {
   }
   if (compareBytes(outcome.outputHash, decision.outputHash) !== 0)
     return fault('reject', 'E-22', { field: 'outputHash' });
-  const [agreed, ...others] = entry.evidence.receipts
-    .filter(({ receipt }) => equalBytes(receipt.value.outputHash, decision.outputHash))
-    .map(({ receipt, body }) => ({ ...receipt.value, finishReason: body.finishReason }));
+  const [agreed, ...others] = agreeingReceipts(entry).map(({ receipt, body }) => ({
+    ...receipt.value,
+    finishReason: body.finishReason,
+  }));
   if (agreed === undefined) return fault('reject', 'E-22', { field: 'receipts' });
   // E-23: the output hash covers the counts, so whoever states others lies about them. Its gateway saw the tokens and records a bad reveal.
   const liar = others.find(

@@ -6,7 +6,7 @@ import { decideQuorum } from './quorum.ts';
 interface Vectors {
   readonly cases: readonly {
     readonly name: string;
-    readonly answers: readonly { readonly worker: string; readonly outputHash: string }[];
+    readonly answers: readonly { readonly worker: string; readonly outputHash: string; readonly traceRoot: string }[];
     readonly decision: {
       readonly kind: string;
       readonly outputHash?: string;
@@ -21,7 +21,11 @@ const vectors: Vectors = JSON.parse(
 
 test.each(vectors.cases)('Q-01: $name', ({ answers, decision }) => {
   const decided = decideQuorum(
-    answers.map(({ worker, outputHash }) => ({ worker: fromHex(worker), outputHash: fromHex(outputHash) })),
+    answers.map(({ worker, outputHash, traceRoot }) => ({
+      worker: fromHex(worker),
+      outputHash: fromHex(outputHash),
+      traceRoot: fromHex(traceRoot),
+    })),
   );
   expect(
     decided.kind === 'none'

@@ -6,23 +6,26 @@ import type { Participant } from './ids.ts';
 export interface Answer {
   readonly worker: Participant;
   readonly outputHash: Hash;
+  readonly traceRoot: Hash;
 }
 
-/** Q-01: how many receipts must have one output hash. */
+/** Q-01: how many receipts must have one output hash and one trace root. */
 export const QUORUM = 2;
 
-/** `dissenting` are workers whose receipt has another output hash: a signal for audits, not a verdict. */
+/** `dissenting` are workers whose receipt has another output hash or trace root: a signal for audits, not a verdict. */
 export type QuorumDecision =
   | {
       readonly kind: 'agreed';
       readonly outputHash: Hash;
+      readonly traceRoot: Hash;
       readonly agreeing: readonly Participant[];
       readonly dissenting: readonly Participant[];
     }
   | { readonly kind: 'none'; readonly dissenting: readonly Participant[] };
 
 /**
- * Q-01: agreement is two receipts with the same output hash. With more than one such pair the larger group wins, then the one whose
+ * Q-01: agreement is two receipts with the same output hash and the same trace root: within an engine class equal requests give both, so
+ * that who has the tokens from somewhere else, and not the run, does not agree. With more than one such pair the larger group wins, then the one whose
  * first member was drawn earlier. `answers` stand in the order of the draw; a worker counts once, by its first answer. The same code
  * decides in gateway, validator and SDK.
  */
@@ -32,7 +35,7 @@ export function decideQuorum(given: readonly Answer[]): QuorumDecision {
   );
   const groups = new Map<string, Answer[]>();
   for (const answer of answers) {
-    const key = toHex(answer.outputHash);
+    const key = toHex(answer.outputHash) + toHex(answer.traceRoot);
     groups.set(key, [...(groups.get(key) ?? []), answer]);
   }
   let best: Answer[] = [];
@@ -43,9 +46,8 @@ export function decideQuorum(given: readonly Answer[]): QuorumDecision {
   return {
     kind: 'agreed',
     outputHash: first.outputHash,
+    traceRoot: first.traceRoot,
     agreeing: best.map(({ worker }) => worker),
-    dissenting: answers
-      .filter(({ outputHash }) => compareBytes(outputHash, first.outputHash) !== 0)
-      .map(({ worker }) => worker),
+    dissenting: answers.filter((answer) => !best.includes(answer)).map(({ worker }) => worker),
   };
 }

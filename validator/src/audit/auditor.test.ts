@@ -102,6 +102,17 @@ describe('what an opened answer shows', () => {
   ])('$name fails by rule $rule', async ({ changes, rule }) => {
     expect(await judge(changes)).toMatchObject({ verdict: 'fail', rule });
   });
+  test('U-05: an answer of an exact engine has no allowance, and U-03: its trace is the replay’s', async () => {
+    const { traceRoot } = drawn.receipt.body;
+    const verdicts = [];
+    for (const result of [
+      { traceRoot },
+      { traceRoot: named('another run') },
+      { traceRoot, measurements: { ...clean, differing: 1, largestGapMicro: 1n, gapSumMicro: 1n } },
+    ])
+      verdicts.push((await judge({ replayer: replayer(result) })).rule);
+    expect(verdicts).toEqual([0, 24, 20]);
+  });
   test('an honest answer passes, with the hash of what was measured', async () => {
     const measurementsHash = hashOf(measurementsCodec, clean);
     expect(await judge({})).toEqual({ verdict: 'pass', rule: 0, measurementsHash, measurements: clean });

@@ -12,6 +12,7 @@ import {
   type Measurements,
   type ModelId,
   measurementsCodec,
+  NO_ALLOWANCE,
   type OffchainParameters,
   outputHashOf,
   type RequestId,
@@ -35,7 +36,13 @@ export interface Replayer {
       readonly finishReason: FinishReason;
     },
     options: { readonly signal: AbortSignal },
-  ): Promise<{ readonly promptTokens: number; readonly measurements: Measurements; readonly end: 'right' | 'wrong' }>;
+  ): Promise<{
+    readonly promptTokens: number;
+    readonly measurements: Measurements;
+    readonly end: 'right' | 'wrong';
+    /** What an honest run commits to, if runs of the model's engine are the same everywhere to the last bit. */
+    readonly traceRoot?: Hash;
+  }>;
 }
 
 /** What an audit found: a verdict with its rule (U-03), and the hash of what was measured, zero if nothing was. */
@@ -98,7 +105,11 @@ export async function judgeAnswer(
   // A prompt that is longer on the receipt than in the model was billed and never run.
   if (replayed.promptTokens !== promptTokens) return failed(AUDIT_RULES.outputMismatch, measurements);
   if (replayed.end === 'wrong') return failed(AUDIT_RULES.wrongEnd, measurements);
-  const rule = judgeMeasurements(measurements, thresholdsAt(answer.thresholds, opened.request.temperatureMicro));
+  const { traceRoot } = replayed;
+  const isExact = traceRoot !== undefined;
+  const allowed = isExact ? NO_ALLOWANCE : thresholdsAt(answer.thresholds, opened.request.temperatureMicro);
+  const rule = judgeMeasurements(measurements, allowed);
   if (rule !== undefined) return failed(rule, measurements);
+  if (isExact && !equalBytes(traceRoot, body.traceRoot)) return failed(AUDIT_RULES.traceMismatch, measurements);
   return { verdict: 'pass', rule: 0, measurementsHash: hashOf(measurementsCodec, measurements), measurements };
 }

@@ -35,6 +35,14 @@ export const startSchema = z.object({
     .array(z.string())
     .default([BUNDLED_MODEL_PATH])
     .meta({ description: 'the GGUF files whose answers this validator can check', placeholder: 'file' }),
+  exactModels: z.array(z.string()).default([BUNDLED_MODEL_PATH]).meta({
+    description: 'the GGUF files whose answers of the exact engine it can check; each is converted once',
+    placeholder: 'file',
+  }),
+  modelCache: z
+    .string()
+    .default(join('.karmesh', 'models'))
+    .meta({ description: 'where converted models are kept', placeholder: 'folder' }),
   threads: z
     .int()
     .min(1)

@@ -13,7 +13,10 @@ const thresholds = auditThresholds(clusterPreset('localnet').offchain);
 test('the bundled model’s answer replays as itself, and another answer does not', { timeout: 120_000 }, async () => {
   await using engine = await llamaEngine({ modelPath: BUNDLED_MODEL_PATH, sequences: 1 });
   const { modelId, manifest } = engine.describe();
-  await using replayer = await openReplayer({ models: [BUNDLED_MODEL_PATH], threads: 1 }, { signal });
+  await using replayer = await openReplayer(
+    { models: [BUNDLED_MODEL_PATH], exactModels: [], modelCache: 'none', threads: 1 },
+    { signal },
+  );
   expect(replayer.model(modelId)).toEqual({ activeParameters: manifest.activeParameters });
   expect(replayer.model(named('another'))).toBeUndefined();
 
@@ -43,7 +46,10 @@ test('the bundled model’s answer replays as itself, and another answer does no
 test('an answer of a model that is not here is refused, and so is a file that is no model', {
   timeout: 60_000,
 }, async () => {
-  await using replayer = await openReplayer({ models: [], threads: 1 }, { signal });
+  await using replayer = await openReplayer(
+    { models: [], exactModels: [], modelCache: 'none', threads: 1 },
+    { signal },
+  );
   const request: InferenceRequest = {
     modelId: named('model'),
     assurance: 'quorum',
@@ -55,7 +61,9 @@ test('an answer of a model that is not here is refused, and so is a file that is
   };
   const answer = { requestId: named('request'), request, tokens: [], finishReason: 'stop' as const };
   await expect(replayer.replay(answer, { signal })).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
-  await expect(openReplayer({ models: [import.meta.filename], threads: 1 }, { signal })).rejects.toMatchObject({
+  await expect(
+    openReplayer({ models: [import.meta.filename], exactModels: [], modelCache: 'none', threads: 1 }, { signal }),
+  ).rejects.toMatchObject({
     code: 'MODEL_INVALID',
   });
 });

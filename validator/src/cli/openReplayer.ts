@@ -1,27 +1,49 @@
-import { type Engine, llamaEngine } from '@karmesh/node/engines';
-import { type ModelFile, readModel } from '@karmesh/node/models';
+import { type Engine, exactEngine, exactModelFile, llamaEngine } from '@karmesh/node/engines';
+import { readModel } from '@karmesh/node/models';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { toHex } from '@karmesh/sdk/protocol';
+import { type ModelManifest, toHex } from '@karmesh/sdk/protocol';
 import type { Replayer } from '../audit/judgeAnswer.ts';
 
+export interface ReplayerOptions {
+  /** GGUF files that workers run on llama.cpp or on servers. */
+  readonly models: readonly string[];
+  /** GGUF files that workers run on the exact engine. */
+  readonly exactModels: readonly string[];
+  /** Where converted models are kept. */
+  readonly modelCache: string;
+  readonly threads: number;
+}
+
+interface Known {
+  readonly manifest: ModelManifest;
+  open(call: { readonly signal: AbortSignal }): Promise<Engine>;
+}
+
+const SEQUENCES = 2;
+
 /**
- * Replays answers of the models in these files. A model is read and hashed at once, and loaded when its first answer is audited:
- * most of the time a validator audits nothing.
+ * Replays answers of the models in these files. A model is read and hashed at once (and converted, for the exact engine), and loaded
+ * when its first answer is audited: most of the time a validator audits nothing.
  */
 export async function openReplayer(
-  options: { readonly models: readonly string[]; readonly threads: number },
+  options: ReplayerOptions,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Replayer & AsyncDisposable> {
-  const files = new Map<string, ModelFile>();
-  for (const path of options.models) {
-    const file = await readModel(path, { signal });
-    files.set(toHex(file.modelId), file);
+  const { threads, modelCache: cacheFolder } = options;
+  const known = new Map<string, Known>();
+  for (const modelPath of options.models) {
+    const { manifest, modelId } = await readModel(modelPath, { signal });
+    const open: Known['open'] = (call) => llamaEngine({ modelPath, threads, sequences: SEQUENCES }, call);
+    known.set(toHex(modelId), { manifest, open });
+  }
+  for (const modelPath of options.exactModels) {
+    const { manifest, modelId } = await exactModelFile(modelPath, { cacheFolder }, { signal });
+    const open: Known['open'] = (call) => exactEngine({ modelPath, cacheFolder, threads, sequences: SEQUENCES }, call);
+    known.set(toHex(modelId), { manifest, open });
   }
   const engines = new Map<string, Promise<Engine>>();
-  const engineOf = (file: ModelFile): Promise<Engine> => {
-    const key = toHex(file.modelId);
-    const opening =
-      engines.get(key) ?? llamaEngine({ modelPath: file.path, threads: options.threads, sequences: 2 }, { signal });
+  const engineOf = (key: string, { open }: Known): Promise<Engine> => {
+    const opening = engines.get(key) ?? open({ signal });
     engines.set(key, opening);
     // A model that failed to load is tried again with the next audit.
     opening.catch(() => engines.delete(key));
@@ -29,18 +51,19 @@ export async function openReplayer(
   };
   return {
     model(modelId) {
-      const file = files.get(toHex(modelId));
-      return file === undefined ? undefined : { activeParameters: file.manifest.activeParameters };
+      const found = known.get(toHex(modelId));
+      return found === undefined ? undefined : { activeParameters: found.manifest.activeParameters };
     },
     async replay({ requestId, request, tokens, finishReason }, call) {
-      const file = files.get(toHex(request.modelId));
-      if (file === undefined) {
+      const key = toHex(request.modelId);
+      const found = known.get(key);
+      if (found === undefined) {
         throw new KarmeshError('MODEL_UNKNOWN', 'The answer is of a model that this validator does not have.', {
-          modelId: toHex(request.modelId),
+          modelId: key,
         });
       }
       const { messages, maxTokens, temperatureMicro, stops } = request;
-      const engine = await engineOf(file);
+      const engine = await engineOf(key, found);
       return engine.replay(
         { requestId, messages, maxTokens, temperatureMicro, stops, outputTokens: tokens, finishReason },
         call,

@@ -1,18 +1,16 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import {
-  answersOf,
+  agreeingReceipts,
   type CandidateGroup,
   type CheckedEntry,
   candidateCodec,
   candidateGroupCodec,
   concatBytes,
   type Decoded,
-  decideQuorum,
   decode,
   encode,
   entryCodec,
   entryHashOf,
-  equalBytes,
   type Hash,
   hashCodec,
   MAX_DRAWN,
@@ -106,11 +104,7 @@ export function decodeEpochRecord(bytes: Uint8Array, verdictHashOf: (verdict: Ve
 
 function storedEntryOf(row: Decoded<typeof storedEntryCodec>): StoredEntry {
   const { epoch, slotHash, activeParameters, drawn, entry } = row;
-  const decision = decideQuorum(answersOf(entry));
-  const agreeing =
-    decision.kind === 'none'
-      ? []
-      : entry.evidence.receipts.filter(({ receipt }) => equalBytes(receipt.value.outputHash, decision.outputHash));
+  const agreeing = agreeingReceipts(entry);
   return {
     entryHash: entryHashOf(entry),
     slotHash,

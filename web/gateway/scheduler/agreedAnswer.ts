@@ -18,7 +18,8 @@ export function agreedAnswer(end: DispatchEnd): AgreedAnswer | undefined {
   const { decision } = end;
   if (decision.kind === 'none') return undefined;
   const agreeing = end.places.flatMap(({ standing }) =>
-    standing.kind === 'revealed' && equalBytes(standing.revealed.receipt.value.outputHash, decision.outputHash)
+    standing.kind === 'revealed' &&
+    decision.agreeing.some((worker) => equalBytes(worker, standing.revealed.receipt.value.worker))
       ? [standing]
       : [],
   );

@@ -1,12 +1,11 @@
 import type { Signer } from '@karmesh/sdk';
 import {
+  agreeingReceipts,
   type Dispatch,
   type Domain,
-  decideQuorum,
   dispatchRecord,
   type Entry,
   type Evidence,
-  equalBytes,
   evidenceHashOf,
   MAX_DRAWN,
   outcomeRecord,
@@ -53,12 +52,8 @@ export function closeEntry(
   },
 ): Entry {
   const { ticket, dispatch, evidence } = closing;
-  const decision = decideQuorum(evidence.receipts.map(({ receipt }) => receipt.value));
-  const agreed =
-    decision.kind === 'none'
-      ? undefined
-      : evidence.receipts.find(({ receipt }) => equalBytes(receipt.value.outputHash, decision.outputHash))?.receipt
-          .value;
+  const agreed = agreeingReceipts({ evidence })[0]?.receipt.value;
+  const verdict: 'none' | 'agreed' = agreed === undefined ? 'none' : 'agreed';
   const price =
     agreed === undefined
       ? 0n
@@ -69,7 +64,7 @@ export function closeEntry(
   );
   const outcome = signRecord(outcomeRecord, signing, {
     dispatchHash: dispatchRecord.hash(signing.domain, dispatch.value),
-    verdict: decision.kind,
+    verdict,
     outputHash: agreed?.outputHash ?? ZERO_HASH,
     price: price < ticket.value.priceCap ? price : ticket.value.priceCap,
     evidenceHash: evidenceHashOf(evidence),

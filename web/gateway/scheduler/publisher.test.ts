@@ -35,7 +35,10 @@ afterAll(async () => {
 const clock = manualClock();
 
 /** A publisher whose headers reach `peers()` peers, and what it gossiped; `next` waits for the next attempt. */
-function open(peers: () => number): { readonly publishing: Publisher; next(): Promise<Signed<Batch>> } {
+function open(
+  peers: () => number,
+  epoch: () => bigint = () => 0n,
+): { readonly publishing: Publisher; next(): Promise<Signed<Batch>> } {
   const sent: Signed<Batch>[] = [];
   let taken = 0;
   let wake = Promise.withResolvers<void>();
@@ -45,6 +48,7 @@ function open(peers: () => number): { readonly publishing: Publisher; next(): Pr
     signer: market.gateway.keypair,
     producer: market.gateway.address,
     clock,
+    epoch,
     log: logger({ name: 'gateway', level: 'silent' })(),
     publish: async (bytes) => {
       sent.push(decode(signedCodec(batchRecord), bytes));
@@ -109,17 +113,35 @@ test('a header that reached nobody holds nothing back, and goes out again as it 
   const later = await lonely.next();
   expect([header.value.sequence, later.value.sequence]).toEqual([2n, 3n]);
   await clock.pass(1000);
-  expect(await lonely.next()).toEqual(header);
+  expect(await lonely.next()).toEqual(later);
   await lonely.publishing[Symbol.asyncDispose]();
   // Whoever asks gets both, though nobody has heard of them.
   expect(await batchesSince(db, { epoch: 0n, after: 1n, limit: 9 })).toEqual([header, later]);
   expect(await unpublishedEntries(db)).toEqual({ count: 2, oldestAtMs: first?.outcome.value.finishedAtMs });
 
   const { publishing, next } = open(() => 1);
-  expect(await next()).toEqual(header);
-  await clock.pass(1000);
   expect(await next()).toEqual(later);
+  await clock.pass(1000);
+  expect(await next()).toEqual(header);
   await publishing[Symbol.asyncDispose]();
   expect(first && (await findEntry(db, first.ticket.value.requestId))?.batchSequence).toBe(2n);
   expect(second && (await findEntry(db, second.ticket.value.requestId))?.batchSequence).toBe(3n);
+});
+
+test('a header whose epoch is closed is passed over, so that the next one does not wait for it', async () => {
+  const { db } = market.database;
+  await answered(1);
+  const lonely = open(() => 0);
+  const late = await lonely.next();
+  await lonely.publishing[Symbol.asyncDispose]();
+  const { publishing, next } = open(
+    () => 1,
+    () => late.value.epoch + 2n,
+  );
+  while ((await unpublishedBatches(db)).length > 0) await clock.pass(1000);
+  await answered(1);
+  publishing.notify();
+  await clock.pass(1000);
+  expect((await next()).value.sequence).toBe(late.value.sequence + 1n);
+  await publishing[Symbol.asyncDispose]();
 });

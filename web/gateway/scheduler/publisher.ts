@@ -51,6 +51,8 @@ export type PublisherParts = {
   readonly signer: Signer;
   readonly producer: Participant;
   readonly clock: Clock;
+  /** The epoch that it is, undefined before the first. */
+  readonly epoch: () => bigint | undefined;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Gossips a signed header; resolves with how many peers got it. */
   readonly publish: (bytes: Uint8Array) => Promise<number>;
@@ -73,10 +75,31 @@ export const publisher =
     // The first look is for what the last process left behind.
     wake.resolve();
 
+    /** V-02: the set of an epoch is closed soon after its end, and a header that comes then puts nothing into it. */
+    const isClosed = (epoch: bigint): boolean => {
+      const now = parts.epoch();
+      return now !== undefined && epoch + 1n < now;
+    };
+
+    /** What the last process left: the newest first, whose epoch may still be open. A header costs an interval, which no closed epoch is worth. */
+    const leftBehind = async (): Promise<Signed<Batch> | undefined> => {
+      for (const signed of await unpublishedBatches(db)) {
+        const { sequence, epoch, count } = signed.value;
+        if (!isClosed(epoch)) return signed;
+        await markPublished(db, { sequence, nowMs: BigInt(clock.nowMs()) });
+        const facts = { sequence: sequence.toString(), epoch: epoch.toString(), count };
+        log.warn(
+          facts,
+          'A batch was not gossiped before its epoch closed: unless validators asked for it, nobody is paid for it.',
+        );
+      }
+      return undefined;
+    };
+
     /** New entries first: validators ask for headers that gossip did not bring them, but can ask for nothing that stands in no batch. */
     const nextBatch = async (): Promise<Signed<Batch> | undefined> => {
       const found = await unbatchedEntries(db, MAX_BATCH_ENTRIES);
-      if (found === undefined) return (await unpublishedBatches(db))[0];
+      if (found === undefined) return leftBehind();
       const signed = signRecord(batchRecord, parts, {
         producer: parts.producer,
         sequence: (await lastBatchSequence(db)) + 1n,

@@ -1,6 +1,7 @@
 import type { Clock } from '@karmesh/sdk/clock';
 import {
   type ArrivedSeal,
+  answerOf,
   type Candidate,
   decideQuorum,
   type Evidence,
@@ -328,11 +329,7 @@ function stepOf({ kind }: Standing): WorkerStep {
 }
 
 function answers(places: readonly Place[]) {
-  return places.flatMap(({ standing }) =>
-    standing.kind === 'revealed'
-      ? [{ worker: standing.revealed.receipt.value.worker, outputHash: standing.revealed.receipt.value.outputHash }]
-      : [],
-  );
+  return places.flatMap(({ standing }) => (standing.kind === 'revealed' ? [answerOf(standing.revealed)] : []));
 }
 
 /** E-01: what an entry holds of a run; `signTimeout` signs the gateway's record of who fell out. */

@@ -75,13 +75,13 @@ export async function insertBatch(
   });
 }
 
-/** Batches whose header never went out: after a crash between storing and gossiping. */
+/** Batches whose header never went out, the newest first: after a crash between storing and gossiping. */
 export async function unpublishedBatches(db: Db): Promise<readonly Signed<Batch>[]> {
   const rows = await db
     .selectFrom('batches')
     .select('header')
     .where('published_at_ms', 'is', null)
-    .orderBy('sequence')
+    .orderBy('sequence', 'desc')
     .execute();
   return rows.map((row) => decode(signedBatchCodec, row.header));
 }

@@ -37,7 +37,7 @@ test('describes one class for all hardware, and the converted model under its ow
     settings: 'trace=blocks context=512',
   });
   expect({ name: manifest.name, quantisation: manifest.quantisation, bytes: manifest.fileBytes }).toEqual({
-    name: 'tiny-spike (exact)',
+    name: 'tiny-spike-exact',
     quantisation: 'exact-1 narrow',
     bytes: 3_532_352n,
   });

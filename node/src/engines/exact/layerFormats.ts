@@ -21,6 +21,13 @@ export interface LayerFormats {
   readonly hidden: number;
 }
 
+/** the fraction bits of a whole model. */
+export interface ModelFormats {
+  readonly layers: readonly LayerFormats[];
+  /** Fn of the last norm. */
+  readonly final: number;
+}
+
 /** eight i32. */
 export const LAYER_FORMATS_BYTES = 32;
 

@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type EngineClass, engineClassIdOf, type Hash, ZERO_HASH } from '@karmesh/sdk/protocol';
+import { type EngineClass, engineClassIdOf, ZERO_HASH } from '@karmesh/sdk/protocol';
 import { readModel } from '../../models/readModel.ts';
 import type {
   Engine,
@@ -15,7 +15,7 @@ import { useLlama } from '../llama/llamaProcess.ts';
 import { measurePosition, sumMeasurements } from '../llama/measure.ts';
 import { SAMPLER_WINDOW, sampleToken, type TokenLogit } from '../llama/sampler.ts';
 import { type Pool, pool } from '../llama/sequencePool.ts';
-import { TRACE_TOP, traceLeaf, traceRootOf } from '../llama/trace.ts';
+import { TRACE_TOP } from '../llama/trace.ts';
 import { checkPrompt, type OpenedServer, openServer } from './openServer.ts';
 import type { BodyLimits } from './readBytes.ts';
 import { type ChatAnswer, readChat } from './readChat.ts';
@@ -44,7 +44,7 @@ const LIMITS: BodyLimits = { bytes: 16 << 20, answerMs: 600_000 };
 /** How many tokens to read at once where the server's choice is ours, which is so at temperature 0. */
 const READ_AHEAD = 16;
 /** Of what the rules below make of a server's answers; a change makes another engine class. */
-const RULES_VERSION = 1;
+const RULES_VERSION = 2;
 /** Above every threshold of U-05: a token that the server does not list among its likeliest is never passed as a near-tie. */
 const UNLISTED_GAP = 1;
 
@@ -144,7 +144,6 @@ function engineOver(own: EngineParts): Engine {
     const top = isGreedy ? 2 * TRACE_TOP : SAMPLER_WINDOW;
     const read = placeReader(own, { prompt, top, limit, ahead: isGreedy ? READ_AHEAD : 1, signal });
     const outputTokens: number[] = [];
-    const leaves: Hash[] = [];
     let text = '';
     let firstTokenMs = 0;
     for (;;) {
@@ -153,7 +152,6 @@ function engineOver(own: EngineParts): Engine {
       if (position === 0) firstTokenMs = performance.now() - startedAt;
       const token = sampleToken({ ...options, position }, sorted);
       outputTokens.push(token);
-      leaves.push(traceLeaf(position, { token, top: sorted }));
       const step = answer.push(token);
       text += step.text;
       onTokens?.({ tokens: [token], text: step.text });
@@ -163,7 +161,8 @@ function engineOver(own: EngineParts): Engine {
         outputTokens,
         text,
         finishReason: step.finishReason,
-        traceRoot: traceRootOf(leaves),
+        // A server's last bits depend on what else it computes at the time, so a trace of them would part honest workers.
+        traceRoot: ZERO_HASH,
         timings: { firstTokenMs, totalMs: performance.now() - startedAt },
       };
     }

@@ -58,7 +58,7 @@ export async function askOnce(
 ): Promise<OnceResult> {
   const { question, gateway, folder, cluster, signal, talk } = options;
   const before = await standings(client, { folder, signal });
-  talk('Asking three of five workers …');
+  talk('Asking three workers …');
   const answer = await ask(gateway, { prompt: question, temperature: 0, signal });
   const { evidence } = answer;
   talk(

@@ -2,14 +2,20 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createKeypairFile, type Keypair, loadKeypair } from '@karmesh/sdk/runtime';
 
-/** How many of each `up` runs. Five workers, so that a liar and a silent one still leave three. */
-export const WORKERS = 5;
-export const VALIDATORS = 4;
+/** How many of each `up` runs. Five workers, so that a liar and a silent one still leave three, and three more on the exact engine. */
+const WORKERS = 5;
+export const EXACT_WORKERS = 3;
+const VALIDATORS = 4;
+
+/** What a worker runs its model on. */
+export type WorkerEngine = 'llama' | 'exact';
 
 /** One participant's files. */
 export interface Member {
   readonly name: string;
   readonly role: 'worker' | 'validator' | 'gateway';
+  /** A worker's; `llama` for all others. */
+  readonly engine: WorkerEngine;
   readonly owner: Keypair;
   readonly identity: Keypair;
   readonly ownerFile: string;
@@ -37,7 +43,11 @@ not be used on any other cluster.
 /** Opens the folder, making what is missing: keypairs (mode 0600, for development only), data and log folders. */
 export async function openMarketFolder(
   path: string,
-  { workers = WORKERS, validators = VALIDATORS }: { readonly workers?: number; readonly validators?: number } = {},
+  {
+    workers = WORKERS,
+    exactWorkers = 0,
+    validators = VALIDATORS,
+  }: { readonly workers?: number; readonly exactWorkers?: number; readonly validators?: number } = {},
 ): Promise<MarketFolder> {
   const keys = join(path, 'dev-keys');
   const logs = join(path, 'logs');
@@ -51,12 +61,13 @@ export async function openMarketFolder(
       return createKeypairFile(file);
     }
   };
-  const member = async (role: Member['role'], name: string): Promise<Member> => {
+  const member = async (role: Member['role'], name: string, engine: WorkerEngine = 'llama'): Promise<Member> => {
     const ownerFile = join(keys, `${name}-owner.json`);
     const identityFile = join(keys, `${name}-identity.json`);
     return {
-      name: name.replace('-', ' '),
+      name: name.replaceAll('-', ' '),
       role,
+      engine,
       owner: await keypair(ownerFile),
       identity: await keypair(identityFile),
       ownerFile,
@@ -65,15 +76,17 @@ export async function openMarketFolder(
       logFile: join(logs, `${name}.log`),
     };
   };
-  const several = (role: Member['role'], count: number): Promise<readonly Member[]> =>
-    Promise.all(Array.from({ length: count }, (_, i) => member(role, `${role}-${i + 1}`)));
+  const several = (role: Member['role'], count: number, engine: WorkerEngine = 'llama'): Promise<readonly Member[]> => {
+    const name = engine === 'exact' ? `exact-${role}` : role;
+    return Promise.all(Array.from({ length: count }, (_, i) => member(role, `${name}-${i + 1}`, engine)));
+  };
   return {
     path,
     treasury: await keypair(join(keys, 'treasury.json')),
     ledgerDir: join(path, 'ledger'),
     ledgerLog: join(logs, 'localnet.log'),
     gateway: await member('gateway', 'gateway'),
-    workers: await several('worker', workers),
+    workers: [...(await several('worker', workers)), ...(await several('worker', exactWorkers, 'exact'))],
     validators: await several('validator', validators),
   };
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from '@karmesh/sdk/clusters';
+import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   initialise,
   NONE,
@@ -12,7 +13,7 @@ import {
   transactionSigner,
 } from '@karmesh/sdk/program';
 import { CHAIN_PARAMETERS, offchainParametersHash, PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
-import type { MarketFolder, Member } from './folder.ts';
+import type { MarketFolder, Member, WorkerEngine } from './folder.ts';
 
 const SOL = 1_000_000_000n;
 /** What each key holds at first: bonds, rents and fees of a long day. */
@@ -25,6 +26,9 @@ export interface WorkerOffer {
   readonly engineClass: Uint8Array;
   readonly models: readonly Uint8Array[];
 }
+
+/** By engine; what no member runs may be missing. */
+export type WorkerOffers = Readonly<Partial<Record<WorkerEngine, WorkerOffer>>>;
 
 interface Step {
   readonly signal: AbortSignal;
@@ -40,9 +44,9 @@ export type SetUp = Readonly<Record<string, string>>;
  */
 export async function prepareChain(
   client: ProgramClient,
-  options: { readonly folder: MarketFolder; readonly cluster: Cluster; readonly offer: WorkerOffer } & Step,
+  options: { readonly folder: MarketFolder; readonly cluster: Cluster; readonly offers: WorkerOffers } & Step,
 ): Promise<SetUp> {
-  const { folder, cluster, offer, signal, talk } = options;
+  const { folder, cluster, offers, signal, talk } = options;
   const done: Record<string, string> = {};
   const members = [folder.gateway, ...folder.workers, ...folder.validators];
   await fund(client, { keys: [folder.treasury.publicKey], lamports: 50n * SOL, signal });
@@ -71,7 +75,7 @@ export async function prepareChain(
   ]);
   // One after the other, so that registration indexes follow the names.
   for (const member of members) {
-    const signature = await register(client, { member, cluster, offer, signal });
+    const signature = await register(client, { member, cluster, offer: offers[member.engine], signal });
     if (signature !== undefined) done[`register ${member.name}`] = signature;
   }
   const gateway = client.addresses.participant(folder.gateway.identity.publicKey);
@@ -102,7 +106,7 @@ async function register(
   options: {
     readonly member: Member;
     readonly cluster: Cluster;
-    readonly offer: WorkerOffer;
+    readonly offer: WorkerOffer | undefined;
     readonly signal: AbortSignal;
   },
 ): Promise<string | undefined> {
@@ -112,7 +116,10 @@ async function register(
   const keys = { owner: member.owner.publicKey, identity };
   const { minWorkerBond, minValidatorBond, minGatewayBond } = cluster.chain;
   const instruction = {
-    worker: () => registerWorker(client.addresses, { ...keys, bond: minWorkerBond, ...offer }),
+    worker: () => {
+      if (offer === undefined) throw new KarmeshError('CONFIG_INVALID', 'A worker has no engine to register.', {});
+      return registerWorker(client.addresses, { ...keys, bond: minWorkerBond, ...offer });
+    },
     validator: () => registerValidator(client.addresses, { ...keys, bond: minValidatorBond }),
     gateway: () => registerGateway(client.addresses, { ...keys, bond: minGatewayBond }),
   }[member.role]();

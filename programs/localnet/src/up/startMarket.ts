@@ -12,8 +12,8 @@ import { fromHex } from '@karmesh/sdk/protocol';
 import { Connection } from '@solana/web3.js';
 import { z } from 'zod';
 import { type Child, startChild } from './child.ts';
-import type { MarketFolder, Member } from './folder.ts';
-import { prepareChain, startEpochs, type WorkerOffer } from './prepareChain.ts';
+import type { MarketFolder, Member, WorkerEngine } from './folder.ts';
+import { prepareChain, startEpochs, type WorkerOffer, type WorkerOffers } from './prepareChain.ts';
 
 export interface MarketOptions {
   readonly folder: MarketFolder;
@@ -34,7 +34,9 @@ export interface RunningMarket extends AsyncDisposable {
   readonly client: ProgramClient;
   readonly rpcUrl: string;
   readonly gateway: Gateway;
+  /** What its workers serve: on llama.cpp, and on every engine that one of them runs. */
   readonly modelName: string;
+  readonly modelNames: readonly string[];
   /** The gateway's multiaddr, by which further workers and validators join. */
   readonly bootstrap: string;
   /** All programs: the cluster, the gateway, the workers, the validators. */
@@ -85,17 +87,16 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
     programId: addressFromBase58(cluster.programId),
     payer: transactionSigner(folder.treasury),
   });
-  const description = await describeModel(options, signal);
-  const offer: WorkerOffer = {
-    engineClass: fromHex(description.engineClassId),
-    models: [fromHex(description.modelId)],
-  };
-  await prepareChain(client, { folder, cluster, offer, signal, talk });
+  const engines = [...new Set<WorkerEngine>(['llama', ...folder.workers.map(({ engine }) => engine)])];
+  const descriptions = await Promise.all(engines.map((engine) => describeModel(options, { engine, signal })));
+  const offers: WorkerOffers = Object.fromEntries(descriptions.map(({ engine, offer }) => [engine, offer]));
+  await prepareChain(client, { folder, cluster, offers, signal, talk });
 
-  const manifestFile = join(folder.path, 'model.json');
-  await writeFile(manifestFile, JSON.stringify(description.manifest));
+  const manifestFiles = descriptions.map(({ engine }) => join(folder.path, `model-${engine}.json`));
+  for (const [i, { manifest }] of descriptions.entries())
+    await writeFile(manifestFiles[i] ?? '', JSON.stringify(manifest));
   talk('Starting the gateway …');
-  const gateway = stack.use(await startGateway(options, { rpcUrl, manifestFile, signal }));
+  const gateway = stack.use(await startGateway(options, { rpcUrl, manifestFiles, signal }));
   const [bootstrap = ''] = peerReady.parse(gateway.ready).multiaddrs;
   talk(`Starting ${folder.workers.length} workers and ${folder.validators.length} validators …`);
   const member = (script: string, { name, identityFile, dataDir, logFile }: Member, extra: readonly string[]) =>
@@ -126,10 +127,15 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
     );
   const started = await Promise.allSettled([
     ...folder.workers.map((worker, i) =>
-      member(options.workerScripts?.[i] ?? SCRIPTS.worker, worker, modelOption('model', options.modelPath)),
+      member(options.workerScripts?.[i] ?? SCRIPTS.worker, worker, engineOptions(options, worker.engine)),
     ),
     ...folder.validators.map((validator) =>
-      member(SCRIPTS.validator, validator, modelOption('models', options.modelPath)),
+      member(SCRIPTS.validator, validator, [
+        ...modelOption('models', options.modelPath),
+        ...modelOption('exact-models', options.modelPath),
+        '--model-cache',
+        modelCache(folder),
+      ]),
     ),
   ]);
   const children: Child[] = [];
@@ -143,13 +149,15 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
   const access: Gateway = { url: url.replace(/\/$/, ''), apiKey };
   talk('Waiting for the gateway to find its workers …');
   await gatewayIsReady(access, signal);
+  const modelNames = descriptions.map(({ manifest }) => manifest.name);
   const everybody = [ledger, gateway, ...children];
   const owned = stack.move();
   return {
     client,
     rpcUrl,
     gateway: access,
-    modelName: description.manifest.name,
+    modelName: modelNames[0] ?? '',
+    modelNames,
     bootstrap,
     processes: everybody,
     workers: children.slice(0, folder.workers.length),
@@ -183,9 +191,9 @@ function startGateway(
   { folder, gatewayPort, slotMs, logLevel = 'info' }: MarketOptions,
   {
     rpcUrl,
-    manifestFile,
+    manifestFiles,
     signal,
-  }: { readonly rpcUrl: string; readonly manifestFile: string; readonly signal: AbortSignal },
+  }: { readonly rpcUrl: string; readonly manifestFiles: readonly string[]; readonly signal: AbortSignal },
 ): Promise<Child> {
   const { identityFile, dataDir, logFile } = folder.gateway;
   const args = [
@@ -199,7 +207,7 @@ function startGateway(
     '--port',
     String(gatewayPort),
     '--models',
-    manifestFile,
+    manifestFiles.join(','),
     '--api-key-file',
     apiKeyFile(folder),
     '--poll-ms',
@@ -210,23 +218,40 @@ function startGateway(
   return startChild({ name: 'gateway', script: SCRIPTS.gateway, args, logFile }, { signal });
 }
 
-function modelOption(name: 'model' | 'models', modelPath: string | undefined): readonly string[] {
+function modelOption(name: 'model' | 'models' | 'exact-models', modelPath: string | undefined): readonly string[] {
   return modelPath === undefined ? [] : [`--${name}`, modelPath];
 }
 
-/** The class and model that this machine's workers register with. */
+function modelCache(folder: MarketFolder): string {
+  return join(folder.path, 'models');
+}
+
+/** What a worker's program is told about its engine. */
+function engineOptions(
+  { folder, modelPath }: Pick<MarketOptions, 'folder' | 'modelPath'>,
+  engine: WorkerEngine,
+): readonly string[] {
+  return [...modelOption('model', modelPath), '--engine', engine, '--model-cache', modelCache(folder)];
+}
+
+/** The class and model that this machine's workers of an engine register with. */
 async function describeModel(
-  { modelPath }: Pick<MarketOptions, 'modelPath'>,
-  signal: AbortSignal,
-): Promise<z.output<typeof described>> {
+  options: Pick<MarketOptions, 'folder' | 'modelPath'>,
+  { engine, signal }: { readonly engine: WorkerEngine; readonly signal: AbortSignal },
+): Promise<{
+  readonly engine: WorkerEngine;
+  readonly offer: WorkerOffer;
+  readonly manifest: z.output<typeof described>['manifest'];
+}> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', SCRIPTS.worker, 'describe', '--json', ...modelOption('model', modelPath)],
+    ['--disable-warning=ExperimentalWarning', SCRIPTS.worker, 'describe', '--json', ...engineOptions(options, engine)],
     { signal, maxBuffer: 1 << 20 },
   );
   const parsed = described.safeParse(JSON.parse(stdout));
   if (!parsed.success) throw new KarmeshError('ENGINE_FAILED', 'The worker did not describe its engine.');
-  return parsed.data;
+  const { engineClassId, modelId, manifest } = parsed.data;
+  return { engine, offer: { engineClass: fromHex(engineClassId), models: [fromHex(modelId)] }, manifest };
 }
 
 /** Waits until the gateway has committed the hash chain of epoch 0; nothing can be dispatched without it. */

@@ -1,7 +1,8 @@
 import { type ModelId, type ModelManifest, modelIdOf } from '@karmesh/sdk/protocol';
 import { layoutOf } from '../exactFile.ts';
 import type { ExactVariant } from '../exactShape.ts';
-import { convertWeights, type ModelFormats } from './convertWeights.ts';
+import type { ModelFormats } from '../layerFormats.ts';
+import { convertWeights } from './convertWeights.ts';
 import { exactManifest } from './exactManifest.ts';
 import { type ConversionCall, hashOfBytes, type ModelSource, type ModelTarget, type Sha256 } from './modelBytes.ts';
 import type { ConversionPlan } from './planConversion.ts';

@@ -1,6 +1,6 @@
 import type { GgufTensor } from '../../../models/gguf.ts';
 import { type ExactLayerLayout, type ExactLayout, type ExactMatrix, layoutOf, writeExactHeader } from '../exactFile.ts';
-import { type LayerFormats, writeLayerFormats } from '../layerFormats.ts';
+import { type LayerFormats, type ModelFormats, writeLayerFormats } from '../layerFormats.ts';
 import { biasValues } from './biasValues.ts';
 import { bytesOf, convertMatrix, largestScale, type MatrixFacts, type MatrixJob } from './convertMatrix.ts';
 import { foldedFactor, type MatrixRole } from './foldedFactor.ts';
@@ -14,13 +14,6 @@ import { type ReadParts, rowBlocks } from './rowBlocks.ts';
 import { rowBounds } from './rowExponents.ts';
 import type { SourceLayer } from './sourceModel.ts';
 import { tileWeights } from './tileWeights.ts';
-
-/** the fraction bits of a whole model. */
-export interface ModelFormats {
-  readonly layers: readonly LayerFormats[];
-  /** Fn of the last norm. */
-  readonly final: number;
-}
 
 /** bits of a multiplier, and of the head's. */
 const MULTIPLIER_BITS = 12;

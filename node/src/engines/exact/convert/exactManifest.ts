@@ -10,7 +10,7 @@ export function exactManifest(
   const { variant, fileHash, fileBytes } = converted;
   return {
     ...source,
-    name: `${source.name} (exact)`,
+    name: `${source.name}-exact`,
     fileHash,
     fileBytes,
     quantisation: `exact-${EXACT_VERSION} ${variant}`,
