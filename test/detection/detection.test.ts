@@ -5,7 +5,7 @@ import { type Engine, type GenerateOptions, llamaEngine, type PositionMeasuremen
 import { BUNDLED_MODEL_PATH } from '@karmesh/node/models';
 import { judgeMeasurements } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sumMeasurements } from '../../node/src/engines/llama/measure.ts';
+import { sumMeasurements } from '../../node/src/engines/sumMeasurements.ts';
 import { requests } from './prompts.ts';
 import { shippedThresholds } from './shippedThresholds.ts';
 import { type Variant, writeVariants } from './variants.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sumMeasurements } from '../../node/src/engines/llama/measure.ts';
+import { sumMeasurements } from '../../node/src/engines/sumMeasurements.ts';
 import type { Evidence, Series } from './collect.ts';
 import { summarise } from './summarise.ts';
 import { VARIANTS } from './variants.ts';

@@ -1,6 +1,6 @@
 import type { PositionMeasurement } from '@karmesh/node/engines';
 import { AUDIT_RULES, type AuditThresholds, judgeMeasurements, type Measurements } from '@karmesh/sdk/protocol';
-import { sumMeasurements } from '../../node/src/engines/llama/measure.ts';
+import { sumMeasurements } from '../../node/src/engines/sumMeasurements.ts';
 import type { Evidence, Series } from './collect.ts';
 import { areaUnderCurve, type Estimate, type GroupedScores, type RocPoint, rocCurve, wilson } from './roc.ts';
 import { seededRandom } from './seededRandom.ts';

@@ -61,7 +61,7 @@ test('a worker answers with what our gateway streams, as tokens of the model fil
     engineClass: {
       engine: 'openai',
       build: 'karmesh of unstated build',
-      settings: `rules=1 tokens=text logits=none context=512 served=${name}`,
+      settings: `rules=2 tokens=text logits=none context=512 served=${name}`,
     },
   });
   const result = await engine.generate({

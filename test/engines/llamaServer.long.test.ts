@@ -80,7 +80,7 @@ describe.skipIf(built.kind === 'impossible')(
       const { engineClass, greedyOnly, modelId } = engine.describe();
       expect([engineClass.engine, engineClass.settings, greedyOnly, toHex(modelId)]).toEqual([
         'openai',
-        'rules=1 tokens=ids logits=logprobs/64 context=512 served=tiny',
+        'rules=2 tokens=ids logits=logprobs/64 context=512 served=tiny',
         undefined,
         toHex(auditor.describe().modelId),
       ]);

@@ -1,6 +1,8 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type EngineClass, engineClassIdOf, type FinishReason, ZERO_HASH } from '@karmesh/sdk/protocol';
 import { readModel } from '../../models/readModel.ts';
+import { answerStream } from '../conversation/answerStream.ts';
+import { type Conversation, contextSizeFor, conversation } from '../conversation/conversation.ts';
 import type {
   Engine,
   EngineDescription,
@@ -9,10 +11,8 @@ import type {
   ReplayOptions,
   ReplayResult,
 } from '../engine.ts';
-import { answerStream } from '../llama/answerStream.ts';
-import { type Conversation, contextSizeFor, conversation } from '../llama/conversation.ts';
-import { useLlama } from '../llama/llamaProcess.ts';
-import { sumMeasurements } from '../llama/measure.ts';
+import { openVocabulary } from '../llama/openVocabulary.ts';
+import { sumMeasurements } from '../sumMeasurements.ts';
 import { exactModelFile } from './exactModelFile.ts';
 import { modelThread } from './modelThread.ts';
 import type { ModelThread, ThreadRun } from './threadClient.ts';
@@ -68,12 +68,7 @@ export async function exactEngine(
   const sequences = options.sequences ?? 4;
   const converted = await exactModelFile(modelPath, { cacheFolder, variant }, call);
   await using stack = new AsyncDisposableStack();
-  const { llama } = stack.use(await useLlama({ gpu: false }));
-  const model = stack.use(
-    await llama.loadModel({ modelPath, vocabOnly: true, gpuLayers: 0 }).catch((cause: unknown) => {
-      throw new KarmeshError('MODEL_INVALID', 'llama.cpp cannot read the vocabulary of the model file.', {}, cause);
-    }),
-  );
+  const { model } = stack.use(await openVocabulary(modelPath));
   const spoken = conversation({ model, file, contextSize });
   const { vocabulary } = file.manifest;
   const endTokens = Array.from({ length: vocabulary }, (_, token) => token).filter((token) => spoken.text.isEnd(token));

@@ -10,14 +10,15 @@ import type {
 } from 'node-llama-cpp';
 import { getModuleVersion } from 'node-llama-cpp';
 import { type ModelFile, readModel } from '../../models/readModel.ts';
+import { answerStream } from '../conversation/answerStream.ts';
+import { contextSizeFor, conversation, toToken } from '../conversation/conversation.ts';
 import type { Engine, EngineDescription, GenerateResult, ReplayResult } from '../engine.ts';
-import { answerStream } from './answerStream.ts';
-import { contextSizeFor, conversation, toToken } from './conversation.ts';
+import { type Pool, pool } from '../sequencePool.ts';
+import { sumMeasurements } from '../sumMeasurements.ts';
 import { type CpuKernel, cpuKernelOf, loadedCpuLibrary } from './cpuKernel.ts';
 import { useLlama } from './llamaProcess.ts';
-import { measurePosition, sumMeasurements } from './measure.ts';
+import { measurePosition } from './measure.ts';
 import { byLogit, SAMPLER_WINDOW, sampleToken, type TokenLogit } from './sampler.ts';
-import { type Pool, pool } from './sequencePool.ts';
 import { TRACE_TOP, traceLeaf, traceRootOf } from './trace.ts';
 
 export interface LlamaEngineOptions {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { measurePosition, sumMeasurements } from './measure.ts';
+import { sumMeasurements } from '../sumMeasurements.ts';
+import { measurePosition } from './measure.ts';
 import { byLogit, sampleToken, type TokenLogit } from './sampler.ts';
 
 const greedy = { requestId: new Uint8Array(32), position: 0, temperatureMicro: 0 };

@@ -1,4 +1,3 @@
-import type { Measurements } from '@karmesh/sdk/protocol';
 import type { PositionMeasurement } from '../engine.ts';
 import { SAMPLER_WINDOW, type SamplePlace, sampleToken, scoreOf, type TokenLogit } from './sampler.ts';
 
@@ -37,18 +36,4 @@ export function measurePosition(options: {
   scores.sort((a, b) => b - a);
   const margin = ((scores[0] ?? 0) - (scores[1] ?? scores[0] ?? 0)) * unit;
   return { token: claimed.token, chosen: sampleToken(place, sorted), rank, gap, margin };
-}
-
-/** U-04: sums of gaps in micro-logits, each rounded up to a whole one, so that no gap vanishes. */
-export function sumMeasurements(positions: readonly PositionMeasurement[]): Measurements {
-  let differing = 0;
-  let largestGapMicro = 0n;
-  let gapSumMicro = 0n;
-  for (const { token, chosen, gap } of positions) {
-    if (token !== chosen) differing++;
-    const micro = BigInt(Math.ceil(gap * 1_000_000));
-    if (micro > largestGapMicro) largestGapMicro = micro;
-    gapSumMicro += micro;
-  }
-  return { tokens: positions.length, differing, largestGapMicro, gapSumMicro };
 }

@@ -1,7 +1,7 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { ChatMessage } from '@karmesh/sdk/protocol';
 import { z } from 'zod';
-import type { Conversation } from '../llama/conversation.ts';
+import type { Conversation } from '../conversation/conversation.ts';
 import { SAMPLER_WINDOW } from '../llama/sampler.ts';
 import { readChat } from './readChat.ts';
 import { readPositions } from './readPositions.ts';

@@ -1,4 +1,4 @@
-import { hash, toHex, ZERO_HASH } from '@karmesh/sdk/protocol';
+import { hash, ZERO_HASH } from '@karmesh/sdk/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Asked, openaiServer, type Reply, sendJson, sendStream } from '../../fixtures/openaiServer.ts';
 import { BUNDLED_MODEL_PATH } from '../../models/bundled.ts';
@@ -142,13 +142,13 @@ describe('a server that speaks in token ids', () => {
       finishReason: 'stop',
     });
     expect(pieces.join('')).toBe(MADRID);
-    expect(toHex(result.traceRoot)).not.toBe(toHex(ZERO_HASH));
+    expect(result.traceRoot).toEqual(ZERO_HASH);
     expect(engine.describe()).toMatchObject({
       engineClass: {
         engine: 'openai',
         build: 'llamacpp b1-de3ff81',
         cpuKernel: 'one H200',
-        settings: 'rules=1 tokens=ids logits=logprobs/64 context=512 served=tiny',
+        settings: 'rules=2 tokens=ids logits=logprobs/64 context=512 served=tiny',
       },
       contextSize: 512,
       sequences: 4,
@@ -205,7 +205,7 @@ describe('a server that speaks in token ids', () => {
       engineClass: {
         build: 'vllm 0.17.0',
         cpuKernel: 'unstated',
-        settings: 'rules=1 tokens=ids logits=logprobs/20 context=512 served=tiny',
+        settings: 'rules=2 tokens=ids logits=logprobs/20 context=512 served=tiny',
       },
     });
     expect((await engine.generate(ask)).outputTokens).toEqual(MADRID_TOKENS);
@@ -256,7 +256,7 @@ describe('a server that speaks in text', () => {
       greedyOnly: true,
       engineClass: {
         build: 'library of unstated build',
-        settings: 'rules=1 tokens=text logits=none context=512 served=tiny',
+        settings: 'rules=2 tokens=text logits=none context=512 served=tiny',
       },
     });
     expect(asked.at(-1)?.body).toEqual({

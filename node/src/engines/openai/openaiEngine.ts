@@ -1,6 +1,8 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type EngineClass, engineClassIdOf, ZERO_HASH } from '@karmesh/sdk/protocol';
 import { readModel } from '../../models/readModel.ts';
+import { answerStream } from '../conversation/answerStream.ts';
+import { type Conversation, contextSizeFor, conversation } from '../conversation/conversation.ts';
 import type {
   Engine,
   EngineDescription,
@@ -9,13 +11,12 @@ import type {
   PositionMeasurement,
   ReplayResult,
 } from '../engine.ts';
-import { answerStream } from '../llama/answerStream.ts';
-import { type Conversation, contextSizeFor, conversation } from '../llama/conversation.ts';
-import { useLlama } from '../llama/llamaProcess.ts';
-import { measurePosition, sumMeasurements } from '../llama/measure.ts';
+import { measurePosition } from '../llama/measure.ts';
+import { openVocabulary } from '../llama/openVocabulary.ts';
 import { SAMPLER_WINDOW, sampleToken, type TokenLogit } from '../llama/sampler.ts';
-import { type Pool, pool } from '../llama/sequencePool.ts';
 import { TRACE_TOP } from '../llama/trace.ts';
+import { type Pool, pool } from '../sequencePool.ts';
+import { sumMeasurements } from '../sumMeasurements.ts';
 import { checkPrompt, type OpenedServer, openServer } from './openServer.ts';
 import type { BodyLimits } from './readBytes.ts';
 import { type ChatAnswer, readChat } from './readChat.ts';
@@ -67,12 +68,7 @@ export async function openaiEngine(
     limits: options.limits ?? LIMITS,
   });
   await using stack = new AsyncDisposableStack();
-  const { llama } = stack.use(await useLlama({ gpu: false }));
-  const model = stack.use(
-    await llama.loadModel({ modelPath: file.path, vocabOnly: true, gpuLayers: 0 }).catch((cause: unknown) => {
-      throw new KarmeshError('MODEL_INVALID', 'llama.cpp cannot read the vocabulary of the model file.', {}, cause);
-    }),
-  );
+  const { model } = stack.use(await openVocabulary(file.path));
   const spoken = conversation({ model, file, contextSize });
   const { vocabulary } = file.manifest;
   const server = await openServer(client, { wanted: options.model, conversation: spoken, vocabulary }, signal);

@@ -67,14 +67,14 @@ test('X-50: the bundled model becomes one file everywhere', async () => {
         "fileBytes": "3532352",
         "fileHash": "2147d9c241862824e5b3c63b5d7dae7be1a943003451de65705cb1a26a721d64",
         "licence": "unspecified",
-        "name": "tiny-spike (exact)",
+        "name": "tiny-spike-exact",
         "quantisation": "exact-1 narrow",
         "templateHash": "448b526c04bda278b9f056a1eb4c798be6c73bc47e237fee71d8377091f9576f",
         "tokenizerHash": "d6da0e1e18987c9f4f9f7be9a9479dfc770cd1b6d50955a584cfa7d991c522c0",
         "totalParameters": "3279104",
         "vocabulary": 1024,
       },
-      "modelId": "aa79f7a8df8bea68385dfb2491272c13edc3601f0be6ce6b0118f011a0bddd9a",
+      "modelId": "79425aafc3fd9145667aa3c52dbd3915986b4770b2c22f3ef3e2be6f70b7a8a5",
     }
   `);
   expect(plan.narrowBits).toBe(10);
