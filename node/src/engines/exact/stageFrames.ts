@@ -48,7 +48,7 @@ export function encodeStageFrame(frame: StageFrame): Uint8Array {
   const bytes = new Uint8Array(stageFrameBytes(frame));
   bytes.set(concatBytes(MAGIC, modelId, ...[layer, position, count, width].map((field) => encode(u32, field))));
   const view = new DataView(bytes.buffer, HEADER_BYTES);
-  for (const [i, value] of residuals.entries()) view.setInt32(4 * i, value, true);
+  for (let i = 0; i < residuals.length; i++) view.setInt32(4 * i, residuals[i] ?? 0, true);
   return bytes;
 }
 
