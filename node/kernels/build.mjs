@@ -11,11 +11,32 @@ import asc from 'assemblyscript/asc';
 const here = import.meta.dirname;
 const committed = join(here, '..', 'wasm');
 const common = [
-  'index.ts', '--baseDir', here, '--runtime', 'stub', '--importMemory', '--noAssert', '--optimizeLevel', '3', '--shrinkLevel', '0', '--converge',
+  'index.ts',
+  '--baseDir',
+  here,
+  '--runtime',
+  'stub',
+  '--importMemory',
+  '--noAssert',
+  '--optimizeLevel',
+  '3',
+  '--shrinkLevel',
+  '0',
+  '--converge',
 ];
 const variants = {
   simd: ['--enable', 'simd'],
-  threads: ['--enable', 'simd', '--enable', 'threads', '--sharedMemory', '--maximumMemory', '65536', '--initialMemory', '1'],
+  threads: [
+    '--enable',
+    'simd',
+    '--enable',
+    'threads',
+    '--sharedMemory',
+    '--maximumMemory',
+    '65536',
+    '--initialMemory',
+    '1',
+  ],
   plain: [],
 };
 
@@ -30,14 +51,20 @@ for (const [name, options] of Object.entries(variants)) {
     process.stderr.write(`${stderr}\n`);
     throw error;
   }
-  sums.push(`${createHash('sha256').update(readFileSync(join(folder, file))).digest('hex')}  ${file}\n`);
+  sums.push(
+    `${createHash('sha256')
+      .update(readFileSync(join(folder, file)))
+      .digest('hex')}  ${file}\n`,
+  );
 }
 if (check) {
   rmSync(folder, { recursive: true });
   const wanted = readFileSync(join(committed, 'SHA256SUMS'), 'utf8');
   const found = Object.keys(variants).map((name) => {
     const file = `${name}.wasm`;
-    return `${createHash('sha256').update(readFileSync(join(committed, file))).digest('hex')}  ${file}\n`;
+    return `${createHash('sha256')
+      .update(readFileSync(join(committed, file)))
+      .digest('hex')}  ${file}\n`;
   });
   if (found.join('') !== wanted || sums.join('') !== wanted) {
     process.stderr.write(`The kernels' source builds other files than the committed ones:\n${sums.join('')}`);
