@@ -1,11 +1,6 @@
-import { hash } from 'node:crypto';
 import { exactModelFile } from '../../../node/src/engines/exact/exactModelFile.ts';
 import { type LoadedStages, loadStages } from '../../../node/src/engines/exact/loadStages.ts';
-import type { Sha256 } from '../../../node/src/engines/exact/traceTree.ts';
 import { BATCH } from './exactCores.ts';
-
-/** OpenSSL's, as the engine's thread has it. */
-export const nodeSha256: Sha256 = (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer'));
 
 /** Converts a GGUF file if the folder does not hold it converted, and loads it into this process. The caller disposes it. */
 export async function openExact(options: {

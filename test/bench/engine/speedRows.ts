@@ -1,9 +1,10 @@
+import { nodeHash } from '../../../node/src/engines/exact/nodeHash.ts';
 import { type BenchRow, benchRow } from '../report.ts';
 import { plainPrompt } from './core.ts';
 import { bareCore, tracedCore } from './exactCores.ts';
 import { type InterleaveOptions, interleave } from './interleave.ts';
 import { llamaCores } from './llamaCores.ts';
-import { nodeSha256, openExact } from './openExact.ts';
+import { openExact } from './openExact.ts';
 
 export interface SpeedOptions extends Pick<InterleaveOptions, 'rounds' | 'warmUp' | 'tokens'> {
   readonly modelPath: string;
@@ -25,8 +26,8 @@ export async function speedRows(options: SpeedOptions): Promise<readonly BenchRo
   const speeds = await interleave(
     {
       bare: bareCore(loaded),
-      blocks: tracedCore(loaded, { level: 'blocks', sha256: nodeSha256 }),
-      operators: tracedCore(loaded, { level: 'operators', sha256: nodeSha256 }),
+      blocks: tracedCore(loaded, { level: 'blocks', sha256: nodeHash }),
+      operators: tracedCore(loaded, { level: 'operators', sha256: nodeHash }),
       evaluate: llama.evaluate,
       logits: llama.logits,
     },

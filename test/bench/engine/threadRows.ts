@@ -1,15 +1,16 @@
+import { nodeHash } from '../../../node/src/engines/exact/nodeHash.ts';
 import { type BenchRow, benchRow } from '../report.ts';
 import { plainPrompt } from './core.ts';
 import { tracedCore } from './exactCores.ts';
 import { interleave } from './interleave.ts';
-import { nodeSha256, openExact } from './openExact.ts';
+import { openExact } from './openExact.ts';
 import type { SpeedOptions } from './speedRows.ts';
 
 /** Two threads beside one. Without an aim: on a machine of two processors that others use too the second one is not ours. */
 export async function threadRows(options: SpeedOptions): Promise<readonly BenchRow[]> {
   await using stack = new AsyncDisposableStack();
   const open = async (threads: number) =>
-    tracedCore(stack.use(await openExact({ ...options, threads })), { level: 'blocks', sha256: nodeSha256 });
+    tracedCore(stack.use(await openExact({ ...options, threads })), { level: 'blocks', sha256: nodeHash });
   const speeds = await interleave(
     { one: await open(1), two: await open(2) },
     {

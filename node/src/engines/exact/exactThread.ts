@@ -1,12 +1,11 @@
-import { hash } from 'node:crypto';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { PositionMeasurement } from '../engine.ts';
 import { errorToParts } from './errorParts.ts';
 import { loadStages } from './loadStages.ts';
+import { nodeHash } from './nodeHash.ts';
 import { type Run, runner } from './runner.ts';
 import type { FromThread, ThreadSettings, ToThread } from './threadMessages.ts';
 import { traceModelOf } from './traceModel.ts';
-import type { Sha256 } from './traceTree.ts';
 
 /** The thread that runs a model, so that the network's thread never waits for arithmetic. */
 const port = parentPort as MessagePort;
@@ -14,7 +13,6 @@ const settings = workerData as ThreadSettings;
 /** A stream may be ahead of its reader by so many tokens. */
 const AHEAD = 32;
 
-const sha256: Sha256 = (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer'));
 const send = (message: FromThread): void => port.postMessage(message);
 
 try {
@@ -22,7 +20,7 @@ try {
   const traceModel = traceModelOf(loaded.model);
   const engine = runner(
     { ...settings, endTokens: new Set(settings.endTokens), ahead: AHEAD },
-    { stages: loaded.stages, traceModel, sha256 },
+    { stages: loaded.stages, traceModel, sha256: nodeHash },
   );
   const runs = new Map<number, Run>();
   let isClosing = false;

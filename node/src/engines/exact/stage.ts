@@ -37,13 +37,17 @@ export interface StageRow {
 }
 
 /** Sees every tensor once it is computed. `bytes` is good until the call returns. */
-export type TensorObserver = (tensor: {
-  readonly name: TensorName;
-  readonly layer: number | undefined;
-  readonly row: number;
-  /** Integers of 32 bits, little-endian; k and v of a narrow model of 16. */
-  readonly bytes: Uint8Array;
-}) => void;
+export interface TensorObserver {
+  (tensor: {
+    readonly name: TensorName;
+    readonly layer: number | undefined;
+    readonly row: number;
+    /** Integers of 32 bits, little-endian; k and v of a narrow model of 16. */
+    readonly bytes: Uint8Array;
+  }): void;
+  /** The only tensors that it wants to see, if not all: most runs commit to few, and a view of each takes time. */
+  readonly names?: ReadonlySet<TensorName>;
+}
 
 /** The arguments of `Kernels.assemble`. */
 export interface Assembly {
@@ -266,8 +270,10 @@ function attendRows(work: Work, { layer, index, name }: LayerPlace, batch: Batch
     turn(work, { from: buffers.key + 4 * row * keyWidth, heads: shape.keyHeads, format: formats.key, out: key, row });
     kernels.narrowTo(buffers.value + 4 * row * keyWidth, keyWidth, isWide, value);
     if (observe === undefined) continue;
-    const queryBytes = room.bytes(query, caches.valueBytes * queryWidth);
-    observe({ name: 'q', layer: name, row, bytes: isWide ? queryBytes : widen(queryBytes) });
+    if (wants(observe, 'q')) {
+      const queryBytes = room.bytes(query, caches.valueBytes * queryWidth);
+      observe({ name: 'q', layer: name, row, bytes: isWide ? queryBytes : widen(queryBytes) });
+    }
     observe({ name: 'k', layer: name, row, bytes: room.bytes(key, caches.stride) });
     observe({ name: 'v', layer: name, row, bytes: room.bytes(value, caches.stride) });
   }
@@ -401,10 +407,14 @@ function see(
   { rows, observe }: Batch,
   tensor: { readonly name: TensorName; readonly layer: number; readonly at: Pointer; readonly values: number },
 ): void {
-  if (observe === undefined) return;
   const { name, layer, at, values } = tensor;
+  if (observe === undefined || !wants(observe, name)) return;
   for (let row = 0; row < rows.length; row++)
     observe({ name, layer, row, bytes: room.bytes(at + 4 * row * values, 4 * values) });
+}
+
+function wants({ names }: TensorObserver, name: TensorName): boolean {
+  return names === undefined || names.has(name);
 }
 
 function checkRows(
