@@ -100,12 +100,14 @@ export async function openStage(options: StageOptions, { memory, kernels, model 
   const weights = await loadWeights({ model, room }, { from, to });
   const buffers = takeBuffers(room, { model, batch: options.batch, end: weights.end });
   const { contextSize, threads } = options;
+  // Positions are taken in pairs.
+  const scratchBytes = SCRATCH_BYTES_A_POSITION * (contextSize + 1);
   const assembly: Assembly = {
     record: room.take(THREAD_RECORD_BYTES),
     threads,
     sums: room.take(SUMS_BYTES * threads),
-    scratch: room.take(SCRATCH_BYTES_A_POSITION * contextSize * threads),
-    scratchBytes: SCRATCH_BYTES_A_POSITION * contextSize,
+    scratch: room.take(scratchBytes * threads),
+    scratchBytes,
   };
   kernels.assemble(assembly.record, threads, assembly.sums, assembly.scratch, assembly.scratchBytes);
   const scratch = room.take(CALLER_SCRATCH_BYTES);
