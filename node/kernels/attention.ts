@@ -17,7 +17,7 @@ function exp2(z: i64): i32 {
 
 /**
  * X-24 for one head over `count` positions: q i16 or i32, keys and values likewise, `stride` bytes a position; `scratch` has room for
- * 12 bytes a position. The output is i32.
+ * 12 bytes a position and 4 more. The output is i32.
  */
 export function attendHead(q: usize, keys: usize, values: usize, stride: i32, count: i32, size: i32, shift: i32, wide: i32, scratch: usize, out: usize): void {
   const scores = scratch;
@@ -29,10 +29,20 @@ export function attendHead(q: usize, keys: usize, values: usize, stride: i32, co
     store<i64>(scores + (<usize>t << 3), s);
     if (s > top) top = s;
   }
+  const inHalves = ASC_FEATURE_SIMD && wide == 0;
+  const high = weights + halfBytes(count);
+  if (inHalves) {
+    // Of an odd number of weights, the last pair's other half.
+    store<i16>(high - 2, 0);
+    store<i16>(high + halfBytes(count) - 2, 0);
+  }
   let total: i64 = 0;
   for (let t = 0; t < count; t++) {
     const e = exp2(rshr(top - load<i64>(scores + (<usize>t << 3)), shift));
-    store<i32>(weights + (<usize>t << 2), e);
+    if (inHalves) {
+      store<i16>(weights + (<usize>t << 1), <i16>(e & 4095));
+      store<i16>(high + (<usize>t << 1), <i16>(e >> 12));
+    } else store<i32>(weights + (<usize>t << 2), e);
     total += e;
   }
   if (wide != 0) mixWide(weights, values, stride, count, size, total, out);
@@ -71,19 +81,36 @@ function dotWide(q: usize, k: usize, size: i32): i64 {
   return sum;
 }
 
+/**
+ * Two positions at a time: a dot product of 16-bit lanes takes the values of both, and the weights in two halves of 12 bits. The sum of
+ * eight such products, each at most 2 * 32767 * 4095, fits into 32 bits.
+ */
 function mixNarrow(weights: usize, values: usize, stride: i32, count: i32, size: i32, total: i64, out: usize): void {
   if (ASC_FEATURE_SIMD) {
+    const high = weights + halfBytes(count);
     for (let i = 0; i < size; i += 8) {
       let a = i64x2.splat(0), b = a, c = a, d = a;
       let v = values + (<usize>i << 1);
-      for (let t = 0; t < count; t++, v += stride) {
-        const e = v128.load32_splat(weights + (<usize>t << 2));
-        const row = v128.load(v);
-        const low = i32x4.extend_low_i16x8_s(row), high = i32x4.extend_high_i16x8_s(row);
-        a = i64x2.add(a, i64x2.extmul_low_i32x4_s(low, e));
-        b = i64x2.add(b, i64x2.extmul_high_i32x4_s(low, e));
-        c = i64x2.add(c, i64x2.extmul_low_i32x4_s(high, e));
-        d = i64x2.add(d, i64x2.extmul_high_i32x4_s(high, e));
+      for (let t = 0; t < count; ) {
+        const end = min(t + 16, count);
+        let l0 = i32x4.splat(0), l1 = l0, h0 = l0, h1 = l0;
+        for (; t < end; t += 2, v += 2 * stride) {
+          const first = v128.load(v);
+          // The last of an odd number of positions stands twice, the second time with a weight of zero.
+          const second = v128.load(t + 1 < count ? v + stride : v);
+          const even = v128.shuffle<i16>(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
+          const odd = v128.shuffle<i16>(first, second, 4, 12, 5, 13, 6, 14, 7, 15);
+          const low = v128.load32_splat(weights + (<usize>t << 1));
+          const up = v128.load32_splat(high + (<usize>t << 1));
+          l0 = i32x4.add(l0, i32x4.dot_i16x8_s(even, low));
+          l1 = i32x4.add(l1, i32x4.dot_i16x8_s(odd, low));
+          h0 = i32x4.add(h0, i32x4.dot_i16x8_s(even, up));
+          h1 = i32x4.add(h1, i32x4.dot_i16x8_s(odd, up));
+        }
+        a = i64x2.add(a, joined(i64x2.extend_low_i32x4_s(h0), i64x2.extend_low_i32x4_s(l0)));
+        b = i64x2.add(b, joined(i64x2.extend_high_i32x4_s(h0), i64x2.extend_high_i32x4_s(l0)));
+        c = i64x2.add(c, joined(i64x2.extend_low_i32x4_s(h1), i64x2.extend_low_i32x4_s(l1)));
+        d = i64x2.add(d, joined(i64x2.extend_high_i32x4_s(h1), i64x2.extend_high_i32x4_s(l1)));
       }
       const o = out + (<usize>i << 2);
       divide2(a, total, o);
@@ -99,6 +126,19 @@ function mixNarrow(weights: usize, values: usize, stride: i32, count: i32, size:
       sum += <i64>load<i32>(weights + (<usize>t << 2)) * <i64>load<i16>(values + <usize>t * stride + (<usize>i << 1));
     store<i32>(out + (<usize>i << 2), <i32>rdiv(sum, total));
   }
+}
+
+/** Bytes of one half of the weights, 16 bits each, an even number of them. */
+// @ts-ignore: decorator
+@inline
+function halfBytes(count: i32): usize {
+  return <usize>((count + 1) & -2) << 1;
+}
+
+// @ts-ignore: decorator
+@inline
+function joined(high: v128, low: v128): v128 {
+  return i64x2.add(i64x2.shl(high, 12), low);
 }
 
 function mixWide(weights: usize, values: usize, stride: i32, count: i32, size: i32, total: i64, out: usize): void {

@@ -14,6 +14,7 @@ export function groupWidth(lanes: i32): i32 {
 /** Packs `tokens` rows of `cols` i32 each, `stride` bytes apart. What is missing in the last group becomes zero. */
 export function pack(x: usize, stride: i32, tokens: i32, cols: i32, limbs: i32, out: usize): void {
   const lanes = tokens * limbs;
+  if (ASC_FEATURE_SIMD && tokens == 1) return packOne(x, cols, limbs, out);
   const width = groupWidth(lanes);
   const pairBytes = width << 2;
   const groups = (lanes + width - 1) / width;
@@ -31,6 +32,26 @@ export function pack(x: usize, stride: i32, tokens: i32, cols: i32, limbs: i32, 
       else if (lane % 2 == 0) packHigh(row, cols, to, pairBytes);
       else packLow(row, cols, to, pairBytes);
     }
+  }
+}
+
+/** One token, which is a group of its own; columns come in multiples of 32. */
+function packOne(row: usize, cols: i32, limbs: i32, out: usize): void {
+  const end = row + (<usize>cols << 2);
+  for (; row < end; row += 32) {
+    const a = v128.load(row);
+    const b = v128.load(row, 16);
+    if (limbs == 1) {
+      v128.store(out, i16x8.narrow_i32x4_s(a, b));
+      out += 16;
+      continue;
+    }
+    const high = i16x8.narrow_i32x4_s(i32x4.shr_s(a, 15), i32x4.shr_s(b, 15));
+    const mask = i32x4.splat(32767);
+    const low = i16x8.narrow_i32x4_s(v128.and(a, mask), v128.and(b, mask));
+    v128.store(out, v128.shuffle<i32>(high, low, 0, 4, 1, 5));
+    v128.store(out, v128.shuffle<i32>(high, low, 2, 6, 3, 7), 16);
+    out += 32;
   }
 }
 

@@ -27,7 +27,7 @@ let scratchBytes: usize = 0;
 
 /**
  * Says where things are: the record (64 bytes, zero), the number of threads, room for 256 bytes a thread, and for the scores of
- * one head (12 bytes a position) a thread.
+ * one head (12 bytes a position and 12 more) a thread.
  */
 export function assemble(recordAt: usize, threadCount: i32, sumsAt: usize, scratchAt: usize, bytes: usize): void {
   record = recordAt;

@@ -149,17 +149,19 @@ export function runner(options: RunnerOptions, parts: RunnerParts): Runner {
     return planned;
   };
 
-  const observer =
-    (planned: readonly { readonly run: Active; readonly position: number }[]): TensorObserver =>
-    ({ name, layer, row, bytes }) => {
+  const observer = (planned: readonly { readonly run: Active; readonly position: number }[]): TensorObserver => {
+    const record: TensorObserver = ({ name, layer, row, bytes }) => {
       const place = planned[row];
       place?.run.recorder.record({ name, layer, position: place.position, bytes });
     };
-
+    const names = new Set(planned.flatMap(({ run }) => [...run.recorder.names]));
+    return Object.assign(record, { names });
+  };
   const compute = (planned: readonly (StageRow & { readonly run: Active })[]): readonly Pointer[] => {
     let residuals: Int32Array | undefined;
     let logits: readonly Pointer[] = [];
-    for (const { stage } of stages) ({ residuals, logits } = stage.run(planned, residuals, observer(planned)));
+    const observe = observer(planned);
+    for (const { stage } of stages) ({ residuals, logits } = stage.run(planned, residuals, observe));
     return logits;
   };
 

@@ -37,13 +37,17 @@ export interface StageRow {
 }
 
 /** Sees every tensor once it is computed. `bytes` is good until the call returns. */
-export type TensorObserver = (tensor: {
-  readonly name: TensorName;
-  readonly layer: number | undefined;
-  readonly row: number;
-  /** Integers of 32 bits, little-endian; k and v of a narrow model of 16. */
-  readonly bytes: Uint8Array;
-}) => void;
+export interface TensorObserver {
+  (tensor: {
+    readonly name: TensorName;
+    readonly layer: number | undefined;
+    readonly row: number;
+    /** Integers of 32 bits, little-endian; k and v of a narrow model of 16. */
+    readonly bytes: Uint8Array;
+  }): void;
+  /** The only tensors that it wants to see, if not all: most runs commit to few, and a view of each takes time. */
+  readonly names?: ReadonlySet<TensorName>;
+}
 
 /** The arguments of `Kernels.assemble`. */
 export interface Assembly {
@@ -96,12 +100,14 @@ export async function openStage(options: StageOptions, { memory, kernels, model 
   const weights = await loadWeights({ model, room }, { from, to });
   const buffers = takeBuffers(room, { model, batch: options.batch, end: weights.end });
   const { contextSize, threads } = options;
+  // Positions are taken in pairs.
+  const scratchBytes = SCRATCH_BYTES_A_POSITION * (contextSize + 1);
   const assembly: Assembly = {
     record: room.take(THREAD_RECORD_BYTES),
     threads,
     sums: room.take(SUMS_BYTES * threads),
-    scratch: room.take(SCRATCH_BYTES_A_POSITION * contextSize * threads),
-    scratchBytes: SCRATCH_BYTES_A_POSITION * contextSize,
+    scratch: room.take(scratchBytes * threads),
+    scratchBytes,
   };
   kernels.assemble(assembly.record, threads, assembly.sums, assembly.scratch, assembly.scratchBytes);
   const scratch = room.take(CALLER_SCRATCH_BYTES);
@@ -271,8 +277,10 @@ function attendRows(work: Work, { layer, index, name }: LayerPlace, batch: Batch
     turn(work, { from: buffers.key + 4 * row * keyWidth, heads: shape.keyHeads, format: formats.key, out: key, row });
     kernels.narrowTo(buffers.value + 4 * row * keyWidth, keyWidth, isWide, value);
     if (observe === undefined) continue;
-    const queryBytes = room.bytes(query, caches.valueBytes * queryWidth);
-    observe({ name: 'q', layer: name, row, bytes: isWide ? queryBytes : widen(queryBytes) });
+    if (wants(observe, 'q')) {
+      const queryBytes = room.bytes(query, caches.valueBytes * queryWidth);
+      observe({ name: 'q', layer: name, row, bytes: isWide ? queryBytes : widen(queryBytes) });
+    }
     observe({ name: 'k', layer: name, row, bytes: room.bytes(key, caches.stride) });
     observe({ name: 'v', layer: name, row, bytes: room.bytes(value, caches.stride) });
   }
@@ -406,10 +414,14 @@ function see(
   { rows, observe }: Batch,
   tensor: { readonly name: TensorName; readonly layer: number; readonly at: Pointer; readonly values: number },
 ): void {
-  if (observe === undefined) return;
   const { name, layer, at, values } = tensor;
+  if (observe === undefined || !wants(observe, name)) return;
   for (let row = 0; row < rows.length; row++)
     observe({ name, layer, row, bytes: room.bytes(at + 4 * row * values, 4 * values) });
+}
+
+function wants({ names }: TensorObserver, name: TensorName): boolean {
+  return names === undefined || names.has(name);
 }
 
 function checkRows(

@@ -6,6 +6,8 @@ import { type Sha256, type TraceTree, traceLeaf, traceRootOf, traceTree } from '
 /** Collects the leaves of one run as its tensors come. */
 export interface TraceRecorder {
   readonly shape: TraceShape;
+  /** The tensors that it takes; others it passes over. */
+  readonly names: ReadonlySet<TensorName>;
   /** Takes a tensor of a position if the trace commits to it. */
   record(tensor: {
     readonly name: TensorName;
@@ -28,7 +30,13 @@ export function traceRecorder(
   parts: { readonly sha256: Sha256; readonly onLeaf?: (index: number, values: Uint8Array) => void },
 ): TraceRecorder {
   const { sha256, onLeaf } = parts;
-  const indices = new Map(shape.tensors.map(({ name, layer }, index) => [`${name} ${layer ?? ''}`, index]));
+  // By name, then by layer; tensors outside of the layers stand alone under their name.
+  const indices = new Map<TensorName, number[]>();
+  for (const [index, { name, layer = 0 }] of shape.tensors.entries()) {
+    const byLayer = indices.get(name) ?? [];
+    byLayer[layer] = index;
+    indices.set(name, byLayer);
+  }
   let leaves = new Uint8Array(256 * HASH_BYTES);
   const put = (index: number, leaf: Hash): void => {
     const end = (index + 1) * HASH_BYTES;
@@ -42,8 +50,9 @@ export function traceRecorder(
   const tree = (positions: number): TraceTree => traceTree(sha256, leaves, shape.leaves(positions));
   return {
     shape,
+    names: new Set(indices.keys()),
     record({ name, layer, position, bytes }) {
-      const tensor = indices.get(`${name} ${layer ?? ''}`);
+      const tensor = indices.get(name)?.[layer ?? 0];
       const described = tensor === undefined ? undefined : shape.tensors[tensor];
       if (tensor === undefined || described === undefined) return;
       const chunkBytes = CHUNK_VALUES * described.valueBytes;

@@ -1,6 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { concatBytes, encode, type Hash, u32 } from '@karmesh/sdk/protocol';
-import type { LeafPlace, TraceLevel } from './traceShape.ts';
+import { CHUNK_VALUES, type LeafPlace, type TraceLevel } from './traceShape.ts';
 
 /** SHA-256. Node's own is several times faster than one in JavaScript; a page brings what it has. */
 export type Sha256 = (bytes: Uint8Array) => Hash;
@@ -8,28 +8,29 @@ export type Sha256 = (bytes: Uint8Array) => Hash;
 const LEAF = 0;
 const INNER = 1;
 const HASH_BYTES = 32;
+const LEAF_HEAD_BYTES = 13;
+// What is hashed is put together here, so that a leaf or a node costs no memory. The longest leaf fits: 4,096 values of 4 bytes.
+const leafBytes = new Uint8Array(LEAF_HEAD_BYTES + 4 * CHUNK_VALUES);
+const leafView = new DataView(leafBytes.buffer);
+const nodeBytes = new Uint8Array(1 + 2 * HASH_BYTES).fill(INNER, 0, 1);
 const DOMAIN = new TextEncoder().encode('karmesh:trace');
 const LEVELS: readonly TraceLevel[] = ['blocks', 'operators'];
 
 /** X-71: the leaf of a chunk whose values have these bytes. */
 export function traceLeaf(sha256: Sha256, { position, tensor, chunk }: LeafPlace, values: Uint8Array): Hash {
-  const bytes = new Uint8Array(13 + values.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, LEAF);
-  view.setUint32(1, position, true);
-  view.setUint32(5, tensor, true);
-  view.setUint32(9, chunk, true);
-  bytes.set(values, 13);
-  return sha256(bytes);
+  leafView.setUint8(0, LEAF);
+  leafView.setUint32(1, position, true);
+  leafView.setUint32(5, tensor, true);
+  leafView.setUint32(9, chunk, true);
+  leafBytes.set(values, LEAF_HEAD_BYTES);
+  return sha256(leafBytes.subarray(0, LEAF_HEAD_BYTES + values.length));
 }
 
 /** X-71: an inner node. */
 export function traceParent(sha256: Sha256, left: Hash, right: Hash): Hash {
-  const bytes = new Uint8Array(1 + 2 * HASH_BYTES);
-  bytes[0] = INNER;
-  bytes.set(left, 1);
-  bytes.set(right, 1 + HASH_BYTES);
-  return sha256(bytes);
+  nodeBytes.set(left, 1);
+  nodeBytes.set(right, 1 + HASH_BYTES);
+  return sha256(nodeBytes);
 }
 
 /** X-71: what a receipt commits to, from the root of the tree over all leaves of `positions` positions. */

@@ -1,0 +1,15 @@
+import { exactModelFile } from '../../../node/src/engines/exact/exactModelFile.ts';
+import { type LoadedStages, loadStages } from '../../../node/src/engines/exact/loadStages.ts';
+import { BATCH } from './exactCores.ts';
+
+/** Converts a GGUF file if the folder does not hold it converted, and loads it into this process. The caller disposes it. */
+export async function openExact(options: {
+  readonly modelPath: string;
+  readonly cacheFolder: string;
+  readonly contextSize: number;
+  readonly threads: number;
+}): Promise<LoadedStages> {
+  const { cacheFolder, contextSize, threads } = options;
+  const { path } = await exactModelFile(options.modelPath, { cacheFolder });
+  return loadStages({ modelPath: path, contextSize, sequences: 1, batch: BATCH, threads, kernels: 'simd' });
+}
