@@ -11,11 +11,6 @@ const WORKERS = 5;
 const VALIDATORS = 4;
 /** Longer than it takes a peer to be given up for frozen. */
 const FREEZE_MS = 3_000;
-/**
- * 9.6 seconds: a gateway that is killed or frozen at the end of an epoch has to be back, and heard, before it is closed. A busy machine
- * takes five seconds to start it; at an epoch's real length that is nothing, at thirteen seconds every other fault falls there.
- */
-const CLOSE_DELAY_SLOTS = 48n;
 /** How long a stage may take to be reached: some come once an epoch. */
 const REACH_MS = 90_000;
 
@@ -66,10 +61,7 @@ export async function runKillMatrix(
   { signal, print }: { readonly signal: AbortSignal; readonly print: (line: string) => void },
 ): Promise<MatrixResult> {
   await using faults = await openFaults();
-  await using market = await startTestMarket(
-    { workers: WORKERS, validators: VALIDATORS, closeDelaySlots: CLOSE_DELAY_SLOTS },
-    { signal },
-  );
+  await using market = await startTestMarket({ workers: WORKERS, validators: VALIDATORS }, { signal });
   await using again = restarter(market, { signal });
   const { client, gateway } = market.running;
   const people = everybody(market, again);

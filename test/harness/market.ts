@@ -42,8 +42,6 @@ export interface TestMarketOptions {
   readonly workerScripts?: readonly (string | undefined)[];
   /** Milliseconds; 200 unless told. */
   readonly slotMs?: number;
-  /** Slots from an epoch's end to its closing: how long a gateway may be away with entries that validators have not heard of. 4 unless told. */
-  readonly closeDelaySlots?: bigint;
   /** What differs from the localnet preset. */
   readonly offchain?: Partial<OffchainParameters>;
 }
@@ -86,11 +84,10 @@ export async function startTestMarket(
   const path = await mkdtemp(join(tmpdir(), 'karmesh-market-'));
   // With `KARMESH_KEEP=1` logs and ledgers stay, for whoever looks for a fault.
   if (process.env.KARMESH_KEEP !== '1') stack.defer(() => rm(path, { recursive: true, force: true }));
-  const { closeDelaySlots } = options;
   const preset = clusterPreset('localnet');
   const cluster: Cluster = {
     ...preset,
-    chain: { ...preset.chain, ...QUICK, ...(closeDelaySlots === undefined ? {} : { closeDelaySlots }) },
+    chain: { ...preset.chain, ...QUICK },
     offchain: { ...preset.offchain, ...options.offchain },
   };
   if (options.offchain !== undefined) stack.use(await ownParameters(path, cluster));

@@ -9,6 +9,7 @@ import {
   encode,
   type Signed,
   signRecord,
+  toHex,
 } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { expect, test } from 'vitest';
@@ -76,9 +77,14 @@ async function oneRound(options: {
     } as unknown as Awaited<ReturnType<Host['openStream']>>;
   };
   await batchCatchUp()({
-    host: { openStream, announcements: () => options.announcements ?? [announced('gateway', gateway.address)] },
+    host: {
+      openStream,
+      announcements: () => options.announcements ?? [announced('gateway', gateway.address)],
+      onPeer: () => () => {},
+    },
     ingest: {
       knownTo: () => taken,
+      isBack() {},
       answered(_producer, found) {
         taken = found.at(-1)?.value.sequence ?? taken;
         return taken;
@@ -110,4 +116,44 @@ test('asks no worker, and no gateway that the chain does not know', async () => 
 
 test('passes over a gateway that does not answer', async () => {
   expect((await oneRound({ held: headers(1), fails: true })).taken).toBe(0n);
+});
+
+test('a gateway that comes back is asked at once, and for its bodies too', async () => {
+  const stopped = new AbortController();
+  let tell: Parameters<Host['onPeer']>[0] = () => {};
+  const back: string[] = [];
+  let asks = 0;
+  const rests: number[] = [];
+  const gateways = [announced('gateway', gateway.address)];
+  await batchCatchUp()({
+    host: {
+      openStream: async () => {
+        asks++;
+        if (asks === 2) stopped.abort();
+        throw new KarmeshError('PEER_UNREACHABLE', 'It is down.');
+      },
+      announcements: () => gateways,
+      onPeer(listener) {
+        tell = listener;
+        return () => back.push('left');
+      },
+    },
+    ingest: { knownTo: () => 0n, answered: () => 0n, isBack: (producer) => back.push(toHex(producer)) },
+    gateways: () => [gateway.address],
+    currentEpoch: () => 6n,
+    async sleep(ms, { signal }) {
+      rests.push(ms);
+      if (ms < 1000 || signal.aborted) return;
+      tell({ kind: 'connected', identity: named('a stranger') });
+      expect(signal.aborted).toBe(false);
+      tell({ kind: 'connected', identity: gateway.keypair.publicKey });
+      expect(signal.aborted).toBe(true);
+    },
+    log: logger({ name: 'test', level: 'silent' })(),
+  })({ signal: stopped.signal });
+  expect({ asks, back, rests }).toEqual({
+    asks: 2,
+    back: [toHex(gateway.address), 'left'],
+    rests: [500, 4500, 500],
+  });
 });

@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { askOnce, type Host } from '@karmesh/sdk/network';
+import { type Announcement, askOnce, type Host } from '@karmesh/sdk/network';
 import {
   BATCHES_PROTOCOL,
   batchesAnswerCodec,
@@ -19,13 +19,15 @@ import type { Ingest } from './ingest.ts';
 export interface BatchCatchUpOptions {
   /** Milliseconds between two rounds, 5,000 unless told. */
   readonly everyMs?: number;
+  /** Milliseconds between two rounds at least, however many gateways come back; 500 unless told. */
+  readonly leastMs?: number;
   /** Milliseconds for one gateway's answer, 4,000 unless told. */
   readonly timeoutMs?: number;
 }
 
 export interface BatchCatchUpParts {
-  readonly host: Pick<Host, 'announcements' | 'openStream'>;
-  readonly ingest: Pick<Ingest, 'answered' | 'knownTo'>;
+  readonly host: Pick<Host, 'announcements' | 'openStream' | 'onPeer'>;
+  readonly ingest: Pick<Ingest, 'answered' | 'isBack' | 'knownTo'>;
   /** The addresses of the registered gateways. */
   readonly gateways: () => readonly Participant[];
   readonly currentEpoch: () => bigint | undefined;
@@ -40,10 +42,11 @@ const MAX_PAGES = 16;
 
 /**
  * I-09: asks every gateway, round after round, for the headers that gossip did not bring: gossip reaches who is there, and this validator
- * may have been away, or the gateway. Runs until the signal aborts.
+ * may have been away, or the gateway. One that comes back is asked at once: it may be gone again before the next round. Runs until the
+ * signal aborts.
  */
 export const batchCatchUp =
-  ({ everyMs = 5000, timeoutMs = 4000 }: BatchCatchUpOptions = {}) =>
+  ({ everyMs = 5000, leastMs = 500, timeoutMs = 4000 }: BatchCatchUpOptions = {}) =>
   (parts: BatchCatchUpParts) =>
   async ({ signal }: { readonly signal: AbortSignal }): Promise<void> => {
     const { host, ingest, log } = parts;
@@ -81,18 +84,41 @@ export const batchCatchUp =
       }
     }
 
-    while (!signal.aborted) {
+    function gatewaysHeard(): readonly Announcement[] {
       const registered = parts.gateways();
-      const there = host
+      return host
         .announcements()
         .filter(
           ({ role, participant }) => role === 'gateway' && registered.some((one) => equalBytes(one, participant)),
         );
-      try {
-        await Promise.all(there.map(ask));
-      } catch (error) {
-        if (!signal.aborted) throw error;
+    }
+
+    let wake = new AbortController();
+    const leave = host.onPeer((event) => {
+      if (event.kind !== 'connected') return;
+      const back = gatewaysHeard().find(({ identity }) => equalBytes(identity, event.identity));
+      if (back === undefined) return;
+      ingest.isBack(back.participant);
+      wake.abort();
+    });
+    const rest = async (): Promise<void> => {
+      await parts.sleep(leastMs, { signal });
+      if (signal.aborted) return;
+      const woken = AbortSignal.any([signal, wake.signal]);
+      await parts.sleep(everyMs - leastMs, { signal: woken });
+      if (wake.signal.aborted) wake = new AbortController();
+    };
+
+    try {
+      while (!signal.aborted) {
+        try {
+          await Promise.all(gatewaysHeard().map(ask));
+        } catch (error) {
+          if (!signal.aborted) throw error;
+        }
+        await rest();
       }
-      await parts.sleep(everyMs, { signal });
+    } finally {
+      leave();
     }
   };

@@ -88,3 +88,22 @@ test('rests twice as long after each miss, at most eight seconds', async () => {
   queue.retry(() => false);
   expect(open).toHaveLength(0);
 });
+
+test('asks at once for all bodies of a producer that is back, and rests shortly again', async () => {
+  const { queue, open, at, end } = controlled();
+  for (const sequence of [1, 2]) queue.add(batchOf('gone', sequence));
+  for (let miss = 0; miss < 8; miss++) {
+    await end('gone', false);
+    at.nowMs += 4000;
+    queue.retry(() => false);
+  }
+  while (open.length > 0) await end('gone', false);
+  queue.isBack(batchOf('gone', 1).producer);
+  expect(open.map(({ batch }) => batch.sequence)).toHaveLength(1);
+  await end('gone', true);
+  expect(open).toHaveLength(1);
+  await end('gone', false);
+  at.nowMs += 500;
+  queue.retry(() => false);
+  expect(open).toHaveLength(1);
+});

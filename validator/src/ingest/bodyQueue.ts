@@ -1,4 +1,4 @@
-import { type Batch, toHex } from '@karmesh/sdk/protocol';
+import { type Batch, type Participant, toHex } from '@karmesh/sdk/protocol';
 
 export interface BodyQueueOptions {
   /** Headers of one producer whose bodies may be wanted at the same time. */
@@ -19,6 +19,8 @@ export interface BodyQueue extends AsyncDisposable {
   retry(isOver: (batch: Batch) => boolean): void;
   /** Asks now for a body that was not to be had before: its producer has just been heard of. */
   hurry(batch: Batch): void;
+  /** The same for all bodies of a producer that has come back. */
+  isBack(producer: Participant): void;
   /** Resolves when no fetch is under way. */
   idle(): Promise<void>;
 }
@@ -95,6 +97,12 @@ export const bodyQueue =
         const found = wanted?.get(batch.sequence);
         if (found === undefined || found.dueAtMs <= nowMs()) return;
         wanted?.set(batch.sequence, { ...found, dueAtMs: nowMs() });
+        pump();
+      },
+      isBack(producer) {
+        const wanted = producers.get(toHex(producer));
+        for (const { batch } of [...(wanted?.values() ?? [])])
+          wanted?.set(batch.sequence, { batch, restMs: FIRST_REST_MS, dueAtMs: nowMs() });
         pump();
       },
       async idle() {

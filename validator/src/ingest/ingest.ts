@@ -63,6 +63,8 @@ export interface Ingest extends AsyncDisposable {
    * Returns the sequence after which to ask it again.
    */
   answered(producer: Participant, headers: readonly Signed<Batch>[]): bigint;
+  /** A producer is there again: bodies that were not to be had are asked for now. */
+  isBack(producer: Participant): void;
   /** The sequence up to which nothing of a producer is missing. */
   knownTo(producer: Participant): bigint;
   /** Judges one entry now, stores it if it holds and keeps it for later if knowledge is missing. */
@@ -236,6 +238,7 @@ export const ingest =
     return {
       header,
       answered,
+      isBack: bodies.isBack,
       knownTo: histories.knownTo,
       entry: takeEntry,
       retry,
