@@ -7,7 +7,7 @@ const usage = `Usage: karmesh worker COMMAND [--json] [--help]
   karmesh worker register  bond an identity as a worker of this machine's class and model
   karmesh worker access    which gateways a worker that asks works for (also: karmesh access)
   karmesh worker describe  show the engine class and model id of this machine
-  karmesh worker model     inspect and convert model files (also: karmesh model)
+  karmesh worker model     inspect, convert and measure model files (also: karmesh model)
 
 Each command has its own --help.
 `;

@@ -98,7 +98,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "model convrt".
       didYouMean: model convert
-      known: model inspect, model convert
+      known: model inspect, model bench, model convert
       See docs/errors.md#config_invalid
 
     validator/src/main.ts statsu

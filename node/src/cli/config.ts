@@ -10,15 +10,17 @@ import {
 import { z } from 'zod';
 import { parseHours } from '../governor/hours.ts';
 
+const modelCache = z
+  .string()
+  .default(join('.karmesh', 'models'))
+  .meta({ description: 'where the exact engine keeps converted models', placeholder: 'folder' });
+
 const engine = {
   engine: z.enum(['llama', 'exact', 'openai']).default('llama').meta({
     description:
       'who runs the model: llama.cpp, integers alone (the same bits on all hardware), or a server that speaks OpenAI’s API (vLLM, llama-server, Ollama)',
   }),
-  modelCache: z
-    .string()
-    .default(join('.karmesh', 'models'))
-    .meta({ description: 'where the exact engine keeps converted models', placeholder: 'folder' }),
+  modelCache,
   engineUrl: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -81,12 +83,18 @@ const exactVariant = z.enum(['wide']).optional().meta({
 
 export const inspectSchema = z.object({ variant: exactVariant, json: speechSettings.json });
 
-export const convertSchema = z.object({
-  variant: exactVariant,
-  cache: z
-    .string()
-    .default(join('.karmesh', 'models'))
-    .meta({ description: 'where converted models lie', placeholder: 'folder' }),
+export const convertSchema = z.object({ variant: exactVariant, modelCache, json: speechSettings.json });
+
+export const benchSchema = z.object({
+  modelCache,
+  threads: engine.threads,
+  rounds: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(5)
+    .meta({ description: 'how often each engine answers; the median is shown' }),
+  tokens: z.int().min(2).max(4096).default(48).meta({ description: 'tokens of an answer, at most' }),
   json: speechSettings.json,
 });
 

@@ -70,7 +70,7 @@ test('convert makes a file once, which inspect knows', async () => {
   expect({ cached, variant, modelId, path }).toMatchInlineSnapshot(`
     {
       "cached": false,
-      "modelId": "285bd9501c00f7f1acb69cb31cace47d4a60856084b2f9ae5be8f6c4cc899586",
+      "modelId": "72e5c3bd84e759c4ed2eeb82b4a063b5d00b8ff588750779502810488e9509e3",
       "path": ".karmesh/models/3e9e44a14b93e7a497539ff505488991c9fa63e60cc6ba10a0428ca19e84ef29-wide.exact1",
       "variant": "wide",
     }
@@ -107,4 +107,15 @@ test.each<readonly [string, readonly string[], number, string]>([
 ])('%s is refused in one sentence', async (_, args, code, sentence) => {
   const ended = await model(...args);
   expect({ ...ended, stderr: ended.stderr.split('\n')[0] }).toEqual({ code, stdout: '', stderr: `✖ ${sentence}` });
+});
+
+test('bench measures both engines in turns', { timeout: 120_000 }, async () => {
+  const { code, stdout } = await model('bench', BUNDLED_MODEL_PATH, '--rounds', '1', '--tokens', '8', '--json');
+  expect(code).toBe(0);
+  const speed = (engine: string) => ({ engine, prompt: expect.any(Number), answer: expect.any(Number) });
+  expect(JSON.parse(stdout)).toEqual({
+    speeds: [speed('llama'), speed('exact')],
+    memoryBytes: expect.any(Number),
+    threads: 1,
+  });
 });

@@ -4,12 +4,14 @@ const usage = `Usage: karmesh model COMMAND [--json] [--help]
 
   karmesh model inspect  what a model file is, and what exact arithmetic makes of it
   karmesh model convert  convert a model for exact arithmetic
+  karmesh model bench    measure both engines on this machine
 
 Each command has its own --help.
 `;
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./modelInspectCommand.ts')).modelInspectCommand,
+  bench: async () => (await import('./modelBenchCommand.ts')).modelBenchCommand,
   convert: async () => (await import('./modelConvertCommand.ts')).modelConvertCommand,
 };
 

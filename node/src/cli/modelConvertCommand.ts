@@ -17,7 +17,7 @@ export const modelConvertCommand = command({
     const talk = output({ json: config.json })();
     const { path, manifest, modelId, variant, cached } = await exactModelFile(
       file,
-      { cacheFolder: config.cache, variant: config.variant },
+      { cacheFolder: config.modelCache, variant: config.variant },
       { signal, onProgress: conversionProgress(talk) },
     ).finally(() => talk.progress(''));
     talk.data({ path, variant, cached, modelId, manifest }, (shown) =>

@@ -25,7 +25,7 @@ const external: Readonly<Record<string, string>> = {
   up: 'run a whole market on this machine',
   worker: 'run a worker (karmesh worker start)',
   access: 'which gateways a worker works for (karmesh access list, grant, revoke)',
-  model: 'what a model file is, and its form for exact arithmetic (karmesh model inspect, convert)',
+  model: 'what a model file is, and its form for exact arithmetic (karmesh model inspect, convert, bench)',
   validator: 'run a validator (karmesh validator start, status)',
   gateway: 'run a gateway',
   localnet: 'run a local Solana cluster',

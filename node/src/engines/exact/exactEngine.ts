@@ -13,6 +13,7 @@ import type {
 } from '../engine.ts';
 import { openVocabulary } from '../llama/openVocabulary.ts';
 import { sumMeasurements } from '../sumMeasurements.ts';
+import type { ConversionCall } from './convert/modelBytes.ts';
 import { exactModelFile } from './exactModelFile.ts';
 import { modelThread } from './modelThread.ts';
 import type { ModelThread, ThreadRun } from './threadClient.ts';
@@ -59,14 +60,14 @@ const ACKNOWLEDGE_EVERY = 8;
  */
 export async function exactEngine(
   options: ExactEngineOptions,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal, onProgress }: ConversionCall = {},
 ): Promise<ExactEngine> {
   const call = signal === undefined ? {} : { signal };
   const { variant, modelPath, cacheFolder } = options;
   const file = await readModel(modelPath, call);
   const contextSize = contextSizeFor(file, options.contextSize);
   const sequences = options.sequences ?? 4;
-  const converted = await exactModelFile(modelPath, { cacheFolder, variant }, call);
+  const converted = await exactModelFile(modelPath, { cacheFolder, variant }, { ...call, onProgress });
   await using stack = new AsyncDisposableStack();
   const { model } = stack.use(await openVocabulary(modelPath));
   const spoken = conversation({ model, file, contextSize });
