@@ -45,19 +45,19 @@ export async function speedRows(options: SpeedOptions): Promise<readonly BenchRo
       unit: 'us/token',
       ...aim,
     });
-  const inOneThread = 'node-llama-cpp, evaluate()';
+  const shortest = 'node-llama-cpp, evaluate()';
   return [
     speed({
       what: `decoding ${options.tokens} tokens, with the trace of blocks (${loaded.model.variant})`,
       ours: blocks.decodePerSecond,
-      rivalName: inOneThread,
+      rivalName: shortest,
       rival: evaluate.decodePerSecond,
       atLeast: 1,
     }),
     speed({
       what: 'decoding, without a trace',
       ours: bare.decodePerSecond,
-      rivalName: inOneThread,
+      rivalName: shortest,
       rival: evaluate.decodePerSecond,
     }),
     speed({
@@ -69,14 +69,14 @@ export async function speedRows(options: SpeedOptions): Promise<readonly BenchRo
     speed({
       what: `reading ${promptTokens} tokens, with the trace of blocks`,
       ours: blocks.promptPerSecond,
-      rivalName: inOneThread,
+      rivalName: shortest,
       rival: evaluate.promptPerSecond,
       atLeast: 0.333,
     }),
     speed({
       what: 'reading, without a trace',
       ours: bare.promptPerSecond,
-      rivalName: inOneThread,
+      rivalName: shortest,
       rival: evaluate.promptPerSecond,
     }),
     cost('blocks', blocks.decodePerSecond, { atMost: 1.2 }),
