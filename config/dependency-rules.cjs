@@ -74,7 +74,7 @@ module.exports = {
       { path: '^node/src/engines/exact/convert/', pathNot: '\\.test\\.ts$' },
       {
         pathNot: [
-          '^node/src/engines/exact/(convert/|exactFile\\.ts$|exactShape\\.ts$|layerFormats\\.ts$)',
+          '^node/src/engines/exact/(convert/|file/(exactFile|exactShape|layerFormats)\\.ts$)',
           '^node/src/models/(gguf|manifestOf)\\.ts$',
           '^sdk/src/(protocol/|errors\\.ts$)',
         ],

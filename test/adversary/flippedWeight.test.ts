@@ -17,10 +17,10 @@ import {
   tensorOf,
 } from '../../node/src/engines/exact/dispute/replayOperator.ts';
 import { traceOpener } from '../../node/src/engines/exact/dispute/traceOpener.ts';
-import { openExactModel } from '../../node/src/engines/exact/exactModel.ts';
-import { openModelFile } from '../../node/src/engines/exact/modelFiles.ts';
-import { type TraceLevel, traceShape } from '../../node/src/engines/exact/traceShape.ts';
-import type { Sha256 } from '../../node/src/engines/exact/traceTree.ts';
+import { openExactModel } from '../../node/src/engines/exact/file/exactModel.ts';
+import { openModelFile } from '../../node/src/engines/exact/file/modelFiles.ts';
+import { type TraceLevel, traceShape } from '../../node/src/engines/exact/trace/traceShape.ts';
+import type { Sha256 } from '../../node/src/engines/exact/trace/traceTree.ts';
 import { flipWeight } from '../harness/flipWeight.ts';
 import { startTestMarket, type TestMarket } from '../harness/market.ts';
 import { FLIP } from './hostile/flip.ts';

@@ -1,6 +1,6 @@
 import { configFiles } from '@karmesh/sdk/participant/settings';
 import { command, output } from '@karmesh/sdk/runtime';
-import { exactModelFile } from '../engines/exact/exactModelFile.ts';
+import { exactModelFile } from '../engines/exact/file/exactModelFile.ts';
 import { convertSchema } from './config.ts';
 import { conversionProgress } from './conversionProgress.ts';
 

@@ -2,8 +2,8 @@ import { configFiles } from '@karmesh/sdk/participant/settings';
 import { toHex } from '@karmesh/sdk/protocol';
 import { command, output } from '@karmesh/sdk/runtime';
 import { NARROW_BITS } from '../engines/exact/convert/planConversion.ts';
-import { type ExactFacts, inspectModel, type ModelInspection } from '../engines/exact/inspectModel.ts';
-import type { LayerFormats } from '../engines/exact/layerFormats.ts';
+import { type ExactFacts, inspectModel, type ModelInspection } from '../engines/exact/file/inspectModel.ts';
+import type { LayerFormats } from '../engines/exact/file/layerFormats.ts';
 import { inspectSchema } from './config.ts';
 import { conversionProgress } from './conversionProgress.ts';
 

@@ -1,5 +1,5 @@
-import { instantiateKernels, MEMORY_PAGES } from '../../../node/src/engines/exact/kernels.ts';
-import { compileKernels } from '../../../node/src/engines/exact/loadStages.ts';
+import { instantiateKernels, MEMORY_PAGES } from '../../../node/src/engines/exact/stages/kernels.ts';
+import { compileKernels } from '../../../node/src/engines/exact/stages/loadStages.ts';
 import { type BenchRow, benchRow, median } from '../report.ts';
 import { matrixInMemory } from './matrixInMemory.ts';
 

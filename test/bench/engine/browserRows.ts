@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { build } from 'vite';
-import { exactModelFile } from '../../../node/src/engines/exact/exactModelFile.ts';
+import { exactModelFile } from '../../../node/src/engines/exact/file/exactModelFile.ts';
 import { CHROMIUM } from '../../browser/openPage.ts';
 import { serveFolder } from '../../browser/serveFolder.ts';
 import { type BenchRow, benchRow, median } from '../report.ts';

@@ -1,12 +1,12 @@
 import type { RequestId } from '@karmesh/sdk/protocol';
-import { highest } from '../../../node/src/engines/exact/chooseToken.ts';
-import type { ExactModel } from '../../../node/src/engines/exact/exactModel.ts';
-import type { Kernels, Pointer } from '../../../node/src/engines/exact/kernels.ts';
-import { runner } from '../../../node/src/engines/exact/runner.ts';
-import type { Stage, StageRow } from '../../../node/src/engines/exact/stage.ts';
-import { traceModelOf } from '../../../node/src/engines/exact/traceModel.ts';
-import type { TraceLevel } from '../../../node/src/engines/exact/traceShape.ts';
-import type { Sha256 } from '../../../node/src/engines/exact/traceTree.ts';
+import type { ExactModel } from '../../../node/src/engines/exact/file/exactModel.ts';
+import { highest } from '../../../node/src/engines/exact/run/chooseToken.ts';
+import { runner } from '../../../node/src/engines/exact/run/runner.ts';
+import type { Kernels, Pointer } from '../../../node/src/engines/exact/stages/kernels.ts';
+import type { Stage, StageRow } from '../../../node/src/engines/exact/stages/stage.ts';
+import { traceModelOf } from '../../../node/src/engines/exact/trace/traceModel.ts';
+import type { TraceLevel } from '../../../node/src/engines/exact/trace/traceShape.ts';
+import type { Sha256 } from '../../../node/src/engines/exact/trace/traceTree.ts';
 import type { Core } from './core.ts';
 
 /** A loaded model, wherever it was loaded: this file runs in a page too. */

@@ -1,5 +1,5 @@
-import { arena } from '../../../node/src/engines/exact/arena.ts';
-import type { Kernels } from '../../../node/src/engines/exact/kernels.ts';
+import { arena } from '../../../node/src/engines/exact/stages/arena.ts';
+import type { Kernels } from '../../../node/src/engines/exact/stages/kernels.ts';
 
 const RECORD_WORDS = 11;
 const INT32_MAX = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
-import { exactModelFile } from '../../../node/src/engines/exact/exactModelFile.ts';
-import { loadStages } from '../../../node/src/engines/exact/loadStages.ts';
-import type { LoadedStages } from '../../../node/src/engines/exact/openStages.ts';
+import { exactModelFile } from '../../../node/src/engines/exact/file/exactModelFile.ts';
+import { loadStages } from '../../../node/src/engines/exact/stages/loadStages.ts';
+import type { LoadedStages } from '../../../node/src/engines/exact/stages/openStages.ts';
 import { BATCH } from './exactCores.ts';
 
 /** Converts a GGUF file if the folder does not hold it converted, and loads it into this process. The caller disposes it. */

@@ -1,4 +1,4 @@
-import { nodeHash } from '../../../node/src/engines/exact/nodeHash.ts';
+import { nodeHash } from '../../../node/src/engines/exact/trace/nodeHash.ts';
 import { type BenchRow, benchRow } from '../report.ts';
 import { plainPrompt } from './core.ts';
 import { bareCore, tracedCore } from './exactCores.ts';

@@ -1,5 +1,5 @@
-import { exactModelFile } from '../../../node/src/engines/exact/exactModelFile.ts';
-import { loadStages } from '../../../node/src/engines/exact/loadStages.ts';
+import { exactModelFile } from '../../../node/src/engines/exact/file/exactModelFile.ts';
+import { loadStages } from '../../../node/src/engines/exact/stages/loadStages.ts';
 
 /** The exact engine's arithmetic as a source of all logits. */
 export interface ExactLogits extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { modelThread } from '../../../node/src/engines/exact/modelThread.ts';
+import { modelThread } from '../../../node/src/engines/exact/thread/modelThread.ts';
 import { answerOfThread, type BitCounts, bitRequests, sameBits } from './sameBits.ts';
 
 /** What this program is started with, as JSON. */

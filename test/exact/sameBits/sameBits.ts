@@ -1,6 +1,6 @@
 import { concatBytes, encode, hash, type RequestId, toHex, u32 } from '@karmesh/sdk/protocol';
-import type { RunRequest } from '../../../node/src/engines/exact/runner.ts';
-import type { ModelThread } from '../../../node/src/engines/exact/threadClient.ts';
+import type { RunRequest } from '../../../node/src/engines/exact/run/runner.ts';
+import type { ModelThread } from '../../../node/src/engines/exact/thread/threadClient.ts';
 
 // What every place computes: on Node, in a page, in processes, in Python. This file runs in all but the last.
 

@@ -14,11 +14,11 @@ import type {
 import { openVocabulary } from '../llama/openVocabulary.ts';
 import { sumMeasurements } from '../sumMeasurements.ts';
 import type { ConversionCall } from './convert/modelBytes.ts';
-import { exactModelFile } from './exactModelFile.ts';
-import { modelThread } from './modelThread.ts';
-import type { ModelThread, ThreadRun } from './threadClient.ts';
-import type { ThreadResult } from './threadMessages.ts';
-import type { TraceLevel, TraceModel } from './traceShape.ts';
+import { exactModelFile } from './file/exactModelFile.ts';
+import { modelThread } from './thread/modelThread.ts';
+import type { ModelThread, ThreadRun } from './thread/threadClient.ts';
+import type { ThreadResult } from './thread/threadMessages.ts';
+import type { TraceLevel, TraceModel } from './trace/traceShape.ts';
 
 export interface ExactEngineOptions {
   /** A GGUF file of the llama or qwen2 family. */

@@ -1,8 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import * as wllamaPackage from '@wllama/wllama/esm/index.js';
-import { openExactModel } from '../../../../node/src/engines/exact/exactModel.ts';
-import { instantiateKernels, MEMORY_PAGES } from '../../../../node/src/engines/exact/kernels.ts';
-import { openStage } from '../../../../node/src/engines/exact/stage.ts';
+import { openExactModel } from '../../../../node/src/engines/exact/file/exactModel.ts';
+import { instantiateKernels, MEMORY_PAGES } from '../../../../node/src/engines/exact/stages/kernels.ts';
+import { openStage } from '../../../../node/src/engines/exact/stages/stage.ts';
 import type { Hash } from '../../../../sdk/src/protocol/index.ts';
 import type { Core } from '../core.ts';
 import { BATCH, bareCore, type ExactParts, tracedCore } from '../exactCores.ts';

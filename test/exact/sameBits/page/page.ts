@@ -1,6 +1,6 @@
 import { fromHex } from '@karmesh/sdk/protocol';
 import { pageThread } from '../../../../node/src/engines/exact/browser/pageThread.ts';
-import { errorToParts } from '../../../../node/src/engines/exact/errorParts.ts';
+import { errorToParts } from '../../../../node/src/engines/exact/thread/errorParts.ts';
 import { answerOfThread, bitRequests, sameBits } from '../sameBits.ts';
 import type { PagePlace } from './pagePlace.ts';
 

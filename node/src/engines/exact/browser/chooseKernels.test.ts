@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import type { KernelVariant } from '../kernels.ts';
+import type { KernelVariant } from '../stages/kernels.ts';
 import { canShareMemory, chooseKernels } from './chooseKernels.ts';
 
 const wasm = new URL('../../../../wasm/', import.meta.url);

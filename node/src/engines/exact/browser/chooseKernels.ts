@@ -1,4 +1,4 @@
-import type { KernelVariant } from '../kernels.ts';
+import type { KernelVariant } from '../stages/kernels.ts';
 
 export interface ChosenKernels {
   readonly variant: KernelVariant;

@@ -1,7 +1,7 @@
 import { hash } from '@karmesh/sdk/protocol';
-import { errorToParts } from '../errorParts.ts';
-import { type ThreadHost, threadHost } from '../threadHost.ts';
-import type { FromThread, ToThread } from '../threadMessages.ts';
+import { errorToParts } from '../thread/errorParts.ts';
+import { type ThreadHost, threadHost } from '../thread/threadHost.ts';
+import type { FromThread, ToThread } from '../thread/threadMessages.ts';
 import { loadPageStages } from './loadPageStages.ts';
 import type { PageSettings } from './pageSettings.ts';
 

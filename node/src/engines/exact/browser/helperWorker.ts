@@ -1,5 +1,5 @@
-import { enterKernels } from '../enterKernels.ts';
-import type { HelperSettings } from '../openStages.ts';
+import { enterKernels } from '../stages/enterKernels.ts';
+import type { HelperSettings } from '../stages/openStages.ts';
 
 /** A helping thread of the exact engine in a page: says `ready`, is in the kernels' loop until dismissed, and says `ended`. */
 globalThis.onmessage = async ({ data }: MessageEvent<HelperSettings>): Promise<void> => {

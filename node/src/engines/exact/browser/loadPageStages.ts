@@ -1,6 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { KernelVariant } from '../kernels.ts';
-import { type HelperSettings, type LoadedStages, openStages } from '../openStages.ts';
+import type { KernelVariant } from '../stages/kernels.ts';
+import { type HelperSettings, type LoadedStages, openStages } from '../stages/openStages.ts';
 import { canShareMemory, chooseKernels } from './chooseKernels.ts';
 import { fetchModel } from './fetchModel.ts';
 import type { PageSettings } from './pageSettings.ts';

@@ -1,4 +1,4 @@
-import type { EngineSettings } from '../threadMessages.ts';
+import type { EngineSettings } from '../thread/threadMessages.ts';
 import type { ExpectedFile } from './receiveModel.ts';
 
 /** What a page starts the exact engine with. */

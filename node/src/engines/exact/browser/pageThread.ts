@@ -1,6 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type ModelThread, threadClient } from '../threadClient.ts';
-import type { FromThread, ThreadReady, ToThread } from '../threadMessages.ts';
+import { type ModelThread, threadClient } from '../thread/threadClient.ts';
+import type { FromThread, ThreadReady, ToThread } from '../thread/threadMessages.ts';
 import type { PageSettings } from './pageSettings.ts';
 
 /** Starts a worker of the page, fetches the model in it, and waits until it is loaded. Throws what loading throws, `ABORTED` by the signal. */

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BUNDLED_MODEL_PATH } from '../../../models/bundled.ts';
-import { type ExactModelFile, exactModelFile } from '../exactModelFile.ts';
-import { compileKernels, loadStages } from '../loadStages.ts';
-import { nodeHash } from '../nodeHash.ts';
-import { type LoadedStages, openStages } from '../openStages.ts';
+import { type ExactModelFile, exactModelFile } from '../file/exactModelFile.ts';
+import { compileKernels, loadStages } from '../stages/loadStages.ts';
+import { type LoadedStages, openStages } from '../stages/openStages.ts';
+import { nodeHash } from '../trace/nodeHash.ts';
 import { piecesSource } from './piecesSource.ts';
 import { receiveModel } from './receiveModel.ts';
 

@@ -1,7 +1,7 @@
-import type { ExactLayout, ExactMatrix, ExactSection } from '../exactFile.ts';
-import { EXACT_HEADER_BYTES, readExactHeader } from '../exactFile.ts';
-import type { ExactSource } from '../exactModel.ts';
-import { cutLayers, type OpenStagesOptions } from '../openStages.ts';
+import type { ExactLayout, ExactMatrix, ExactSection } from '../file/exactFile.ts';
+import { EXACT_HEADER_BYTES, readExactHeader } from '../file/exactFile.ts';
+import type { ExactSource } from '../file/exactModel.ts';
+import { cutLayers, type OpenStagesOptions } from '../stages/openStages.ts';
 import type { ModelPieces } from './receiveModel.ts';
 
 /** A converted model in memory that gives its memory back while it is read. */

@@ -1,5 +1,5 @@
 import type { GgufTensor } from '../../../models/gguf.ts';
-import type { ExactMatrix } from '../exactFile.ts';
+import type { ExactMatrix } from '../file/exactFile.ts';
 import { GROUP } from './decodeGroups.ts';
 import type { GroupMultipliers } from './groupMultipliers.ts';
 import type { ModelTarget } from './modelBytes.ts';

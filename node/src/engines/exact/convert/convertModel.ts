@@ -1,7 +1,7 @@
 import { type ModelId, type ModelManifest, modelIdOf } from '@karmesh/sdk/protocol';
-import { layoutOf } from '../exactFile.ts';
-import type { ExactVariant } from '../exactShape.ts';
-import type { ModelFormats } from '../layerFormats.ts';
+import { layoutOf } from '../file/exactFile.ts';
+import type { ExactVariant } from '../file/exactShape.ts';
+import type { ModelFormats } from '../file/layerFormats.ts';
 import { convertWeights } from './convertWeights.ts';
 import { exactManifest } from './exactManifest.ts';
 import { type ConversionCall, hashOfBytes, type ModelSource, type ModelTarget, type Sha256 } from './modelBytes.ts';

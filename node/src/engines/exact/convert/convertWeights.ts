@@ -1,6 +1,12 @@
 import type { GgufTensor } from '../../../models/gguf.ts';
-import { type ExactLayerLayout, type ExactLayout, type ExactMatrix, layoutOf, writeExactHeader } from '../exactFile.ts';
-import { type LayerFormats, type ModelFormats, writeLayerFormats } from '../layerFormats.ts';
+import {
+  type ExactLayerLayout,
+  type ExactLayout,
+  type ExactMatrix,
+  layoutOf,
+  writeExactHeader,
+} from '../file/exactFile.ts';
+import { type LayerFormats, type ModelFormats, writeLayerFormats } from '../file/layerFormats.ts';
 import { biasValues } from './biasValues.ts';
 import { bytesOf, convertMatrix, largestScale, type MatrixFacts, type MatrixJob } from './convertMatrix.ts';
 import { foldedFactor, type MatrixRole } from './foldedFactor.ts';

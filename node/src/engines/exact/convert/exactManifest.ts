@@ -1,6 +1,6 @@
 import type { Hash, ModelManifest } from '@karmesh/sdk/protocol';
-import { EXACT_VERSION } from '../exactFile.ts';
-import type { ExactVariant } from '../exactShape.ts';
+import { EXACT_VERSION } from '../file/exactFile.ts';
+import type { ExactVariant } from '../file/exactShape.ts';
 
 /** the manifest of a converted model, from that of the GGUF file and from the converted file. */
 export function exactManifest(

@@ -1,6 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type ExactVariant, VARIANT_BITS } from '../exactShape.ts';
-import type { LayerFormats } from '../layerFormats.ts';
+import { type ExactVariant, VARIANT_BITS } from '../file/exactShape.ts';
+import type { LayerFormats } from '../file/layerFormats.ts';
 import type { MatrixFacts } from './convertMatrix.ts';
 
 /** What a layer's formats follow from. */

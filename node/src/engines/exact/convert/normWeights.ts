@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { isEpsilon } from '../exactFile.ts';
+import { isEpsilon } from '../file/exactFile.ts';
 import { fourfold } from './integers.ts';
 
 /** a norm in integers. */

@@ -1,7 +1,7 @@
 import type { Hash, ModelManifest } from '@karmesh/sdk/protocol';
 import { GGUF_LIMITS, type GgufTensor, parseGguf } from '../../../models/gguf.ts';
 import { manifestOf } from '../../../models/manifestOf.ts';
-import type { ExactVariant } from '../exactShape.ts';
+import type { ExactVariant } from '../file/exactShape.ts';
 import { normFormat } from './layerFormatsOf.ts';
 import { type ConversionCall, hashOfBytes, type ModelSource, type Sha256 } from './modelBytes.ts';
 import { type NormWeights, normWeights } from './normWeights.ts';

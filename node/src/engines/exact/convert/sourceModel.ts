@@ -1,6 +1,6 @@
 import { type ErrorFacts, KarmeshError } from '@karmesh/sdk/errors';
 import type { Gguf, GgufTensor } from '../../../models/gguf.ts';
-import { checkShape, type ExactShape } from '../exactShape.ts';
+import { checkShape, type ExactShape } from '../file/exactShape.ts';
 import { groupDecoder } from './decodeGroups.ts';
 import { normEpsilon } from './normWeights.ts';
 import { isFloatType } from './readFloats.ts';

@@ -1,7 +1,7 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { equalBytes, type Hash } from '@karmesh/sdk/protocol';
-import type { LeafPlace, TraceShape } from '../traceShape.ts';
-import { type NodePlace, type Sha256, traceParent, traceRootOf } from '../traceTree.ts';
+import type { LeafPlace, TraceShape } from '../trace/traceShape.ts';
+import { type NodePlace, type Sha256, traceParent, traceRootOf } from '../trace/traceTree.ts';
 
 /** Two nodes below another one, the left one first. */
 export type Children = readonly [left: Hash, right: Hash];

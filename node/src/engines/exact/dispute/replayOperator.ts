@@ -1,11 +1,11 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { equalBytes, type Hash } from '@karmesh/sdk/protocol';
-import type { ExactMatrix, ExactSection } from '../exactFile.ts';
-import type { ExactModel } from '../exactModel.ts';
-import { VARIANT_BITS } from '../exactShape.ts';
-import { readLayerFormats } from '../layerFormats.ts';
-import { CHUNK_VALUES, chunksOf, type LeafPlace, type TensorName, type TraceShape } from '../traceShape.ts';
-import { type Sha256, traceLeaf } from '../traceTree.ts';
+import type { ExactMatrix, ExactSection } from '../file/exactFile.ts';
+import type { ExactModel } from '../file/exactModel.ts';
+import { VARIANT_BITS } from '../file/exactShape.ts';
+import { readLayerFormats } from '../file/layerFormats.ts';
+import { CHUNK_VALUES, chunksOf, type LeafPlace, type TensorName, type TraceShape } from '../trace/traceShape.ts';
+import { type Sha256, traceLeaf } from '../trace/traceTree.ts';
 import { rshr, sat } from './integers.ts';
 import { attend, embedding, gated, linear, type MatrixData, norm, rotate } from './operators.ts';
 

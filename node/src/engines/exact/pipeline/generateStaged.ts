@@ -1,8 +1,8 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Hash } from '@karmesh/sdk/protocol';
-import type { RunRequest } from '../runner.ts';
-import { type TraceModel, traceShape } from '../traceShape.ts';
-import { type Sha256, traceRootOf, traceTree } from '../traceTree.ts';
+import type { RunRequest } from '../run/runner.ts';
+import { type TraceModel, traceShape } from '../trace/traceShape.ts';
+import { type Sha256, traceRootOf, traceTree } from '../trace/traceTree.ts';
 import { joinLeaves } from './joinLeaves.ts';
 import type { RemoteRun, RemoteStage } from './remoteStage.ts';
 

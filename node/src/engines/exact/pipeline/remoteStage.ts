@@ -1,4 +1,4 @@
-import type { StageInput, StageRequest } from '../stageWorker.ts';
+import type { StageInput, StageRequest } from '../stages/stageWorker.ts';
 
 export interface RemoteCall {
   readonly signal?: AbortSignal;

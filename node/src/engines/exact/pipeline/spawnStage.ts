@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { errorFromParts } from '../errorParts.ts';
+import { errorFromParts } from '../thread/errorParts.ts';
 import type { RemoteCall, RemoteStage } from './remoteStage.ts';
 import type { FromStage, StageAnswer, StageSettings, ToStage } from './stageMessages.ts';
 

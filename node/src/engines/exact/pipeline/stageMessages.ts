@@ -1,6 +1,6 @@
 import type { ModelId } from '@karmesh/sdk/protocol';
-import type { ErrorParts } from '../errorParts.ts';
-import type { StageInput, StageRequest } from '../stageWorker.ts';
+import type { StageInput, StageRequest } from '../stages/stageWorker.ts';
+import type { ErrorParts } from '../thread/errorParts.ts';
 
 /** What a process that runs a part of a model is started with. */
 export interface StageSettings {

@@ -1,8 +1,8 @@
 import process from 'node:process';
-import { errorToParts } from '../errorParts.ts';
-import { loadStages } from '../loadStages.ts';
-import { nodeHash } from '../nodeHash.ts';
-import { type StageRun, stageWorker } from '../stageWorker.ts';
+import { loadStages } from '../stages/loadStages.ts';
+import { type StageRun, stageWorker } from '../stages/stageWorker.ts';
+import { errorToParts } from '../thread/errorParts.ts';
+import { nodeHash } from '../trace/nodeHash.ts';
 import type { FromStage, StageAnswer, StageSettings, ToStage } from './stageMessages.ts';
 
 /** A process that runs a part of a model for the process that started it, and ends with it. */

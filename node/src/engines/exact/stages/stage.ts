@@ -1,10 +1,10 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
+import type { ExactModel } from '../file/exactModel.ts';
+import { VARIANT_BITS } from '../file/exactShape.ts';
+import type { TensorName } from '../trace/traceShape.ts';
 import { type Arena, arena } from './arena.ts';
-import type { ExactModel } from './exactModel.ts';
-import { VARIANT_BITS } from './exactShape.ts';
 import type { Kernels, Pointer } from './kernels.ts';
 import { type LayerWeights, loadWeights, type Matrix, RESIDUAL_BITS, type StageWeights } from './stageWeights.ts';
-import type { TensorName } from './traceShape.ts';
 
 export interface StageOptions {
   /** X-60: the layers it runs, `to` excluded; all unless told. */

@@ -12,10 +12,10 @@ import {
   toHex,
 } from '@karmesh/sdk/protocol';
 import { acquireLockFile, errnoOf, type LockFile, storeError, syncFolder, writeFileAtomic } from '@karmesh/sdk/runtime';
-import { convertModel } from './convert/convertModel.ts';
-import { exactManifest } from './convert/exactManifest.ts';
-import { type ConversionCall, hashOfBytes, type ModelSource, refuseAborted } from './convert/modelBytes.ts';
-import { type ConversionPlan, planConversion } from './convert/planConversion.ts';
+import { convertModel } from '../convert/convertModel.ts';
+import { exactManifest } from '../convert/exactManifest.ts';
+import { type ConversionCall, hashOfBytes, type ModelSource, refuseAborted } from '../convert/modelBytes.ts';
+import { type ConversionPlan, planConversion } from '../convert/planConversion.ts';
 import { EXACT_HEADER_BYTES, EXACT_VERSION, readExactHeader } from './exactFile.ts';
 import type { ExactVariant } from './exactShape.ts';
 import { fileTarget, nodeSha256, openModelFile } from './modelFiles.ts';

@@ -2,10 +2,10 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { BUNDLED_MODEL_PATH } from '../../models/bundled.ts';
-import { exactModelFile } from './exactModelFile.ts';
+import { BUNDLED_MODEL_PATH } from '../../../models/bundled.ts';
+import { exactModelFile } from '../file/exactModelFile.ts';
+import { openModelFile } from '../file/modelFiles.ts';
 import { compileKernels, loadStages } from './loadStages.ts';
-import { openModelFile } from './modelFiles.ts';
 import { openStages } from './openStages.ts';
 
 const SIZES = { contextSize: 8, sequences: 1, batch: 4 };

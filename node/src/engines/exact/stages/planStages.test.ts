@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { layoutOf } from './exactFile.ts';
-import type { ExactShape } from './exactShape.ts';
+import { layoutOf } from '../file/exactFile.ts';
+import type { ExactShape } from '../file/exactShape.ts';
 import { planStages } from './planStages.ts';
 
 /** Llama-3-8B's shape. */

@@ -1,12 +1,12 @@
 import type { Hash, RequestId } from '@karmesh/sdk/protocol';
-import type { PositionMeasurement } from '../engine.ts';
+import type { PositionMeasurement } from '../../engine.ts';
+import type { Kernels, Pointer } from '../stages/kernels.ts';
+import type { Stage, StageRow, TensorObserver } from '../stages/stage.ts';
+import { type TraceRecorder, traceRecorder } from '../trace/traceRecorder.ts';
+import { type TraceLevel, type TraceModel, traceShape } from '../trace/traceShape.ts';
+import type { Sha256 } from '../trace/traceTree.ts';
 import { type ChoiceParts, chooseToken, type ExactLogit, highest, READ_TOP } from './chooseToken.ts';
-import type { Kernels, Pointer } from './kernels.ts';
 import { measureExact } from './measureExact.ts';
-import type { Stage, StageRow, TensorObserver } from './stage.ts';
-import { type TraceRecorder, traceRecorder } from './traceRecorder.ts';
-import { type TraceLevel, type TraceModel, traceShape } from './traceShape.ts';
-import type { Sha256 } from './traceTree.ts';
 
 export interface RunnerOptions {
   readonly sequences: number;

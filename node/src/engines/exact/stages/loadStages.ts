@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
-import type { ExactSource } from './exactModel.ts';
+import type { ExactSource } from '../file/exactModel.ts';
 import type { KernelVariant } from './kernels.ts';
 import { type HelperSettings, type LoadedStages, type OpenStagesOptions, openStages } from './openStages.ts';
 
@@ -38,7 +38,7 @@ async function fileSource(file: FileHandle): Promise<ExactSource> {
 
 /** The committed kernels, built from node/kernels. */
 export async function compileKernels(variant: KernelVariant): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await readFile(new URL(`../../../wasm/${variant}.wasm`, import.meta.url)));
+  return WebAssembly.compile(await readFile(new URL(`../../../../wasm/${variant}.wasm`, import.meta.url)));
 }
 
 /** A thread that does its part of every job until the kernels are dismissed. */

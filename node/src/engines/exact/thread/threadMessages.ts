@@ -1,9 +1,9 @@
 import type { Hash } from '@karmesh/sdk/protocol';
-import type { PositionMeasurement } from '../engine.ts';
+import type { PositionMeasurement } from '../../engine.ts';
+import type { RunRequest } from '../run/runner.ts';
+import type { KernelVariant } from '../stages/kernels.ts';
+import type { TraceModel } from '../trace/traceShape.ts';
 import type { ErrorParts } from './errorParts.ts';
-import type { KernelVariant } from './kernels.ts';
-import type { RunRequest } from './runner.ts';
-import type { TraceModel } from './traceShape.ts';
 
 /** What a thread that runs a model must know, on Node and in a page. */
 export interface EngineSettings {

@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fromHex, type RequestId, toHex } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gated as gatedByHand } from '../dispute/operators.ts';
+import { exactModelFile } from '../file/exactModelFile.ts';
+import { chooseToken, highest, READ_TOP } from '../run/chooseToken.ts';
+import { traceModelOf } from '../trace/traceModel.ts';
+import { traceRecorder } from '../trace/traceRecorder.ts';
+import { traceShape } from '../trace/traceShape.ts';
+import type { Sha256 } from '../trace/traceTree.ts';
 import { arena } from './arena.ts';
-import { chooseToken, highest, READ_TOP } from './chooseToken.ts';
-import { gated as gatedByHand } from './dispute/operators.ts';
-import { exactModelFile } from './exactModelFile.ts';
 import { instantiateKernels, type Kernels, type KernelVariant } from './kernels.ts';
 import { compileKernels, loadStages } from './loadStages.ts';
-import { traceModelOf } from './traceModel.ts';
-import { traceRecorder } from './traceRecorder.ts';
-import { traceShape } from './traceShape.ts';
-import type { Sha256 } from './traceTree.ts';
 
 /** What an implementation in Python with integers of any size found, from docs/exact-arithmetic.md alone (test/exact/reference.py). */
 interface Vectors {
@@ -39,7 +39,7 @@ interface Vectors {
   }[];
 }
 
-const repository = new URL('../../../../', import.meta.url);
+const repository = new URL('../../../../../', import.meta.url);
 const vectors = JSON.parse(await readFile(new URL('test/vectors/exact.json', repository), 'utf8')) as Vectors;
 const sha256: Sha256 = (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer'));
 

@@ -1,11 +1,11 @@
-import type { PositionMeasurement } from '../engine.ts';
+import type { PositionMeasurement } from '../../engine.ts';
+import { type Run, runner } from '../run/runner.ts';
+import type { KernelVariant } from '../stages/kernels.ts';
+import type { LoadedStages } from '../stages/openStages.ts';
+import { traceModelOf } from '../trace/traceModel.ts';
+import type { Sha256 } from '../trace/traceTree.ts';
 import { errorToParts } from './errorParts.ts';
-import type { KernelVariant } from './kernels.ts';
-import type { LoadedStages } from './openStages.ts';
-import { type Run, runner } from './runner.ts';
 import type { EngineSettings, FromThread, ToThread } from './threadMessages.ts';
-import { traceModelOf } from './traceModel.ts';
-import type { Sha256 } from './traceTree.ts';
 
 export interface ThreadHostParts {
   readonly loaded: LoadedStages;

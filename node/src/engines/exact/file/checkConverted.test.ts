@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { convertInMemory, memorySource } from '../../fixtures/memoryModel.ts';
-import { floats, smallModel } from '../../fixtures/smallModel.ts';
+import { convertInMemory, memorySource } from '../../../fixtures/memoryModel.ts';
+import { floats, smallModel } from '../../../fixtures/smallModel.ts';
 import { checkConverted } from './checkConverted.ts';
 import { type ExactLayout, readExactHeader } from './exactFile.ts';
 

@@ -1,4 +1,4 @@
-import type { PositionMeasurement } from '../engine.ts';
+import type { PositionMeasurement } from '../../engine.ts';
 import { type ChoiceParts, type ChoicePlace, chooseToken, type ExactLogit, exactScore, WINDOW } from './chooseToken.ts';
 
 /** fraction bits of logits and scores. */

@@ -1,4 +1,4 @@
-import { type ExactModel, type ExactSource, openExactModel } from './exactModel.ts';
+import { type ExactModel, type ExactSource, openExactModel } from '../file/exactModel.ts';
 import { instantiateKernels, type Kernels, MEMORY_PAGES } from './kernels.ts';
 import { planStages } from './planStages.ts';
 import { type Assembly, openStage, type Stage } from './stage.ts';

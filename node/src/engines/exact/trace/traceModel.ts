@@ -1,4 +1,4 @@
-import type { ExactModel } from './exactModel.ts';
+import type { ExactModel } from '../file/exactModel.ts';
 import type { TraceModel } from './traceShape.ts';
 
 /** What the layout of a model's traces depends on. */

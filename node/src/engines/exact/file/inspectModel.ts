@@ -1,11 +1,11 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Hash, ModelId, ModelManifest } from '@karmesh/sdk/protocol';
 import { modelIdOf } from '@karmesh/sdk/protocol';
-import { readModel } from '../../models/readModel.ts';
+import { readModel } from '../../../models/readModel.ts';
+import { convertWeights } from '../convert/convertWeights.ts';
+import { type ConversionCall, hashOfBytes, type ModelSource } from '../convert/modelBytes.ts';
+import { planConversion } from '../convert/planConversion.ts';
 import { checkConverted } from './checkConverted.ts';
-import { convertWeights } from './convert/convertWeights.ts';
-import { type ConversionCall, hashOfBytes, type ModelSource } from './convert/modelBytes.ts';
-import { planConversion } from './convert/planConversion.ts';
 import { EXACT_HEADER_BYTES, layoutOf, readExactHeader, startsAsExact } from './exactFile.ts';
 import type { ExactShape, ExactVariant } from './exactShape.ts';
 import type { ModelFormats } from './layerFormats.ts';

@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { loadStages } from '../stages/loadStages.ts';
+import { nodeHash } from '../trace/nodeHash.ts';
 import { errorToParts } from './errorParts.ts';
-import { loadStages } from './loadStages.ts';
-import { nodeHash } from './nodeHash.ts';
 import { threadHost } from './threadHost.ts';
 import type { FromThread, ThreadSettings, ToThread } from './threadMessages.ts';
 

@@ -1,13 +1,13 @@
 import { type ErrorFacts, KarmeshError } from '@karmesh/sdk/errors';
 import type { ModelId, RequestId } from '@karmesh/sdk/protocol';
-import { chooseToken, highest, READ_TOP } from './chooseToken.ts';
+import { chooseToken, highest, READ_TOP } from '../run/chooseToken.ts';
+import { traceModelOf } from '../trace/traceModel.ts';
+import { traceRecorder } from '../trace/traceRecorder.ts';
+import { type TraceLevel, traceShape } from '../trace/traceShape.ts';
+import type { Sha256 } from '../trace/traceTree.ts';
 import type { LoadedStages } from './openStages.ts';
 import type { StageRow } from './stage.ts';
 import { decodeStageFrame, encodeStageFrame } from './stageFrames.ts';
-import { traceModelOf } from './traceModel.ts';
-import { traceRecorder } from './traceRecorder.ts';
-import { type TraceLevel, traceShape } from './traceShape.ts';
-import type { Sha256 } from './traceTree.ts';
 
 export interface StageWorkerOptions {
   readonly modelId: ModelId;

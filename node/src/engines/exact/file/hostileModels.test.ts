@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loadHostileModels } from '../../fixtures/hostileModels.ts';
+import { loadHostileModels } from '../../../fixtures/hostileModels.ts';
 
 /** The tables of a conversion take 623 KiB; what it makes of a file of 90 KiB is smaller. */
 const MOST_BYTES = 1 << 20;

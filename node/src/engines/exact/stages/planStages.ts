@@ -1,6 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { ExactLayerLayout, ExactLayout, ExactMatrix, ExactSection } from './exactFile.ts';
-import type { ExactVariant } from './exactShape.ts';
+import type { ExactLayerLayout, ExactLayout, ExactMatrix, ExactSection } from '../file/exactFile.ts';
+import type { ExactVariant } from '../file/exactShape.ts';
 
 /** Bytes that a stage's memory may need: 4 GiB less what scratch and rounding take. */
 const STAGE_BYTES = 3.75 * 2 ** 30;

@@ -1,10 +1,10 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
+import type { ExactLayerLayout, ExactMatrix, ExactSection } from '../file/exactFile.ts';
+import type { ExactModel } from '../file/exactModel.ts';
+import { VARIANT_BITS } from '../file/exactShape.ts';
+import { isNormFormat, type LayerFormats, readLayerFormats } from '../file/layerFormats.ts';
 import type { Arena } from './arena.ts';
-import type { ExactLayerLayout, ExactMatrix, ExactSection } from './exactFile.ts';
-import type { ExactModel } from './exactModel.ts';
-import { VARIANT_BITS } from './exactShape.ts';
 import type { Pointer } from './kernels.ts';
-import { isNormFormat, type LayerFormats, readLayerFormats } from './layerFormats.ts';
 
 /** A matrix in the kernels' memory. */
 export interface Matrix {

@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { ModelSource } from './convert/modelBytes.ts';
+import type { ModelSource } from '../convert/modelBytes.ts';
 import type { ExactHeader, ExactLayerLayout, ExactLayout, ExactMatrix, ExactSection } from './exactFile.ts';
 import { isNormFormat, type LayerFormats, type ModelFormats, readLayerFormats } from './layerFormats.ts';
 import {

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hash, toHex } from '@karmesh/sdk/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { convertInMemory } from '../../fixtures/memoryModel.ts';
-import { type Running, startProcess } from '../../fixtures/processes.ts';
-import { smallModel } from '../../fixtures/smallModel.ts';
+import { convertInMemory } from '../../../fixtures/memoryModel.ts';
+import { type Running, startProcess } from '../../../fixtures/processes.ts';
+import { smallModel } from '../../../fixtures/smallModel.ts';
 import { exactModelFile } from './exactModelFile.ts';
 
-const script = fileURLToPath(new URL('../../fixtures/convertProcess.ts', import.meta.url));
+const script = fileURLToPath(new URL('../../../fixtures/convertProcess.ts', import.meta.url));
 const gguf = smallModel();
 const expected = await convertInMemory(gguf);
 

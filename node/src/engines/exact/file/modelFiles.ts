@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { storeError } from '@karmesh/sdk/runtime';
-import type { ModelSource, ModelTarget, Sha256 } from './convert/modelBytes.ts';
+import type { ModelSource, ModelTarget, Sha256 } from '../convert/modelBytes.ts';
 
 /** A model file that is open for reading. Disposing closes it. */
 export type OpenedModel = ModelSource & AsyncDisposable;

@@ -1,7 +1,7 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { PositionMeasurement } from '../engine.ts';
+import type { PositionMeasurement } from '../../engine.ts';
+import type { RunRequest } from '../run/runner.ts';
 import { errorFromParts } from './errorParts.ts';
-import type { RunRequest } from './runner.ts';
 import type { FromThread, ThreadReady, ThreadResult, ToThread } from './threadMessages.ts';
 
 export interface ThreadRunEvents {
