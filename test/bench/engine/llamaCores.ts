@@ -1,4 +1,5 @@
-import { type ControlledEvaluateInputItem, getLlama, LlamaLogLevel, type Token } from 'node-llama-cpp';
+import type { ControlledEvaluateInputItem, Token } from 'node-llama-cpp';
+import { useLlama } from '../../../node/src/engines/llama/llamaProcess.ts';
 import type { Core } from './core.ts';
 
 /** What the engine over node-llama-cpp reads at temperature 0 (node/src/engines/llama). */
@@ -21,14 +22,7 @@ export async function llamaCores(options: {
 }): Promise<LlamaCores> {
   const { contextSize, modelPath, threads } = options;
   await using stack = new AsyncDisposableStack();
-  const llama = await getLlama({
-    gpu: false,
-    build: 'never',
-    skipDownload: true,
-    progressLogs: false,
-    logLevel: LlamaLogLevel.error,
-  });
-  stack.defer(() => llama.dispose());
+  const { llama } = stack.use(await useLlama({ gpu: false }));
   const model = await llama.loadModel({ modelPath, defaultContextFlashAttention: false, gpuLayers: 0 });
   const batchSize = Math.min(BATCH, contextSize);
   const context = await model.createContext({ contextSize, threads, batchSize, sequences: 1, flashAttention: false });

@@ -1,4 +1,5 @@
-import { getLlama, LlamaLogLevel, type Token } from 'node-llama-cpp';
+import type { Token } from 'node-llama-cpp';
+import { useLlama } from '../../../node/src/engines/llama/llamaProcess.ts';
 
 /** llama.cpp as a source of all logits, one position a batch, which is the same as decoding. */
 export interface LlamaLogits extends AsyncDisposable {
@@ -18,14 +19,7 @@ const ALL = { generateNext: { token: true, logits: true, options: { temperature:
 /** Loads a model into node-llama-cpp, flash attention off. The caller disposes it. */
 export async function llamaLogits(modelPath: string, vocabulary: number): Promise<LlamaLogits> {
   await using stack = new AsyncDisposableStack();
-  const llama = await getLlama({
-    gpu: false,
-    build: 'never',
-    skipDownload: true,
-    progressLogs: false,
-    logLevel: LlamaLogLevel.error,
-  });
-  stack.defer(() => llama.dispose());
+  const { llama } = stack.use(await useLlama({ gpu: false }));
   const model = await llama.loadModel({ modelPath, defaultContextFlashAttention: false, gpuLayers: 0 });
   const context = await model.createContext({ contextSize: 512, threads: 1, batchSize: 1, flashAttention: false });
   const sequence = context.getSequence();

@@ -1,6 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type ModelThread, threadClient } from '../thread/threadClient.ts';
-import type { FromThread, ThreadReady, ToThread } from '../thread/threadMessages.ts';
+import { type ModelThread, threadClient, whenLoaded } from '../thread/threadClient.ts';
+import type { FromThread, ToThread } from '../thread/threadMessages.ts';
 import type { PageSettings } from './pageSettings.ts';
 
 /** Starts a worker of the page, fetches the model in it, and waits until it is loaded. Throws what loading throws, `ABORTED` by the signal. */
@@ -20,25 +20,10 @@ export async function pageThread(
     client.fail(new KarmeshError('ENGINE_FAILED', 'The exact engine’s worker broke.', { what: message }));
     closed.resolve();
   };
-  const abort = (): void =>
-    client.fail(new KarmeshError('ABORTED', 'Loading the model was stopped.', {}, signal?.reason));
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort, { once: true });
   worker.postMessage(settings);
-  let loaded: ThreadReady;
-  try {
-    loaded = await client.ready;
-  } catch (error) {
-    worker.terminate();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
-  const { memoryBytes, traceModel, kernels } = loaded;
+  const loaded = await whenLoaded(client, { signal, end: () => worker.terminate() });
   return {
-    memoryBytes,
-    traceModel,
-    kernels,
+    ...loaded,
     start: client.start,
     async [Symbol.asyncDispose]() {
       send({ kind: 'close' });

@@ -1,4 +1,5 @@
-import { isqrt, rdiv, rshr, sat } from './integers.ts';
+import { isqrt, rshr } from '../convert/integers.ts';
+import { rdiv, sat } from './integers.ts';
 
 /** The operators of docs/exact-arithmetic.md, one function each, written for reading. Vectors of integers go in and come out. */
 

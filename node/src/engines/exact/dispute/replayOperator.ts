@@ -1,12 +1,14 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { equalBytes, type Hash } from '@karmesh/sdk/protocol';
+import { halfDigits, halfShift } from '../convert/halfFloat.ts';
+import { rshr } from '../convert/integers.ts';
 import type { ExactMatrix, ExactSection } from '../file/exactFile.ts';
 import type { ExactModel } from '../file/exactModel.ts';
 import { VARIANT_BITS } from '../file/exactShape.ts';
 import { readLayerFormats } from '../file/layerFormats.ts';
 import { CHUNK_VALUES, chunksOf, type LeafPlace, type TensorName, type TraceShape } from '../trace/traceShape.ts';
 import { type Sha256, traceLeaf } from '../trace/traceTree.ts';
-import { rshr, sat } from './integers.ts';
+import { sat } from './integers.ts';
 import { attend, embedding, gated, linear, type MatrixData, norm, rotate } from './operators.ts';
 
 /** A tensor of the trace by its name and place. */
@@ -232,13 +234,11 @@ async function embedToken(model: ExactModel, token: number): Promise<Int32Array>
   const scales = new Uint16Array((await sectionBytes(model, embeddingScales)).buffer);
   const row = scales.slice(token * groups, (token + 1) * groups);
   const weights = new Int8Array((await sectionBytes(model, section)).buffer);
-  return embedding({ weights, columns }, token, Array.from(row, halfFloat));
+  return embedding({ weights, columns }, token, Array.from(row, halfUnits));
 }
 
-/** a half-precision float in units of 2^-24. */
-function halfFloat(bits: number): bigint {
-  const exponent = (bits >> 10) & 31;
-  const fraction = BigInt(bits & 1023);
-  const m = exponent === 0 ? fraction : (fraction | 1024n) << BigInt(exponent - 1);
+/** a finite half-precision float in units of 2^-24. */
+function halfUnits(bits: number): bigint {
+  const m = BigInt(halfDigits(bits)) << BigInt(halfShift(bits));
   return (bits & 0x8000) === 0 ? m : -m;
 }

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type ModelThread, threadClient } from './threadClient.ts';
-import type { FromThread, ThreadReady, ThreadSettings, ToThread } from './threadMessages.ts';
+import { type ModelThread, threadClient, whenLoaded } from './threadClient.ts';
+import type { FromThread, ThreadSettings, ToThread } from './threadMessages.ts';
 
 /** Starts the thread and waits until the model is loaded. Throws what loading throws, `ABORTED` by the signal. */
 export async function modelThread(
@@ -17,22 +17,9 @@ export async function modelThread(
   );
   thread.on('exit', () => client.fail(new KarmeshError('ENGINE_FAILED', 'The exact engine has been closed.')));
   thread.on('message', (message: FromThread) => client.take(message));
-  const abort = (): void => client.fail(new KarmeshError('ABORTED', 'Loading the model was stopped.'));
-  signal?.addEventListener('abort', abort, { once: true });
-  let loaded: ThreadReady;
-  try {
-    loaded = await client.ready;
-  } catch (error) {
-    await thread.terminate();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
-  const { memoryBytes, traceModel, kernels } = loaded;
+  const loaded = await whenLoaded(client, { signal, end: () => thread.terminate() });
   return {
-    memoryBytes,
-    traceModel,
-    kernels,
+    ...loaded,
     start: client.start,
     async [Symbol.asyncDispose]() {
       send({ kind: 'close' });

@@ -35,6 +35,26 @@ export interface ThreadClient {
   start: ModelThread['start'];
 }
 
+/** Waits until the model is loaded. If it is not, or the signal says so, `end` ends the thread. Throws what loading throws, `ABORTED`. */
+export async function whenLoaded(
+  client: ThreadClient,
+  { signal, end }: { readonly signal: AbortSignal | undefined; readonly end: () => unknown },
+): Promise<ThreadReady> {
+  const abort = (): void =>
+    client.fail(new KarmeshError('ABORTED', 'Loading the model was stopped.', {}, signal?.reason));
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const { memoryBytes, traceModel, kernels } = await client.ready;
+    return { memoryBytes, traceModel, kernels };
+  } catch (error) {
+    await end();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
 interface Open {
   readonly events: ThreadRunEvents;
   readonly ended: PromiseWithResolvers<void>;
