@@ -75,7 +75,7 @@ export const publisher =
     // The first look is for what the last process left behind.
     wake.resolve();
 
-    /** V-02: the set of an epoch is closed soon after its end, and a header that comes then puts nothing into it. */
+    /** E-35: entries stand in the set of their epoch or of the next. Once that one has ended its closing is due, and whoever lacks a header asks (I-09). */
     const isClosed = (epoch: bigint): boolean => {
       const now = parts.epoch();
       return now !== undefined && epoch + 1n < now;
