@@ -31,6 +31,7 @@ const scripts = {
       '--config',
       'config/dependency-rules.cjs',
       'sdk/src',
+      'circuits/src',
       'node/src',
       'validator/src',
       'web',

@@ -5,7 +5,7 @@ const long = process.env.LONG === '1';
 
 export default defineConfig({
   test: {
-    include: ['{sdk,node,validator,web,programs,test}/**/*.test.ts'],
+    include: ['{sdk,circuits,node,validator,web,programs,test}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', ...(long ? [] : ['**/*.long.test.ts'])],
     testTimeout: 120_000,
     hookTimeout: 180_000,

@@ -21,7 +21,25 @@ module.exports = {
       'sdk-is-the-base',
       'sdk imports no other workspace.',
       { path: '^sdk/src/' },
-      { path: ['^node/', '^validator/', '^web/', '^programs/(?!karma/idl\\.json$)'] },
+      { path: ['^circuits/', '^node/', '^validator/', '^web/', '^programs/(?!karma/idl\\.json$)'] },
+    ),
+    forbid(
+      'circuits-know-no-market',
+      'circuits imports nothing of ours: it knows BN254 and integers.',
+      { path: '^circuits/' },
+      { path: '^(sdk|node|validator|web|programs)/' },
+    ),
+    forbid(
+      'one-owner-of-snarkjs',
+      'What knows BN254 stands in circuits.',
+      { path: '^(sdk|node|validator|web|programs|test)/' },
+      { path: 'node_modules/(snarkjs|circomlibjs|circomlib|circom2)/' },
+    ),
+    forbid(
+      'commitment-is-browser-safe',
+      'A page commits to tensors too.',
+      { path: '^circuits/src/commitment/tensorCommitter\\.ts$' },
+      { path: ['^(node:)?[a-z_]+$', '^(node:)?(fs|timers|stream|dns|path|readline|util)/'], reachable: true },
     ),
     forbid(
       'runtime-stays-in-node',

@@ -16,6 +16,9 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'nothing-imports-test': ['sdk/src/client/tested.ts', '../../../test/harness/some.ts'],
   'protocol-is-pure': ['sdk/src/protocol/clock.ts', 'node:fs'],
   'sdk-is-the-base': ['sdk/src/client/up.ts', '../../../node/src/worker/some.ts'],
+  'circuits-know-no-market': ['circuits/src/market.ts', '../../sdk/src/runtime/some.ts'],
+  'one-owner-of-snarkjs': ['node/src/cli/prove.ts', 'snarkjs'],
+  'commitment-is-browser-safe': ['circuits/src/commitment/tensorCommitter.ts', 'node:fs'],
   'runtime-stays-in-node': ['sdk/src/client/disk.ts', '../runtime/some.ts'],
   'one-user-of-opentelemetry': ['sdk/src/runtime/spans.ts', '@opentelemetry/api'],
   'one-user-of-anchor': ['validator/src/chain.ts', '@coral-xyz/anchor'],
@@ -57,7 +60,7 @@ beforeAll(async () => {
   await Promise.all(innocents.map((path) => write(`${path}/some.ts`, 'export const some = 1;\n')));
   await write('node/src/engines/exact/behindPage.ts', "import 'node:fs';\n");
   await write('sdk/src/client/circleBack.ts', "import './circle.ts';\n");
-  for (const name of ['@coral-xyz/anchor', '@opentelemetry/api', 'vitest']) {
+  for (const name of ['@coral-xyz/anchor', '@opentelemetry/api', 'snarkjs', 'vitest']) {
     await write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }));
     await write(`node_modules/${name}/index.js`, '');
   }
@@ -79,6 +82,7 @@ test('each import rule fails when it is broken, and only for the file that break
     '--output-type',
     'json',
     'sdk',
+    'circuits',
     'node',
     'validator',
     'web',

@@ -6,6 +6,7 @@ import { type RandomModelShape, writeRandomModel } from '../randomModel.ts';
 import { type BenchReport, type BenchRow, loadNow } from '../report.ts';
 import { bandwidthRows } from './bandwidth.ts';
 import { browserRows } from './browserRows.ts';
+import { commitmentRows } from './commitmentRows.ts';
 import { memoryRows } from './memoryRows.ts';
 import { speedRows } from './speedRows.ts';
 import { threadRows } from './threadRows.ts';
@@ -56,10 +57,11 @@ async function bundledRows({ folder, talk }: Run): Promise<readonly BenchRow[]> 
   const threads = await threadRows({ ...model, ...lengths, rounds: 8, warmUp: 2 });
   talk('A matrix of 128 MiB …');
   const bandwidth = await bandwidthRows();
+  const commitments = await commitmentRows();
   const memory = await memoryRows(model);
   talk('The same in a browser …');
   const browser = await browserRows({ ...model, tokens: lengths.tokens });
-  return [...speed, ...browser, ...bandwidth, ...memory, ...threads];
+  return [...speed, ...commitments, ...browser, ...bandwidth, ...memory, ...threads];
 }
 
 async function billionRows({ folder, talk }: Run): Promise<readonly BenchRow[]> {

@@ -1,3 +1,4 @@
+import type { CommitTensor } from '@karmesh/circuits/commitment';
 import type { RequestId } from '@karmesh/sdk/protocol';
 import type { ExactModel } from '../../../node/src/engines/exact/file/exactModel.ts';
 import { highest } from '../../../node/src/engines/exact/run/chooseToken.ts';
@@ -21,19 +22,20 @@ export const BATCH = 32;
 /** What the engine's thread runs: the runner, which chooses tokens and hashes the trace, its root included. */
 export function tracedCore(
   parts: ExactParts,
-  { level, sha256 }: { readonly level: TraceLevel; readonly sha256: Sha256 },
+  { level, sha256, commit }: { readonly level: TraceLevel; readonly sha256: Sha256; readonly commit?: CommitTensor },
 ): Core {
   const traceModel = traceModelOf(parts.model);
   const options = { sequences: 1, batch: BATCH, endTokens: new Set<number>(), ahead: Number.POSITIVE_INFINITY };
-  const engine = runner(options, { stages: parts.stages, traceModel, sha256 });
+  const engine = runner(options, { stages: parts.stages, traceModel, sha256, commit });
   const requestId = new Uint8Array(32) as RequestId;
+  const hidden = level === 'committed' ? { blinding: new Uint8Array(32) } : {};
   return {
     async run({ prompt, tokens }) {
       const began = performance.now();
       let first = Number.NaN;
       let fault: unknown;
       const run = engine.start(
-        { requestId, prompt, temperatureMicro: 0, limit: tokens, level },
+        { requestId, prompt, temperatureMicro: 0, limit: tokens, level, ...hidden },
         {
           onToken: () => {
             if (Number.isNaN(first)) first = performance.now();

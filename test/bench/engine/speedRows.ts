@@ -1,3 +1,4 @@
+import { openTensorCommitter } from '@karmesh/circuits';
 import { nodeHash } from '../../../node/src/engines/exact/trace/nodeHash.ts';
 import { type BenchRow, benchRow } from '../report.ts';
 import { plainPrompt } from './core.ts';
@@ -28,12 +29,13 @@ export async function speedRows(options: SpeedOptions): Promise<readonly BenchRo
       bare: bareCore(loaded),
       blocks: tracedCore(loaded, { level: 'blocks', sha256: nodeHash }),
       operators: tracedCore(loaded, { level: 'operators', sha256: nodeHash }),
+      committed: tracedCore(loaded, { level: 'committed', sha256: nodeHash, commit: await openTensorCommitter() }),
       evaluate: llama.evaluate,
       logits: llama.logits,
     },
     { ...options, prompt: plainPrompt(promptTokens, vocabulary), start: plainPrompt(START_TOKENS, vocabulary) },
   );
-  const { bare, blocks, operators, evaluate, logits } = speeds;
+  const { bare, blocks, operators, committed, evaluate, logits } = speeds;
   const speed = (row: Pick<BenchRow, 'what' | 'ours' | 'rivalName' | 'rival'> & { readonly atLeast?: number }) =>
     benchRow({ ...row, unit: 'tokens/s' });
   const cost = (level: string, traced: number, aim: { readonly atMost?: number }): BenchRow =>
@@ -81,5 +83,6 @@ export async function speedRows(options: SpeedOptions): Promise<readonly BenchRo
     }),
     cost('blocks', blocks.decodePerSecond, { atMost: 1.2 }),
     cost('operators', operators.decodePerSecond, {}),
+    cost('blocks under Poseidon commitments', committed.decodePerSecond, {}),
   ];
 }

@@ -6,6 +6,8 @@ import { type Conversation, contextSizeFor, conversation } from '../conversation
 import type {
   Engine,
   EngineDescription,
+  GenerateControl,
+  GenerateOptions,
   GenerateResult,
   PositionMeasurement,
   ReplayOptions,
@@ -37,11 +39,19 @@ export interface ExactEngineOptions {
   readonly kernels?: 'simd' | 'plain';
 }
 
+/** A run whose trace hides its values (X-74), so that proofs can speak of them. */
+export interface HiddenTrace {
+  /** The request's blinding (F-10), 32 bytes. */
+  readonly blinding?: Uint8Array;
+}
+
 /** An engine whose runs are the same everywhere to the last bit, so that any part of one can be shown and computed again. */
 export interface ExactEngine extends Engine {
+  generate(options: GenerateOptions & HiddenTrace, control?: GenerateControl): Promise<GenerateResult>;
+  replay(options: ReplayOptions & HiddenTrace, control?: { readonly signal?: AbortSignal }): Promise<ReplayResult>;
   /** Runs prompt and answer again and gives their trace: the hashes of all leaves, and the values of those that are to be opened. */
   trace(
-    options: ReplayOptions,
+    options: ReplayOptions & HiddenTrace,
     control: { readonly level: TraceLevel; readonly open?: ReadonlySet<number>; readonly signal?: AbortSignal },
   ): Promise<ThreadResult>;
   readonly traceModel: TraceModel;
@@ -115,7 +125,7 @@ interface EngineParts {
 function engineOver({ description, thread, spoken, traceModel, parts }: EngineParts): ExactEngine {
   const { vocabulary } = description.manifest;
 
-  const generate: Engine['generate'] = async (options, { signal, onTokens } = {}): Promise<GenerateResult> => {
+  const generate: ExactEngine['generate'] = async (options, { signal, onTokens } = {}): Promise<GenerateResult> => {
     const startedAt = performance.now();
     const { prompt, limit } = spoken.prepare(options);
     const { requestId, temperatureMicro } = options;
@@ -126,7 +136,7 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     let firstTokenMs = 0;
     let isOver = false;
     const run = thread.start(
-      { requestId, prompt, temperatureMicro, limit },
+      { requestId, prompt, temperatureMicro, limit, ...hiddenBy(options) },
       {
         onToken(token) {
           // The thread is ahead of us, by a few tokens that nobody asked for.
@@ -161,7 +171,7 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     };
   };
 
-  const replay: Engine['replay'] = async (options, { signal } = {}): Promise<ReplayResult> => {
+  const replay: ExactEngine['replay'] = async (options, { signal } = {}): Promise<ReplayResult> => {
     const { prompt, limit } = spoken.prepare(options);
     const claimed = options.outputTokens.slice(0, limit);
     const promptTokens = prompt.length;
@@ -171,7 +181,7 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     const positions: PositionMeasurement[] = [];
     const { requestId, temperatureMicro } = options;
     const run = thread.start(
-      { requestId, prompt, temperatureMicro, limit: claimed.length, claimed },
+      { requestId, prompt, temperatureMicro, limit: claimed.length, claimed, ...hiddenBy(options) },
       { onPosition: (position) => positions.push(position) },
     );
     await untilAborted(run, run.ended, signal);
@@ -191,7 +201,8 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     if (claimed.length === 0 || claimed.some((token) => token >= vocabulary))
       throw new KarmeshError('BAD_ARGUMENT', 'An answer without tokens, or with unknown ones, has no trace.');
     const { requestId, temperatureMicro } = options;
-    const request = { requestId, prompt, temperatureMicro, limit: claimed.length, claimed, level };
+    const hidden = level === 'committed' ? hiddenBy(options) : {};
+    const request = { requestId, prompt, temperatureMicro, limit: claimed.length, claimed, level, ...hidden };
     const run = thread.start(open === undefined ? request : { ...request, open }, {});
     await untilAborted(run, run.ended, signal);
     return run.finish({ outputTokens: claimed.length, wantsLeaves: true });
@@ -207,6 +218,10 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     memoryBytes: thread.memoryBytes,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+function hiddenBy({ blinding }: HiddenTrace): { readonly level?: 'committed'; readonly blinding?: Uint8Array } {
+  return blinding === undefined ? {} : { level: 'committed', blinding };
 }
 
 /** Gives up a run when the signal says so or when what it is waited for fails. */

@@ -1,7 +1,10 @@
+import type { CommitTensor } from '@karmesh/circuits/commitment';
+import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Hash, RequestId } from '@karmesh/sdk/protocol';
 import type { PositionMeasurement } from '../../engine.ts';
 import type { Kernels, Pointer } from '../stages/kernels.ts';
 import type { Stage, StageRow, TensorObserver } from '../stages/stage.ts';
+import { committedLeaves, type LeafOf } from '../trace/committedLeaves.ts';
 import { type TraceRecorder, traceRecorder } from '../trace/traceRecorder.ts';
 import { type TraceLevel, type TraceModel, traceShape } from '../trace/traceShape.ts';
 import type { Sha256 } from '../trace/traceTree.ts';
@@ -23,6 +26,8 @@ export interface RunnerParts {
   readonly stages: readonly { readonly stage: Stage; readonly memory: WebAssembly.Memory; readonly kernels: Kernels }[];
   readonly traceModel: TraceModel;
   readonly sha256: Sha256;
+  /** For traces of level `committed`. */
+  readonly commit?: CommitTensor | undefined;
 }
 
 /** What a run is to do. */
@@ -36,6 +41,8 @@ export interface RunRequest {
   readonly claimed?: readonly number[];
   /** X-70; `blocks` unless told. */
   readonly level?: TraceLevel;
+  /** X-75: the request's blinding, for level `committed`. */
+  readonly blinding?: Uint8Array;
   /** Leaves of the trace whose values are wanted. */
   readonly open?: ReadonlySet<number>;
 }
@@ -98,13 +105,20 @@ interface Choice {
 
 export function runner(options: RunnerOptions, parts: RunnerParts): Runner {
   const { sequences, batch, endTokens, ahead } = options;
-  const { stages, traceModel, sha256 } = parts;
+  const { stages, traceModel, sha256, commit } = parts;
   const last = stages.at(-1);
   if (last === undefined) throw new RangeError('A runner needs a stage.');
   const choiceParts: ChoiceParts = { kernels: last.kernels, sha256 };
   const free = Array.from({ length: sequences }, (_, i) => i);
   const runs: Active[] = [];
   const scratch = last.stage.scratch;
+
+  const leavesOf = ({ requestId, blinding }: RunRequest): LeafOf | undefined => {
+    if (blinding === undefined) return undefined;
+    if (commit === undefined)
+      throw new KarmeshError('BAD_ARGUMENT', 'This engine was opened without a way to commit to tensors.');
+    return committedLeaves({ requestId, blinding }, { sha256, commit });
+  };
 
   const seat = (): void => {
     for (const run of runs) {
@@ -225,7 +239,11 @@ export function runner(options: RunnerOptions, parts: RunnerParts): Runner {
       const onLeaf = (index: number, values: Uint8Array): void => {
         if (open?.has(index) === true) opened.set(index, values.slice());
       };
-      const recorder = traceRecorder(shape, { sha256, ...(open === undefined ? {} : { onLeaf }) });
+      const recorder = traceRecorder(shape, {
+        sha256,
+        leafOf: leavesOf(request),
+        ...(open === undefined ? {} : { onLeaf }),
+      });
       const run: Active = {
         request,
         events,

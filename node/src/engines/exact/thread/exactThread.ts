@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { openTensorCommitter } from '@karmesh/circuits';
 import { loadStages } from '../stages/loadStages.ts';
 import { nodeHash } from '../trace/nodeHash.ts';
 import { errorToParts } from './errorParts.ts';
@@ -13,7 +14,8 @@ const send = (message: FromThread): void => port.postMessage(message);
 try {
   const loaded = await loadStages(settings);
   const kernels = settings.threads > 1 ? 'threads' : settings.kernels;
-  const host = threadHost(settings, { loaded, kernels, sha256: nodeHash, send });
+  const commit = await openTensorCommitter();
+  const host = threadHost(settings, { loaded, kernels, sha256: nodeHash, commit, send });
 
   const work = (): void => {
     do {

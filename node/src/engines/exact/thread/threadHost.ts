@@ -1,3 +1,4 @@
+import type { CommitTensor } from '@karmesh/circuits/commitment';
 import type { PositionMeasurement } from '../../engine.ts';
 import { type Run, runner } from '../run/runner.ts';
 import type { KernelVariant } from '../stages/kernels.ts';
@@ -11,6 +12,7 @@ export interface ThreadHostParts {
   readonly loaded: LoadedStages;
   readonly kernels: KernelVariant;
   readonly sha256: Sha256;
+  readonly commit?: CommitTensor;
   readonly send: (message: FromThread) => void;
 }
 
@@ -27,11 +29,14 @@ export interface ThreadHost {
 const AHEAD = 32;
 
 /** Serves runs over messages, and says that it is ready. Who calls it decides when a step is computed, so that messages come in between. */
-export function threadHost(settings: EngineSettings, { loaded, kernels, sha256, send }: ThreadHostParts): ThreadHost {
+export function threadHost(
+  settings: EngineSettings,
+  { loaded, kernels, sha256, commit, send }: ThreadHostParts,
+): ThreadHost {
   const traceModel = traceModelOf(loaded.model);
   const engine = runner(
     { ...settings, endTokens: new Set(settings.endTokens), ahead: AHEAD },
-    { stages: loaded.stages, traceModel, sha256 },
+    { stages: loaded.stages, traceModel, sha256, commit },
   );
   const runs = new Map<number, Run>();
   let isClosing = false;
@@ -46,7 +51,11 @@ export function threadHost(settings: EngineSettings, { loaded, kernels, sha256, 
           onEnd: () => send({ kind: 'end', run }),
           onFault: (error: unknown) => send({ kind: 'fault', run, error: errorToParts(error) }),
         };
-        runs.set(run, engine.start(message.request, events));
+        try {
+          runs.set(run, engine.start(message.request, events));
+        } catch (error) {
+          events.onFault(error);
+        }
         return;
       }
       case 'acknowledge':

@@ -1,4 +1,6 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Hash } from '@karmesh/sdk/protocol';
+import type { LeafOf } from './committedLeaves.ts';
 import type { TensorName } from './traceShape.ts';
 import { CHUNK_VALUES, chunksOf, type TraceShape } from './traceShape.ts';
 import { type Sha256, type TraceTree, traceLeaf, traceRootOf, traceTree } from './traceTree.ts';
@@ -26,10 +28,19 @@ const HASH_BYTES = 32;
 
 export function traceRecorder(
   shape: TraceShape,
-  /** Sees every leaf with its values, for those who open leaves. */
-  parts: { readonly sha256: Sha256; readonly onLeaf?: (index: number, values: Uint8Array) => void },
+  parts: {
+    readonly sha256: Sha256;
+    /** The leaves of a trace that hides its values, and only of such a one. */
+    readonly leafOf?: LeafOf | undefined;
+    /** Sees every leaf with its values, for those who open leaves. */
+    readonly onLeaf?: (index: number, values: Uint8Array) => void;
+  },
 ): TraceRecorder {
-  const { sha256, onLeaf } = parts;
+  const { sha256, onLeaf, leafOf } = parts;
+  if ((shape.level === 'committed') !== (leafOf !== undefined))
+    throw new KarmeshError('BAD_ARGUMENT', 'A trace of commitments, and no other one, needs a request’s blinding.', {
+      level: shape.level,
+    });
   // By name, then by layer; tensors outside of the layers stand alone under their name.
   const indices = new Map<TensorName, number[]>();
   for (const [index, { name, layer = 0 }] of shape.tensors.entries()) {
@@ -59,7 +70,8 @@ export function traceRecorder(
       const first = shape.indexOf({ position, tensor, chunk: 0 });
       for (let chunk = 0; chunk < chunksOf(described.length); chunk++) {
         const values = bytes.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
-        put(first + chunk, traceLeaf(sha256, { position, tensor, chunk }, values));
+        const place = { position, tensor, chunk };
+        put(first + chunk, leafOf?.(place, described, values) ?? traceLeaf(sha256, place, values));
         onLeaf?.(first + chunk, values);
       }
     },

@@ -1,7 +1,7 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 
-/** how finely a trace commits to a run. */
-export type TraceLevel = 'blocks' | 'operators';
+/** how finely a trace commits to a run, and whether it hides what it commits to. */
+export type TraceLevel = 'blocks' | 'operators' | 'committed';
 
 /** What the layout of a trace depends on; numbers of values. */
 export interface TraceModel {
@@ -37,6 +37,8 @@ export interface TraceTensor {
   /** Number of values, and bytes of each. */
   readonly length: number;
   readonly valueBytes: 2 | 4;
+  /** Bits that every value fits in. */
+  readonly bits: number;
 }
 
 /** values of a leaf, at most. */
@@ -67,7 +69,7 @@ export function traceShape(
   model: TraceModel,
   { level, promptTokens }: { readonly level: TraceLevel; readonly promptTokens: number },
 ): TraceShape {
-  const tensors = level === 'blocks' ? blockTensors(model) : operatorTensors(model);
+  const tensors = tensorsOf[level](model);
   const everywhere = tensors.filter(({ name }) => name !== 'finalNorm' && name !== 'logits').length;
   const starts: number[] = [0];
   for (const { length } of tensors) starts.push((starts.at(-1) ?? 0) + chunksOf(length));
@@ -100,35 +102,58 @@ export function chunksOf(length: number): number {
   return Math.ceil(length / CHUNK_VALUES);
 }
 
+/** the widths of a model's values. */
+function widthsOf({ variant }: TraceModel) {
+  const isNarrow = variant === 'narrow';
+  return {
+    norm: { valueBytes: 4, bits: isNarrow ? 16 : 24 },
+    query: { valueBytes: 4, bits: isNarrow ? 16 : 20 },
+    cache: { valueBytes: isNarrow ? 2 : 4, bits: isNarrow ? 16 : 20 },
+    gate: { valueBytes: 4, bits: 20 },
+    hidden: { valueBytes: 4, bits: 30 },
+    residual: { valueBytes: 4, bits: 32 },
+  } as const;
+}
+
 function blockTensors(model: TraceModel): readonly TraceTensor[] {
-  const cache = model.variant === 'narrow' ? 2 : 4;
+  const { cache, residual } = widthsOf(model);
   return Array.from({ length: model.layers }, (_, layer): TraceTensor[] => [
-    { name: 'k', layer, length: model.keyWidth, valueBytes: cache },
-    { name: 'v', layer, length: model.keyWidth, valueBytes: cache },
-    { name: 'residual', layer, length: model.width, valueBytes: 4 },
+    { name: 'k', layer, length: model.keyWidth, ...cache },
+    { name: 'v', layer, length: model.keyWidth, ...cache },
+    { name: 'residual', layer, length: model.width, ...residual },
   ]).flat();
 }
 
+function embeddingOf(model: TraceModel): TraceTensor {
+  return { name: 'embedding', layer: undefined, length: model.width, ...widthsOf(model).residual };
+}
+
 function operatorTensors(model: TraceModel): readonly TraceTensor[] {
-  const cache = model.variant === 'narrow' ? 2 : 4;
   const { width, queryWidth, keyWidth, hidden } = model;
+  const widths = widthsOf(model);
   const layers = Array.from({ length: model.layers }, (_, layer): TraceTensor[] => [
-    { name: 'attentionNorm', layer, length: width, valueBytes: 4 },
-    { name: 'q', layer, length: queryWidth, valueBytes: 4 },
-    { name: 'k', layer, length: keyWidth, valueBytes: cache },
-    { name: 'v', layer, length: keyWidth, valueBytes: cache },
-    { name: 'attention', layer, length: queryWidth, valueBytes: 4 },
-    { name: 'residualBehindAttention', layer, length: width, valueBytes: 4 },
-    { name: 'feedForwardNorm', layer, length: width, valueBytes: 4 },
-    { name: 'gate', layer, length: hidden, valueBytes: 4 },
-    { name: 'up', layer, length: hidden, valueBytes: 4 },
-    { name: 'hidden', layer, length: hidden, valueBytes: 4 },
-    { name: 'residual', layer, length: width, valueBytes: 4 },
+    { name: 'attentionNorm', layer, length: width, ...widths.norm },
+    { name: 'q', layer, length: queryWidth, ...widths.query },
+    { name: 'k', layer, length: keyWidth, ...widths.cache },
+    { name: 'v', layer, length: keyWidth, ...widths.cache },
+    { name: 'attention', layer, length: queryWidth, ...widths.query },
+    { name: 'residualBehindAttention', layer, length: width, ...widths.residual },
+    { name: 'feedForwardNorm', layer, length: width, ...widths.norm },
+    { name: 'gate', layer, length: hidden, ...widths.gate },
+    { name: 'up', layer, length: hidden, ...widths.gate },
+    { name: 'hidden', layer, length: hidden, ...widths.hidden },
+    { name: 'residual', layer, length: width, ...widths.residual },
   ]);
   return [
-    { name: 'embedding', layer: undefined, length: width, valueBytes: 4 },
+    embeddingOf(model),
     ...layers.flat(),
-    { name: 'finalNorm', layer: undefined, length: width, valueBytes: 4 },
-    { name: 'logits', layer: undefined, length: model.vocabulary, valueBytes: 4 },
+    { name: 'finalNorm', layer: undefined, length: width, ...widths.norm },
+    { name: 'logits', layer: undefined, length: model.vocabulary, ...widths.residual },
   ];
 }
+
+const tensorsOf: Readonly<Record<TraceLevel, (model: TraceModel) => readonly TraceTensor[]>> = {
+  blocks: blockTensors,
+  operators: operatorTensors,
+  committed: (model) => [embeddingOf(model), ...blockTensors(model)],
+};

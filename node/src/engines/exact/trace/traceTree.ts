@@ -14,7 +14,7 @@ const leafBytes = new Uint8Array(LEAF_HEAD_BYTES + 4 * CHUNK_VALUES);
 const leafView = new DataView(leafBytes.buffer);
 const nodeBytes = new Uint8Array(1 + 2 * HASH_BYTES).fill(INNER, 0, 1);
 const DOMAIN = new TextEncoder().encode('karmesh:trace');
-const LEVELS: readonly TraceLevel[] = ['blocks', 'operators'];
+const LEVELS: readonly TraceLevel[] = ['blocks', 'operators', 'committed'];
 
 /** the leaf of a chunk whose values have these bytes. */
 export function traceLeaf(sha256: Sha256, { position, tensor, chunk }: LeafPlace, values: Uint8Array): Hash {
