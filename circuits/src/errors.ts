@@ -1,5 +1,11 @@
 /** What circuits can refuse. This package imports nothing of Karmesh: its callers say what it means to a market. */
-export type CircuitsErrorCode = 'BAD_INPUT' | 'KERNEL_FAILED';
+export type CircuitsErrorCode =
+  | 'BAD_INPUT'
+  | 'COMPILE_FAILED'
+  | 'FILE_INVALID'
+  | 'KEY_INVALID'
+  | 'KERNEL_FAILED'
+  | 'NO_WITNESS';
 
 /** A sentence, and the facts that carry its numbers. */
 export class CircuitsError extends Error {

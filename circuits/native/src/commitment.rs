@@ -64,6 +64,21 @@ pub fn commit(hash: &Poseidon, values: &[i32], bits: u32, blinding: BigInt<4>) -
     Ok(hash.hash(&inputs))
 }
 
+/// What tells this hash from a tensor's.
+pub const LIST_TAG: u64 = 2;
+
+/// The hash of a list of field elements (docs/proofs.md, Z-03): eleven at a time, zeros behind the last, from a state of tag and count.
+pub fn hash_list(hash: &Poseidon, elements: &[Fr]) -> Fr {
+    let mut inputs = [Fr::ZERO; INPUTS];
+    inputs[0] = Fr::from_bigint(BigInt([elements.len() as u64, 0, LIST_TAG, 0])).expect("below the modulus");
+    for absorbed in elements.chunks(ABSORBED) {
+        inputs[1..].fill(Fr::ZERO);
+        inputs[1..=absorbed.len()].copy_from_slice(absorbed);
+        inputs[0] = hash.hash(&inputs);
+    }
+    inputs[0]
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Refusal, commit};

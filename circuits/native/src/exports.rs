@@ -1,6 +1,7 @@
 //! What a host calls. It writes arguments into memory that it allocated here.
 
-use crate::commitment::{Refusal, commit};
+use crate::commitment::{Refusal, commit, hash_list};
+use crate::field::Fr;
 use crate::poseidon::Poseidon;
 use ark_ff::{BigInt, PrimeField};
 use std::sync::OnceLock;
@@ -39,4 +40,19 @@ pub unsafe extern "C" fn commit_tensor(
         Err(Refusal::Value) => 2,
         Err(Refusal::Blinding) => 3,
     }
+}
+
+/// The hash of a list of `count` elements of 32 bytes each, little-endian. Returns 0, or 3 if one is not below the field's order.
+///
+/// # Safety
+/// The pointers come from `allocate` and are as long as that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hash_elements(elements: *const u64, count: usize, out: *mut u64) -> u32 {
+    // SAFETY: the caller's promise; every pointer is aligned to 8 bytes.
+    let (elements, out) =
+        unsafe { (core::slice::from_raw_parts(elements.cast::<[u64; 4]>(), count), &mut *out.cast::<[u64; 4]>()) };
+    let read: Option<Vec<Fr>> = elements.iter().map(|limbs| Fr::from_bigint(BigInt(*limbs))).collect();
+    let Some(read) = read else { return 3 };
+    *out = hash_list(POSEIDON.get_or_init(Poseidon::new), &read).into_bigint().0;
+    0
 }

@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
 import { commitWithCircomlib } from './commitWithCircomlib.ts';
 import { openTensorCommitter } from './openTensorCommitter.ts';
-import type { CommitTensor } from './tensorCommitter.ts';
+import type { CommitTensor, TensorCommitter } from './tensorCommitter.ts';
 
-let commit: CommitTensor;
+let commit: TensorCommitter;
 let reference: CommitTensor;
 beforeAll(async () => {
   [commit, reference] = await Promise.all([openTensorCommitter(), commitWithCircomlib()]);
@@ -52,7 +52,7 @@ test('Z-02: refuses what has no commitment, where packing alone would collide', 
   expect(() => commit({ values: Int32Array.of(-129), bits: 8, blinding })).toThrow('A value does not fit in its bits.');
   expect(() => commit({ values: Int32Array.of(0), bits: 33, blinding })).toThrow('A value has 2 to 32 bits.');
   expect(() => commit({ values: Int32Array.of(0), bits: 8, blinding: element(ORDER) })).toThrow(
-    'A blinding is below the field’s order.',
+    'A field element is below the field’s order.',
   );
   expect(() => commit({ values: Int32Array.of(0), bits: 8, blinding: new Uint8Array(31) })).toThrow(
     'A tensor has values, and a blinding 32 bytes.',
@@ -60,4 +60,15 @@ test('Z-02: refuses what has no commitment, where packing alone would collide', 
   expect(() => commit({ values: new Int32Array(0), bits: 8, blinding })).toThrow(
     'A tensor has values, and a blinding 32 bytes.',
   );
+});
+
+test('Z-03: a list counts its elements, and is not a tensor', () => {
+  const [a, b] = [element(1n), element(2n)];
+  const lists = [[a], [a, b], [b, a], [a, b, element(0n)], Array(11).fill(a), Array(12).fill(a)];
+  expect(new Set(lists.map((list) => Buffer.from(commit.list(list)).toString('hex'))).size).toBe(lists.length);
+  expect(Buffer.from(commit.list([a, b])).toString('hex')).toMatchInlineSnapshot(
+    `"89c956a04416f58bfd39635df6959c996cff33b8413272274e872bef6cf8f809"`,
+  );
+  expect(() => commit.list([element(ORDER)])).toThrow('A field element is below the field’s order.');
+  expect(() => commit.list([])).toThrow('A list has elements of 32 bytes.');
 });

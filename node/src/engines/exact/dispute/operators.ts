@@ -1,19 +1,8 @@
 import { isqrt, rshr } from '../convert/integers.ts';
+import { type MatrixData, weightAt } from '../file/modelParts.ts';
 import { rdiv, sat } from './integers.ts';
 
 /** The operators of docs/exact-arithmetic.md, one function each, written for reading. Vectors of integers go in and come out. */
-
-/** A matrix as a converted model stores it. */
-export interface MatrixData {
-  readonly rows: number;
-  readonly columns: number;
-  /** T for each row. */
-  readonly shifts: Int32Array;
-  /** [rows/8][columns/32][8 rows] */
-  readonly multipliers: Int16Array;
-  /** [rows/8][columns/2][8 rows][2 columns] */
-  readonly weights: Int8Array;
-}
 
 /** X-22 without the shift: the sum of every row. */
 function rowSums(matrix: MatrixData, x: Int32Array): readonly bigint[] {
@@ -31,13 +20,6 @@ function rowSums(matrix: MatrixData, x: Int32Array): readonly bigint[] {
     }
     return acc;
   });
-}
-
-function weightAt(
-  weights: Int8Array,
-  at: { readonly tile: number; readonly inTile: number; readonly columns: number; readonly column: number },
-): number {
-  return weights[at.tile * 8 * at.columns + (at.column >> 1) * 16 + at.inTile * 2 + (at.column & 1)] ?? 0;
 }
 
 export interface LinearFormats {
@@ -76,7 +58,7 @@ export function norm(
 }
 
 /** cosine and sine with 14 fraction bits. */
-function angle(frequency: bigint, position: number): readonly [cos: bigint, sin: bigint] {
+export function angle(frequency: bigint, position: number): readonly [cos: bigint, sin: bigint] {
   const a = (BigInt(position) * frequency) & ((1n << 64n) - 1n);
   const quarter = Number(a >> 62n);
   const t = (a & ((1n << 62n) - 1n)) >> 31n;

@@ -2,14 +2,15 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { equalBytes, type Hash } from '@karmesh/sdk/protocol';
 import { halfDigits, halfShift } from '../convert/halfFloat.ts';
 import { rshr } from '../convert/integers.ts';
-import type { ExactMatrix, ExactSection } from '../file/exactFile.ts';
+import type { ExactMatrix } from '../file/exactFile.ts';
 import type { ExactModel } from '../file/exactModel.ts';
 import { VARIANT_BITS } from '../file/exactShape.ts';
 import { readLayerFormats } from '../file/layerFormats.ts';
+import { finalFormatOf, frequenciesOf, matrixData, readInt32, sectionBytes } from '../file/modelParts.ts';
 import { CHUNK_VALUES, chunksOf, type LeafPlace, type TensorName, type TraceShape } from '../trace/traceShape.ts';
 import { type Sha256, traceLeaf } from '../trace/traceTree.ts';
 import { sat } from './integers.ts';
-import { attend, embedding, gated, linear, type MatrixData, norm, rotate } from './operators.ts';
+import { attend, embedding, gated, linear, norm, rotate } from './operators.ts';
 
 /** A tensor of the trace by its name and place. */
 export interface TensorPlace {
@@ -80,12 +81,12 @@ export async function replayOperator(
   const { name, position } = place;
   if (name === 'embedding') return embedToken(model, inputs.token);
   if (name === 'finalNorm') {
-    const format = new DataView((await sectionBytes(model, model.layout.finalFormat)).buffer).getInt32(0, true);
-    const w = await int32(model, model.layout.finalNorm);
+    const format = await finalFormatOf(model);
+    const w = await readInt32(model, model.layout.finalNorm);
     return norm(first, w, { epsilon: model.epsilon, format, bits: bits.norm });
   }
   if (name === 'logits') {
-    const format = new DataView((await sectionBytes(model, model.layout.finalFormat)).buffer).getInt32(0, true);
+    const format = await finalFormatOf(model);
     return limited(linear(await matrixData(model, model.layout.head), first, { from: format, to: 20 }), 32);
   }
   const layer = model.layout.layers[place.layer ?? -1];
@@ -101,14 +102,14 @@ export async function replayOperator(
         name === 'attentionNorm'
           ? [layer.attentionNorm, formats.attentionNorm]
           : [layer.hiddenNorm, formats.hiddenNorm];
-      return norm(first, await int32(model, part), { epsilon: model.epsilon, format, bits: bits.norm });
+      return norm(first, await readInt32(model, part), { epsilon: model.epsilon, format, bits: bits.norm });
     }
     case 'q':
     case 'k': {
       const [matrix, bias, format] =
         name === 'q' ? [layer.query, layer.biases?.query, formats.query] : [layer.key, layer.biases?.key, formats.key];
       const rows = await apply(matrix, first, formats.attentionNorm, 16);
-      const biases = bias === undefined ? undefined : await int32(model, bias);
+      const biases = bias === undefined ? undefined : await readInt32(model, bias);
       return rotate(
         rows.map((value, row) => sat(value + BigInt(biases?.[row] ?? 0), 32)),
         {
@@ -123,7 +124,7 @@ export async function replayOperator(
     }
     case 'v': {
       const rows = await apply(layer.value, first, formats.attentionNorm, formats.value);
-      const biases = layer.biases === undefined ? undefined : await int32(model, layer.biases.value);
+      const biases = layer.biases === undefined ? undefined : await readInt32(model, layer.biases.value);
       return limited(
         rows.map((value, row) => value + rshr(BigInt(biases?.[row] ?? 0), 16 - formats.value)),
         bits.attention,
@@ -201,30 +202,6 @@ function limited(values: readonly bigint[], bits: number): Int32Array {
 /** */
 function added(x: Int32Array, values: readonly bigint[]): Int32Array {
   return x.map((v, i) => Number(sat(BigInt(v) + (values[i] ?? 0n), 32)));
-}
-
-async function sectionBytes(model: ExactModel, section: ExactSection): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(section.bytes);
-  await model.readSection(section, bytes);
-  return bytes;
-}
-
-async function int32(model: ExactModel, section: ExactSection): Promise<Int32Array> {
-  return new Int32Array((await sectionBytes(model, section)).buffer);
-}
-
-async function matrixData(model: ExactModel, matrix: ExactMatrix): Promise<MatrixData> {
-  return {
-    rows: matrix.rows,
-    columns: matrix.columns,
-    shifts: await int32(model, matrix.shifts),
-    multipliers: new Int16Array((await sectionBytes(model, matrix.multipliers)).buffer),
-    weights: new Int8Array((await sectionBytes(model, matrix.weights)).buffer),
-  };
-}
-
-async function frequenciesOf(model: ExactModel): Promise<readonly bigint[]> {
-  return Array.from(new BigUint64Array((await sectionBytes(model, model.layout.frequencies)).buffer));
 }
 
 async function embedToken(model: ExactModel, token: number): Promise<Int32Array> {

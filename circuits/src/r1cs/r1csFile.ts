@@ -1,0 +1,102 @@
+import { CircuitsError } from '../errors.ts';
+
+/** The header of an iden3 .r1cs file over BN254's scalar field. */
+export interface R1csHeader {
+  readonly wires: number;
+  readonly publicOutputs: number;
+  readonly publicInputs: number;
+  readonly privateInputs: number;
+  readonly labels: bigint;
+  readonly constraints: number;
+}
+
+/** Where a section's content stands. */
+export interface Section {
+  readonly start: number;
+  readonly length: number;
+}
+
+export interface R1csFile {
+  readonly header: R1csHeader;
+  readonly bytes: Uint8Array;
+  /** By their numbers: 1 the header, 2 constraints, 3 which label each wire has. */
+  readonly sections: ReadonlyMap<number, Section>;
+}
+
+export const FIELD_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
+export const ELEMENT_BYTES = 32;
+const HEADER_BYTES = 64;
+
+/** Reads the frame of an .r1cs file; `bytes` are all of it. Throws `FILE_INVALID`. */
+export function readR1cs(bytes: Uint8Array): R1csFile {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const fail = (fault: string): never => {
+    throw new CircuitsError('FILE_INVALID', 'This is not an .r1cs file.', { fault });
+  };
+  if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(0, 4)) !== 'r1cs') fail('it begins with other bytes');
+  if (view.getUint32(4, true) !== 1) fail('another version');
+  const sections = new Map<number, Section>();
+  let at = 12;
+  for (let i = 0; i < view.getUint32(8, true); i++) {
+    if (at + 12 > bytes.length) fail('it ends within a section’s head');
+    const length = view.getBigUint64(at + 4, true);
+    if (length > BigInt(bytes.length - at - 12)) fail('a section is longer than the file');
+    sections.set(view.getUint32(at, true), { start: at + 12, length: Number(length) });
+    at += 12 + Number(length);
+  }
+  const head = sections.get(1);
+  if (head === undefined || head.length !== HEADER_BYTES) return fail('no header, or one of another length');
+  const { start } = head;
+  if (view.getUint32(start, true) !== ELEMENT_BYTES || readElement(view, start + 4) !== FIELD_ORDER)
+    fail('another field');
+  if (!sections.has(2) || !sections.has(3)) fail('no constraints or no labels');
+  const u32 = (offset: number): number => view.getUint32(start + offset, true);
+  const header = {
+    wires: u32(36),
+    publicOutputs: u32(40),
+    publicInputs: u32(44),
+    privateInputs: u32(48),
+    labels: view.getBigUint64(start + 52, true),
+    constraints: u32(60),
+  };
+  return { header, bytes, sections };
+}
+
+/** A linear combination: wires and their factors. */
+export type Combination = readonly (readonly [wire: number, factor: bigint])[];
+
+/** a * b = c */
+export interface Constraint {
+  readonly a: Combination;
+  readonly b: Combination;
+  readonly c: Combination;
+}
+
+/** All constraints in order. Throws `FILE_INVALID` for a count or a wire that the file cannot have. */
+export function* constraintsOf({ header, bytes, sections }: R1csFile): Generator<Constraint> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const section = sections.get(2) ?? { start: 0, length: 0 };
+  const end = section.start + section.length;
+  let at = section.start;
+  const combination = (): Combination => {
+    const count = at + 4 <= end ? view.getUint32(at, true) : Number.POSITIVE_INFINITY;
+    at += 4;
+    if (at + count * (4 + ELEMENT_BYTES) > end)
+      throw new CircuitsError('FILE_INVALID', 'The constraints end within one.', {});
+    return Array.from({ length: count }, () => {
+      const wire = view.getUint32(at, true);
+      const factor = readElement(view, at + 4);
+      at += 4 + ELEMENT_BYTES;
+      if (wire >= header.wires) throw new CircuitsError('FILE_INVALID', 'A constraint names no wire.', { wire });
+      return [wire, factor] as const;
+    });
+  };
+  for (let i = 0; i < header.constraints; i++) yield { a: combination(), b: combination(), c: combination() };
+}
+
+/** A field element of 32 bytes, little-endian. */
+export function readElement(view: DataView, at: number): bigint {
+  let element = 0n;
+  for (let limb = 3; limb >= 0; limb--) element = (element << 64n) + view.getBigUint64(at + 8 * limb, true);
+  return element;
+}

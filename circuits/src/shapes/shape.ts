@@ -1,0 +1,190 @@
+/**
+ * The circuits of a layer's operators, without weights: what is the same for every matrix of a shape. Widths and shifts are in bits. Rules X-… are
+ * those of docs/exact-arithmetic.md.
+ */
+export type Shape = LinearShape | RotatedShape | AttentionShape | ResidualShape | NormShape | HiddenShape | HeadShape;
+
+/** X-22: y = rshr(W x + b, shift). */
+export interface LinearShape {
+  readonly kind: 'linear';
+  readonly rows: number;
+  readonly columns: number;
+  readonly inputBits: number;
+  readonly shift: number;
+  readonly outputBits: number;
+}
+
+/** X-23: q or k. */
+export interface RotatedShape {
+  readonly kind: 'rotated';
+  readonly rows: number;
+  readonly columns: number;
+  readonly inputBits: number;
+  /** To 16 fraction bits. */
+  readonly shift: number;
+  readonly headSize: number;
+  readonly pairs: 'neighbours' | 'halves';
+  /** Fq or Fk. */
+  readonly fraction: number;
+  readonly outputBits: number;
+}
+
+/** X-24 over at most `positions` positions. */
+export interface AttentionShape {
+  readonly kind: 'attention';
+  readonly heads: number;
+  readonly keyHeads: number;
+  readonly headSize: number;
+  readonly positions: number;
+  /** Of q, k, v and the result. */
+  readonly bits: number;
+  /** Fq + Fk - 12 */
+  readonly shift: number;
+}
+
+/** X-25: y = r + rshr(W x + b, shift), r and y of 32 bits. */
+export interface ResidualShape {
+  readonly kind: 'residual';
+  readonly rows: number;
+  readonly columns: number;
+  readonly inputBits: number;
+  readonly shift: number;
+}
+
+/** X-21 over 32-bit values. */
+export interface NormShape {
+  readonly kind: 'norm';
+  readonly width: number;
+  /** E * D */
+  readonly epsilon: number;
+  readonly shift: number;
+  readonly outputBits: number;
+}
+
+/** X-26: of 20-bit gates and ups to 30-bit values. */
+export interface HiddenShape {
+  readonly kind: 'hidden';
+  readonly width: number;
+  /** Fg, at most 16. */
+  readonly gateFraction: number;
+  /** 17 + Fu - Fh */
+  readonly shift: number;
+}
+
+/** X-27, X-30: the first of the highest logits. */
+export interface HeadShape {
+  readonly kind: 'head';
+  readonly vocabulary: number;
+  readonly columns: number;
+  readonly inputBits: number;
+  readonly shift: number;
+  readonly logitBits: number;
+}
+
+/** An input that is compiled as public, so that circom keeps its wires, and made private when weights are appended. */
+export interface OpenInput {
+  readonly name: string;
+  readonly length: number;
+}
+
+/** What a circuit is made of, and what of it is public. */
+export interface Circuit {
+  /** Its file's name, without an ending. */
+  readonly name: string;
+  /** The file of templates/ that it includes. */
+  readonly template: string;
+  /** The template with its parameters. */
+  readonly component: string;
+  /** Public signals in a statement's order: commitments, then inputs. */
+  readonly signals: readonly string[];
+  /** Z-10: what rows of weights connect, from and to, in the order of their wires. Absent if the operator has no weights. */
+  readonly open?: { readonly from: OpenInput; readonly to: OpenInput };
+}
+
+/** The circuit of a shape. */
+export function circuitOf(shape: Shape): Circuit {
+  switch (shape.kind) {
+    case 'linear': {
+      const { rows, columns, inputBits, shift, outputBits } = shape;
+      return {
+        name: `linear-${rows}x${columns}-${inputBits}to${outputBits}-shift${shift}`,
+        template: 'linear.circom',
+        component: `Linear(${rows}, ${columns}, ${inputBits}, ${shift}, ${outputBits})`,
+        signals: ['commitmentX', 'commitmentY', 'context'],
+        open: matrix(rows, columns),
+      };
+    }
+    case 'rotated': {
+      const { rows, columns, inputBits, shift, headSize, pairs, fraction, outputBits } = shape;
+      const step = pairs === 'neighbours' ? 1 : headSize / 2;
+      // A rotation keeps a pair's length: before it no value is beyond the square root of 2 times the largest one behind it.
+      const straightBits = outputBits + 16 - fraction + 1;
+      return {
+        name: `rotated-${rows}x${columns}-${inputBits}to${outputBits}-shift${shift}-head${headSize}-${pairs}-fraction${fraction}`,
+        template: 'rotated.circom',
+        component: `Rotated(${rows}, ${columns}, ${inputBits}, ${shift}, ${straightBits}, ${headSize}, ${step}, ${fraction}, ${outputBits})`,
+        signals: ['commitmentX', 'commitmentY', 'commitmentAngles', 'context'],
+        open: matrix(rows, columns),
+      };
+    }
+    case 'attention': {
+      const { heads, keyHeads, headSize, positions, bits, shift } = shape;
+      return {
+        name: `attention-${heads}of${keyHeads}x${headSize}-positions${positions}-${bits}-shift${shift}`,
+        template: 'attention.circom',
+        component: `Attention(${heads}, ${keyHeads}, ${headSize}, ${positions}, ${bits}, ${shift})`,
+        signals: ['commitmentQ', 'commitmentK', 'commitmentV', 'commitmentO', 'context', 'count'],
+      };
+    }
+    case 'residual': {
+      const { rows, columns, inputBits, shift } = shape;
+      return {
+        name: `residual-${rows}x${columns}-${inputBits}-shift${shift}`,
+        template: 'residual.circom',
+        component: `Residual(${rows}, ${columns}, ${inputBits}, ${shift})`,
+        signals: ['commitmentX', 'commitmentR', 'commitmentY', 'context'],
+        open: matrix(rows, columns),
+      };
+    }
+    case 'norm': {
+      const { width, epsilon, shift, outputBits } = shape;
+      return {
+        name: `norm-${width}-epsilon${epsilon}-to${outputBits}-shift${shift}`,
+        template: 'norm.circom',
+        component: `Norm(${width}, ${epsilon}, ${shift}, ${outputBits})`,
+        signals: ['commitmentX', 'commitmentY', 'context'],
+        open: { from: { name: 'xr', length: width }, to: { name: 'z', length: width } },
+      };
+    }
+    case 'hidden': {
+      const { width, gateFraction, shift } = shape;
+      return {
+        name: `hidden-${width}-gate${gateFraction}-shift${shift}`,
+        template: 'hidden.circom',
+        component: `Hidden(${width}, ${gateFraction}, ${shift})`,
+        signals: ['commitmentG', 'commitmentU', 'commitmentY', 'context'],
+      };
+    }
+    case 'head': {
+      const { vocabulary, columns, inputBits, shift, logitBits } = shape;
+      return {
+        name: `head-${vocabulary}x${columns}-${inputBits}to${logitBits}-shift${shift}`,
+        template: 'head.circom',
+        component: `Head(${vocabulary}, ${columns}, ${inputBits}, ${shift}, ${logitBits})`,
+        signals: ['commitmentX', 'context', 'token'],
+        open: matrix(vocabulary, columns),
+      };
+    }
+  }
+}
+
+function matrix(rows: number, columns: number): { readonly from: OpenInput; readonly to: OpenInput } {
+  return { from: { name: 'x', length: columns }, to: { name: 'acc', length: rows } };
+}
+
+/** The text that circom compiles. */
+export function circuitSource({ template, component, signals, open }: Circuit): string {
+  const inputs = signals.filter((name) => !name.startsWith('commitment'));
+  const opened = open === undefined ? [] : [open.from.name, open.to.name];
+  return `pragma circom 2.1.6;\ninclude "${template}";\ncomponent main {public [${[...inputs, ...opened].join(', ')}]} = ${component};\n`;
+}
