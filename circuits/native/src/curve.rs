@@ -127,3 +127,26 @@ impl SWCurveConfig for G2Config {
         Fq2::ZERO
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_bn254::Bn254;
+    use ark_ec::pairing::Pairing;
+
+    #[test]
+    fn the_groups_are_those_of_bn254() {
+        use ark_ec::AffineRepr;
+        let (one_1, one_2) = (<Bn254 as Pairing>::G1Affine::generator(), <Bn254 as Pairing>::G2Affine::generator());
+        let (ours_1, ours_2) = (G1Affine::generator(), G2Affine::generator());
+        assert_eq!((ours_1.x.0, ours_1.y.0), (one_1.x.0, one_1.y.0));
+        let parts = |point: (BigInt<4>, BigInt<4>, BigInt<4>, BigInt<4>)| [point.0, point.1, point.2, point.3];
+        assert_eq!(
+            parts((ours_2.x.c0.0, ours_2.x.c1.0, ours_2.y.c0.0, ours_2.y.c1.0)),
+            parts((one_2.x.c0.0, one_2.x.c1.0, one_2.y.c0.0, one_2.y.c1.0))
+        );
+        assert!(ours_1.is_on_curve() && ours_2.is_on_curve());
+        assert!(ours_1.is_in_correct_subgroup_assuming_on_curve() && ours_2.is_in_correct_subgroup_assuming_on_curve());
+        assert_eq!(<G2Config as CurveConfig>::COFACTOR, <ark_bn254::g2::Config as CurveConfig>::COFACTOR);
+    }
+}

@@ -17,6 +17,8 @@ pub mod poseidon;
 mod product;
 pub mod prover;
 pub mod r1cs;
+#[cfg(test)]
+mod sample;
 pub mod setup;
 pub mod trapdoor;
 pub mod witness;

@@ -278,3 +278,81 @@ pub(crate) fn integer(bytes: &[u8]) -> BigInt<4> {
     }
     BigInt(limbs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn terms(file: &[u8]) -> Result<Vec<Term>, R1csError> {
+        let mut terms = Vec::new();
+        R1csStream::open(file)?.for_each_term(|term| {
+            terms.push(term);
+            Ok::<_, R1csError>(())
+        })?;
+        Ok(terms)
+    }
+
+    #[test]
+    fn constraints_are_read_before_and_behind_the_header() {
+        let ahead = terms(&sample::r1cs([1, 2, 3])).unwrap();
+        assert_eq!(ahead.len(), 3 * sample::SQUARES + 3);
+        assert_eq!(ahead[5], Term { constraint: 1, side: Side::C, wire: 4, value: BigInt::from(1u64) });
+        for order in [[2, 1, 3], [2, 3, 1], [3, 1, 2]] {
+            assert_eq!(terms(&sample::r1cs(order)).unwrap(), ahead);
+        }
+    }
+
+    #[test]
+    fn every_shorter_file_is_refused() {
+        for order in [[1, 2, 3], [2, 1, 3]] {
+            let file = sample::r1cs(order);
+            for length in 0..file.len() {
+                assert!(matches!(terms(&file[..length]), Err(R1csError::Truncated)), "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_changed_byte_brings_the_reader_down() {
+        for order in [[1, 2, 3], [2, 1, 3]] {
+            let file = sample::r1cs(order);
+            for at in 0..file.len() {
+                for change in [1, 0x80, 0xff] {
+                    let mut file = file.clone();
+                    file[at] ^= change;
+                    let _ = terms(&file);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_file_claims_is_checked() {
+        let file = sample::r1cs([1, 2, 3]);
+        let with = |at: usize, bytes: &[u8]| {
+            let mut file = file.clone();
+            file[at..at + bytes.len()].copy_from_slice(bytes);
+            terms(&file).unwrap_err().to_string()
+        };
+        let header = 12 + 12;
+        let constraints = header + HEADER_BYTES as usize + 12;
+        assert_eq!(with(0, b"R"), "The file is not an .r1cs of version 1.");
+        assert_eq!(with(header + 4, &[2]), "The .r1cs is over another field than BN254's scalars.");
+        assert_eq!(
+            with(header + 36, &u32::MAX.to_le_bytes()),
+            "The .r1cs has 4294967295 wires and 11 constraints; each must be from 1 to 16777216."
+        );
+        assert_eq!(with(header + 40, &[13]), "The .r1cs lacks section 1, has it twice or gives it a wrong length.");
+        assert_eq!(
+            with(constraints, &u32::MAX.to_le_bytes()),
+            "The .r1cs lacks section 2, has it twice or gives it a wrong length."
+        );
+        let wire = "Constraint 0 names wire 13, which does not exist, or a coefficient not in the field.";
+        assert_eq!(with(constraints + 4, &[13]), wire);
+        let value = "Constraint 0 names wire 2, which does not exist, or a coefficient not in the field.";
+        assert_eq!(with(constraints + 8, &[0xff; 32]), value);
+        assert_eq!(with(12, &[4]), "The .r1cs uses custom gates, which Groth16 lacks.");
+        assert_eq!(with(12, &[2]), "The .r1cs lacks section 2, has it twice or gives it a wrong length.");
+    }
+}

@@ -321,16 +321,75 @@ impl<W: Write> KeyFile<W> {
         self.circuit_hash.update((count as u32).to_be_bytes());
     }
 
-    /// The hash sees integers, and of the neutral point its flag.
     fn hash_points<P: Point>(&mut self, points: &[P]) {
         let mut bytes = Vec::with_capacity(points.len() * P::BYTES);
-        for point in points {
-            let at = bytes.len();
-            point.write_integers(&mut bytes);
-            if bytes[at..].iter().all(|byte| *byte == 0) {
-                bytes[at] = 0x40;
-            }
-        }
+        points.iter().for_each(|point| point.write_integers(&mut bytes));
         self.circuit_hash.update(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use crate::zkey::{PointsOf, Zkey};
+
+    fn key(order: [u32; 3], seed: u8) -> Vec<u8> {
+        let mut key = Vec::new();
+        setup(sample::r1cs(order).as_slice(), &[seed; SEED_BYTES], &mut key).unwrap();
+        key
+    }
+
+    #[test]
+    fn a_key_follows_from_circuit_and_seed() {
+        let first = key([1, 2, 3], 7);
+        assert_eq!(first, key([1, 2, 3], 7));
+        assert_eq!(first, key([2, 1, 3], 7));
+        assert_ne!(first, key([1, 2, 3], 8));
+        // The same on every machine: what it was when this was written.
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(&first);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, "529407e384cad88cda22879299bf801b9b4729f32cd37bb198a3b5da712b4513");
+    }
+
+    #[test]
+    fn a_key_says_that_it_is_insecure() {
+        let key = key([1, 2, 3], 7);
+        let said = [INSECURE, &[7; SEED_BYTES]].concat();
+        assert!(key.ends_with(&said));
+    }
+
+    #[test]
+    fn delta_is_not_gamma() {
+        let bytes = key([1, 2, 3], 7);
+        let key = Zkey::parse(&bytes).unwrap();
+        assert_eq!(key.gamma_2, G2Affine::generator());
+        assert_ne!(key.delta_2, key.gamma_2);
+        assert_eq!(key.points::<G1Affine>(PointsOf::Private).unwrap().len(), sample::SQUARES);
+    }
+
+    #[test]
+    fn lagrange_polynomials_interpolate() {
+        let tau = Fr::from(123456789u64);
+        let polynomial = |x: Fr| x.square() * x + Fr::from(5u64) * x + Fr::from(9u64);
+        let root = root_of_unity(16).unwrap();
+        let even = lagrange(tau, 16, 8, Fr::ONE).unwrap();
+        let odd = lagrange(tau, 16, 8, root).unwrap();
+        let sum: Fr = (0..8)
+            .map(|i| {
+                let x = root.pow([2 * i as u64]);
+                even[i] * polynomial(x) + odd[i] * polynomial(x * root)
+            })
+            .sum();
+        assert_eq!(sum, polynomial(tau));
+    }
+
+    #[test]
+    fn no_shorter_circuit_makes_a_key() {
+        let file = sample::r1cs([1, 2, 3]);
+        for length in 0..file.len() {
+            let error = setup(&file[..length], &[7; SEED_BYTES], Vec::new()).unwrap_err();
+            assert_eq!(error.to_string(), "The .r1cs ends before what it announced.");
+        }
     }
 }

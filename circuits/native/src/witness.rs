@@ -57,3 +57,43 @@ pub fn parse_witness(bytes: &[u8]) -> Result<Vec<BigInt<4>>, WitnessError> {
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn values_are_read() {
+        let values = sample::values(Fr::from(5u64));
+        let expected: Vec<BigInt<4>> = values.iter().map(|value| value.into_bigint()).collect();
+        assert_eq!(parse_witness(&sample::wtns(&values)), Ok(expected));
+    }
+
+    #[test]
+    fn every_shorter_file_is_refused_and_no_changed_byte_brings_the_reader_down() {
+        let file = sample::wtns(&sample::values(Fr::from(5u64)));
+        for length in 0..file.len() {
+            assert_eq!(parse_witness(&file[..length]), Err(ContainerError::Truncated.into()));
+        }
+        for at in 0..file.len() {
+            for change in [1, 0x80, 0xff] {
+                let mut file = file.clone();
+                file[at] ^= change;
+                let _ = parse_witness(&file);
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_in_the_field_and_the_first_is_one() {
+        let mut values = sample::values(Fr::from(5u64));
+        let mut file = sample::wtns(&values);
+        let end = file.len();
+        file[end - 32..].fill(0xff);
+        assert_eq!(parse_witness(&file), Err(WitnessError::Value(sample::WIRES - 1)));
+        values[0] = Fr::from(2u64);
+        assert_eq!(parse_witness(&sample::wtns(&values)), Err(WitnessError::NoOne));
+        assert_eq!(parse_witness(&sample::wtns(&[])), Err(WitnessError::NoOne));
+    }
+}
