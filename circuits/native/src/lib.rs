@@ -2,7 +2,24 @@
 //! by default and as a program where Rust is at hand (`build.sh`); both do the same.
 
 pub mod commitment;
+pub mod container;
+pub mod curve;
 #[cfg(target_arch = "wasm32")]
 mod exports;
+#[cfg(target_arch = "wasm32")]
+mod exports_prover;
 pub mod field;
+mod fixed_base;
+mod parallel;
+pub mod points;
 pub mod poseidon;
+#[cfg(any(target_arch = "wasm32", test))]
+mod product;
+pub mod prover;
+pub mod r1cs;
+#[cfg(test)]
+mod sample;
+pub mod setup;
+pub mod trapdoor;
+pub mod witness;
+pub mod zkey;
