@@ -5,7 +5,8 @@ export type CircuitsErrorCode =
   | 'FILE_INVALID'
   | 'KEY_INVALID'
   | 'KERNEL_FAILED'
-  | 'NO_WITNESS';
+  | 'NO_WITNESS'
+  | 'STATEMENT_FALSE';
 
 /** A sentence, and the facts that carry its numbers. */
 export class CircuitsError extends Error {

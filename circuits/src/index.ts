@@ -6,11 +6,16 @@ export {
   tensorCommitter,
 } from './commitment/tensorCommitter.ts';
 export { CircuitsError, type CircuitsErrorCode } from './errors.ts';
+export { type LayerKey, type SetupLayerOptions, setupLayer } from './keys/layerKey.ts';
 export { circuitInputs, type OperatorValues } from './prove/circuitInputs.ts';
-export { endSnarkjs, witnessOf } from './prove/snarkjsProver.ts';
+export { kernelProver } from './prove/kernelProver.ts';
+export { type ProveLayerOptions, proveLayer } from './prove/proveLayer.ts';
+export type { Proven, Prover } from './prove/prover.ts';
+export { endSnarkjs, snarkjsProver, witnessOf } from './prove/snarkjsProver.ts';
 export { statementOf } from './prove/statement.ts';
 export { appendRows, type Weights } from './r1cs/appendRows.ts';
 export { readR1cs } from './r1cs/r1csFile.ts';
 export { brokenConstraints, readWitness } from './r1cs/witnessFile.ts';
 export { compileShape } from './shapes/compileShape.ts';
 export { type Circuit, circuitOf, type Shape } from './shapes/shape.ts';
+export * from './verify/index.ts';

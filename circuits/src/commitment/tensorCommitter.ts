@@ -1,4 +1,5 @@
 import { CircuitsError } from '../errors.ts';
+import { kernelOf } from '../kernel/kernel.ts';
 
 /** What is committed to. */
 export interface TensorOpening {
@@ -16,14 +17,6 @@ export type CommitTensor = (opening: TensorOpening) => Uint8Array;
 /** Z-01, and Z-03: the hash of a list of field elements of 32 bytes each. */
 export type TensorCommitter = CommitTensor & { list(elements: readonly Uint8Array[]): Uint8Array };
 
-/** What native/src/exports.rs gives. */
-interface KernelExports {
-  readonly memory: WebAssembly.Memory;
-  allocate(bytes: number): number;
-  commit_tensor(values: number, count: number, bits: number, blinding: number, out: number): number;
-  hash_elements(elements: number, count: number, out: number): number;
-}
-
 const ELEMENT_BYTES = 32;
 const FAULTS = [
   '',
@@ -34,8 +27,7 @@ const FAULTS = [
 
 /** The commitment in WebAssembly, from the bytes of wasm/kernel.wasm. The first one takes longer: it computes the hash's constants. */
 export async function tensorCommitter(kernel: BufferSource): Promise<TensorCommitter> {
-  const { instance } = await WebAssembly.instantiate(kernel, {});
-  const exports = instance.exports as unknown as KernelExports;
+  const exports = await kernelOf(await WebAssembly.compile(kernel));
   const blindingAt = exports.allocate(ELEMENT_BYTES);
   const outAt = exports.allocate(ELEMENT_BYTES);
   let room = 4096;

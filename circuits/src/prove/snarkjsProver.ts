@@ -2,19 +2,7 @@ import { bn254 } from '@noble/curves/bn254.js';
 import * as snarkjs from 'snarkjs';
 import { CircuitsError } from '../errors.ts';
 import { bytesOf } from '../verify/points.ts';
-
-/** A proof and the public signals that its witness has. */
-export interface Proven {
-  readonly proof: Uint8Array;
-  /** What a verifier must come to by itself; here only to be compared. */
-  readonly signals: readonly bigint[];
-}
-
-/** Makes Groth16 proofs. */
-export interface Prover {
-  /** Of the witness in a .wtns file under the key in a .zkey file. Throws `FILE_INVALID`. */
-  prove(files: { readonly zkey: string; readonly witness: Uint8Array }): Promise<Proven>;
-}
+import type { Prover } from './prover.ts';
 
 /** snarkjs’ prover. Its threads end when it is disposed. */
 export function snarkjsProver(): Prover & AsyncDisposable {

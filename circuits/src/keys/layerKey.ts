@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CircuitsError } from '../errors.ts';
+import { verifyingKeyBytes } from '../prove/snarkjsProver.ts';
+import { appendRows, type Weights } from '../r1cs/appendRows.ts';
+import { readR1cs } from '../r1cs/r1csFile.ts';
+import { compileShape } from '../shapes/compileShape.ts';
+import { circuitOf, type Shape } from '../shapes/shape.ts';
+import { developmentKey } from './developmentKey.ts';
+
+/** What a layer's proofs are made and checked with. */
+export interface LayerKey {
+  readonly shape: Shape;
+  /** SHA-256 of the verifying key: what a registry names it by. */
+  readonly keyId: Uint8Array;
+  /** As `readVerifyingKey` reads it. */
+  readonly verifyingKey: Uint8Array;
+  /** SHA-256 of all constraints, weights included. */
+  readonly constraintsHash: Uint8Array;
+  /** Files. */
+  readonly zkey: string;
+  readonly witnessProgram: string;
+  /** An INSECURE DEVELOPMENT KEY, under which everybody can forge: no cluster but localnet takes its proofs. */
+  readonly insecure: boolean;
+}
+
+export interface SetupLayerOptions {
+  readonly shape: Shape;
+  /** Absent for operators without weights. */
+  readonly weights?: Weights | undefined;
+  /** Where circuits and keys are kept. What is there already is not made again. */
+  readonly folder: string;
+  /** 32 public bytes that the development key comes from. */
+  readonly seed: Uint8Array;
+  /** What is done just now; it takes seconds. */
+  readonly onProgress?: (step: 'compiling' | 'making the key' | 'done', name: string) => void;
+}
+
+/** Compiles a layer's circuit, appends its weights and makes its development key, unless that has been done. Throws `COMPILE_FAILED`, `KERNEL_FAILED`, `BAD_INPUT`. */
+export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> {
+  const { shape, weights, folder, seed, onProgress } = options;
+  const circuit = circuitOf(shape);
+  const { name } = circuit;
+  if ((weights === undefined) !== (circuit.open === undefined))
+    throw new CircuitsError('BAD_INPUT', 'This circuit and these weights do not belong together.', { name });
+  await mkdir(folder, { recursive: true });
+  const program = join(folder, `${name}.wasm`);
+  let r1cs = await readFile(join(folder, `${name}.r1cs`)).catch(() => undefined);
+  if (r1cs === undefined) {
+    onProgress?.('compiling', name);
+    r1cs = await readFile((await compileShape(circuit, folder)).r1cs);
+  }
+  const file = readR1cs(r1cs);
+  const pieces = (): Iterable<Uint8Array> =>
+    weights === undefined ? [file.bytes] : appendRows(file, circuit, weights);
+  const constraints = createHash('sha256');
+  for (const piece of pieces()) constraints.update(piece);
+  const constraintsHash = constraints.digest();
+  const id = createHash('sha256').update(seed).update(constraintsHash).digest('hex').slice(0, 16);
+  const zkey = join(folder, `${name}-${id}.insecure.zkey`);
+  const record = `${zkey}.json`;
+  const known = await readFile(record, 'utf8').catch(() => undefined);
+  const made = known === undefined ? undefined : (JSON.parse(known) as KeyRecord);
+  const describe = ({ verifyingKey }: KeyRecord): LayerKey => {
+    const bytes = Uint8Array.from(Buffer.from(verifyingKey, 'hex'));
+    const keyId = createHash('sha256').update(bytes).digest();
+    return { shape, keyId, verifyingKey: bytes, constraintsHash, zkey, witnessProgram: program, insecure: true };
+  };
+  if (made !== undefined) return describe(made);
+  onProgress?.('making the key', name);
+  const { keyHash } = await developmentKey({ constraints: pieces(), seed, path: zkey });
+  const written: KeyRecord = {
+    warning: 'INSECURE DEVELOPMENT KEY: everybody can forge proofs under it.',
+    circuit: name,
+    seed: Buffer.from(seed).toString('hex'),
+    constraintsHash: constraintsHash.toString('hex'),
+    keyHash: Buffer.from(keyHash).toString('hex'),
+    verifyingKey: Buffer.from(await verifyingKeyBytes(zkey)).toString('hex'),
+  };
+  // The record comes last, so that a process that ends before it leaves nothing that passes for a key.
+  await writeFile(`${record}.partial`, `${JSON.stringify(written, undefined, 2)}\n`);
+  await rename(`${record}.partial`, record);
+  onProgress?.('done', name);
+  return describe(written);
+}
+
+interface KeyRecord {
+  readonly warning: string;
+  readonly circuit: string;
+  readonly seed: string;
+  readonly constraintsHash: string;
+  readonly keyHash: string;
+  readonly verifyingKey: string;
+}

@@ -1,0 +1,2 @@
+export { type VerifyLayerOptions, verifyLayer } from './verifyLayer.ts';
+export { PROOF_BYTES, type ProofFault, type ProofVerdict } from './verifyProof.ts';
