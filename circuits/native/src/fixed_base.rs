@@ -1,14 +1,10 @@
-//! Many multiples of one point: a table of the point's multiples for every window of the scalar, and sums made in affine
-//! coordinates, many at a time, so that they share the one inversion that an affine sum needs.
+//! Many multiples of one point: a table of the point's multiples for every window of the scalar, and sums made together.
 
+use crate::affine_sums::{Scratch, TOGETHER, add_each};
 use crate::curve::Fr;
 use crate::parallel::map_pieces;
-use ark_ec::AffineRepr;
 use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
-use ark_ff::{AdditiveGroup, Field, PrimeField};
-
-/// Sums that share an inversion. More would save little and leave the cache.
-const TOGETHER: usize = 1024;
+use ark_ff::PrimeField;
 
 /// Multiples of a point: row w holds (k + 1) * 2^(w * window) times it, for k below 2^(window - 1).
 pub struct FixedBase<P: SWCurveConfig> {
@@ -83,78 +79,11 @@ fn windows(window: usize) -> usize {
     (Fr::MODULUS_BIT_SIZE as usize + 1).div_ceil(window)
 }
 
-/// What [`add_each`] keeps between its two passes, so that its memory serves again.
-struct Scratch<F> {
-    /// What each sum divides by; zero where nothing is divided.
-    divisors: Vec<F>,
-    /// The product of the divisors before each.
-    products: Vec<F>,
-}
-
-impl<F> Default for Scratch<F> {
-    fn default() -> Self {
-        Self { divisors: Vec::new(), products: Vec::new() }
-    }
-}
-
-/// Adds `addend(i)` to each sum, with one inversion for all (Montgomery's trick).
-fn add_each<P: SWCurveConfig>(
-    sums: &mut [Affine<P>],
-    addend: impl Fn(usize) -> Affine<P>,
-    scratch: &mut Scratch<P::BaseField>,
-) {
-    scratch.divisors.clear();
-    scratch.products.clear();
-    let mut product = P::BaseField::ONE;
-    for (i, sum) in sums.iter().enumerate() {
-        let addend = addend(i);
-        let divisor = if sum.is_zero() || addend.is_zero() {
-            P::BaseField::ZERO
-        } else if sum.x != addend.x {
-            addend.x - sum.x
-        } else if sum.y == addend.y {
-            sum.y.double()
-        } else {
-            P::BaseField::ZERO
-        };
-        scratch.divisors.push(divisor);
-        scratch.products.push(product);
-        if divisor != P::BaseField::ZERO {
-            product *= divisor;
-        }
-    }
-    // A product of what is not zero has an inverse.
-    let mut inverse = product.inverse().unwrap_or(P::BaseField::ONE);
-    for (i, sum) in sums.iter_mut().enumerate().rev() {
-        let (addend, divisor) = (addend(i), scratch.divisors[i]);
-        if divisor == P::BaseField::ZERO {
-            *sum = match (sum.is_zero(), addend.is_zero()) {
-                (true, _) => addend,
-                (_, true) => *sum,
-                // They are opposites.
-                _ => Affine::identity(),
-            };
-            continue;
-        }
-        let reciprocal = inverse * scratch.products[i];
-        inverse *= divisor;
-        let slope = if sum.x == addend.x {
-            let square = sum.x.square();
-            (square.double() + square) * reciprocal
-        } else {
-            (addend.y - sum.y) * reciprocal
-        };
-        let x = slope.square() - sum.x - addend.x;
-        let y = slope * (sum.x - x) - sum.y;
-        *sum = Affine::new_unchecked(x, y);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::curve::{G1Affine, G1Config, G2Affine, G2Config};
-    use ark_ec::CurveGroup;
+    use ark_ec::{AffineRepr, CurveGroup};
     use ark_ff::UniformRand;
 
     #[test]

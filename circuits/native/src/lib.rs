@@ -1,6 +1,7 @@
 //! What is fast in Karmesh's circuits: the commitment's hash, development keys and Groth16 proofs over BN254. Built as WebAssembly
 //! by default and as a program where Rust is at hand (`build.sh`); both do the same.
 
+mod affine_sums;
 pub mod commitment;
 pub mod container;
 pub mod curve;
@@ -10,6 +11,7 @@ mod exports;
 mod exports_prover;
 pub mod field;
 mod fixed_base;
+mod msm;
 mod parallel;
 pub mod points;
 pub mod poseidon;

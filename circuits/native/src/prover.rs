@@ -4,11 +4,12 @@
 //! A key has no matrix C, and so no prover can see whether a witness satisfies the circuit: from one that does not, it makes a proof
 //! that does not verify. Check the witness against the .r1cs where that matters.
 
-use crate::curve::{Fr, G1, G1Affine, G2, G2Affine};
+use crate::curve::{Fr, G1, G1Affine, G2Affine};
+use crate::msm::msm;
 use crate::points::Point;
 use crate::witness::{WitnessError, parse_witness};
 use crate::zkey::{PointsOf, Zkey, ZkeyError};
-use ark_ec::{CurveGroup, VariableBaseMSM};
+use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, BigInt, FftField, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use std::fmt;
@@ -79,11 +80,11 @@ pub fn prove(zkey: &[u8], wtns: &[u8], random: &[u8; RANDOM_BYTES]) -> Result<Pr
 
     let quotient = quotient(&key, &witness)?;
     let sum_1 = |list: PointsOf, scalars: &[BigInt<4>]| -> Result<G1, ZkeyError> {
-        Ok(G1::msm_bigint(&key.points::<G1Affine>(list)?, scalars))
+        Ok(msm(&key.points::<G1Affine>(list)?, scalars))
     };
     let a = sum_1(PointsOf::A, &witness)? + key.alpha_1 + key.delta_1 * r;
     let b_1 = sum_1(PointsOf::B1, &witness)? + key.beta_1 + key.delta_1 * s;
-    let b = G2::msm_bigint(&key.points::<G2Affine>(PointsOf::B2)?, &witness) + key.beta_2 + key.delta_2 * s;
+    let b = msm(&key.points::<G2Affine>(PointsOf::B2)?, &witness) + key.beta_2 + key.delta_2 * s;
     let c =
         sum_1(PointsOf::Private, &witness[key.public + 1..])? + sum_1(PointsOf::Quotient, &quotient)? + a * s + b_1 * r
             - key.delta_1 * (r * s);
