@@ -2,6 +2,7 @@
 # Rebuilds wasm/kernel.wasm from this folder's source, byte for byte.
 #
 #   build.sh           builds wasm/kernel.wasm and wasm/SHA256SUMS
+#   build.sh --program builds target/release/karmesh-prover, the same as a program of this machine
 #   build.sh --check   builds beside them and fails unless the committed file has the same bytes
 #
 # Needs rustup. Everything else is fetched from crates.io at pinned versions.
@@ -26,6 +27,12 @@ fi
 if ! rustup target list --toolchain "$toolchain" --installed | grep -qx "$target"; then
   say "installing Rust's library for $target"
   rustup target add --toolchain "$toolchain" "$target" >&2
+fi
+
+if [ "${1:-}" = "--program" ]; then
+  cargo "+$toolchain" build --release --locked --features native --bin karmesh-prover >&2
+  say "$PWD/target/release/karmesh-prover"
+  exit
 fi
 
 built="target/$target/release/karmesh_circuits.wasm"

@@ -9,6 +9,7 @@ export { CircuitsError, type CircuitsErrorCode } from './errors.ts';
 export { type LayerKey, type SetupLayerOptions, setupLayer } from './keys/layerKey.ts';
 export { circuitInputs, type OperatorValues } from './prove/circuitInputs.ts';
 export { kernelProver } from './prove/kernelProver.ts';
+export { nativeProver } from './prove/nativeProver.ts';
 export { type ProveLayerOptions, proveLayer } from './prove/proveLayer.ts';
 export type { Proven, Prover } from './prove/prover.ts';
 export { endSnarkjs, snarkjsProver, witnessOf } from './prove/snarkjsProver.ts';

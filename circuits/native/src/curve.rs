@@ -1,8 +1,8 @@
 //! BN254's groups for keys and proofs: the one place that says which arithmetic they use. Outside WebAssembly it is arkworks' own;
-//! inside, products are those of `product.rs`.
+//! inside, products are those of `columns.rs`.
 
 #[cfg(target_arch = "wasm32")]
-use crate::product;
+use crate::columns;
 use ark_ec::CurveConfig;
 use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
 use ark_ff::{AdditiveGroup, BigInt, Field, Fp2, Fp2Config, Fp256, MontBackend, MontConfig, MontFp};
@@ -23,23 +23,18 @@ impl MontConfig<4> for FqConfig {
     #[cfg(target_arch = "wasm32")]
     #[inline(never)]
     fn mul_assign(a: &mut Fq, b: &Fq) {
-        *a = product::product(a, b);
+        *a = columns::product(a, b);
     }
 
     #[cfg(target_arch = "wasm32")]
     #[inline(never)]
     fn square_in_place(a: &mut Fq) {
-        *a = product::square(a);
+        *a = columns::square(a);
     }
 
     #[cfg(target_arch = "wasm32")]
     fn sum_of_products<const M: usize>(a: &[Fq; M], b: &[Fq; M]) -> Fq {
-        // The field of two dimensions asks for two at a time, and nothing here for more.
-        if M == 2 {
-            product::sum_of_products(&[a[0], a[1]], &[b[0], b[1]])
-        } else {
-            a.iter().zip(b).map(|(a, b)| *a * b).sum()
-        }
+        columns::sum_of_products(a, b)
     }
 }
 

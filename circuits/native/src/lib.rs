@@ -2,6 +2,7 @@
 //! by default and as a program where Rust is at hand (`build.sh`); both do the same.
 
 mod affine_sums;
+mod columns;
 pub mod commitment;
 pub mod container;
 pub mod curve;
@@ -15,8 +16,6 @@ mod msm;
 mod parallel;
 pub mod points;
 pub mod poseidon;
-#[cfg(any(target_arch = "wasm32", test))]
-mod product;
 pub mod prover;
 pub mod r1cs;
 #[cfg(test)]

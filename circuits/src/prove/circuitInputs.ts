@@ -39,14 +39,26 @@ export function circuitInputs(shape: Shape, weights: Weights | undefined, values
 /** W x + b */
 function sums({ rows, columns, row, bias }: Weights, x: readonly bigint[]): readonly bigint[] {
   if (x.length !== columns) throw new CircuitsError('BAD_INPUT', 'A matrix reads a vector of its width.', { columns });
+  const small = x.map(Number);
+  const largest = small.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
   return Array.from({ length: rows }, (_, i) => {
     const entries = row(i);
-    let sum = BigInt(bias?.(i) ?? 0);
+    const added = bias?.(i) ?? 0;
+    let magnitude = Math.abs(added);
+    let sum = added;
     for (let j = 0; j < columns; j++) {
       const entry = entries[j] ?? 0;
-      if (entry !== 0) sum += BigInt(entry) * (x[j] ?? 0n);
+      magnitude += Math.abs(entry) * largest;
+      sum += entry * (small[j] ?? 0);
     }
-    return sum;
+    // Below that no sum was rounded on its way.
+    if (magnitude < 2 ** 53) return BigInt(sum);
+    let exact = BigInt(added);
+    for (let j = 0; j < columns; j++) {
+      const entry = entries[j] ?? 0;
+      if (entry !== 0) exact += BigInt(entry) * (x[j] ?? 0n);
+    }
+    return exact;
   });
 }
 

@@ -4,6 +4,7 @@ import { kernelFault } from '../kernel/kernelFault.ts';
 import { openKernel } from '../kernel/openKernel.ts';
 import { PROOF_BYTES } from '../verify/verifyProof.ts';
 import type { Prover } from './prover.ts';
+import { signalsOf } from './signals.ts';
 
 const RANDOM_BYTES = 128;
 const SIGNAL_BYTES = 32;
@@ -33,13 +34,8 @@ export function kernelProver(): Prover {
       const bytes = new Uint8Array(kernel.memory.buffer);
       return {
         proof: bytes.slice(proofAt, proofAt + PROOF_BYTES),
-        signals: Array.from({ length: count }, (_, i) => signalOf(bytes.subarray(signalsAt + i * SIGNAL_BYTES))),
+        signals: signalsOf(bytes.subarray(signalsAt, signalsAt + count * SIGNAL_BYTES)),
       };
     },
   };
-}
-
-/** 32 bytes, big-endian. */
-function signalOf(bytes: Uint8Array): bigint {
-  return bytes.subarray(0, SIGNAL_BYTES).reduce((sum, byte) => (sum << 8n) + BigInt(byte), 0n);
 }

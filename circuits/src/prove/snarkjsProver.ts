@@ -1,14 +1,23 @@
 import { bn254 } from '@noble/curves/bn254.js';
-import * as snarkjs from 'snarkjs';
+import type { CircuitSignals, Groth16Proof } from 'snarkjs';
 import { CircuitsError } from '../errors.ts';
 import { bytesOf } from '../verify/points.ts';
 import type { Prover } from './prover.ts';
+
+let loading: Promise<typeof import('snarkjs')> | undefined;
+
+/** Half a second of a processor’s time, which only those pay who make proofs. */
+function loadSnarkjs(): Promise<typeof import('snarkjs')> {
+  loading ??= import('snarkjs');
+  return loading;
+}
 
 /** snarkjs’ prover. Its threads end when it is disposed. */
 export function snarkjsProver(): Prover & AsyncDisposable {
   return {
     async prove({ zkey, witness }) {
-      const { proof, publicSignals } = await snarkjs.groth16
+      const { groth16 } = await loadSnarkjs();
+      const { proof, publicSignals } = await groth16
         .prove(zkey, { type: 'mem', data: witness } as unknown as Uint8Array)
         .catch((cause: unknown) => {
           throw new CircuitsError('FILE_INVALID', 'snarkjs cannot prove this witness under this key.', {}, cause);
@@ -21,7 +30,8 @@ export function snarkjsProver(): Prover & AsyncDisposable {
 
 /** snarkjs keeps the threads of a curve for whoever comes next, until they are ended. */
 export async function endSnarkjs(): Promise<void> {
-  const curve = await (snarkjs as unknown as CurveOwner).curves.getCurveFromName('bn128');
+  if (loading === undefined) return;
+  const curve = await ((await loading) as unknown as CurveOwner).curves.getCurveFromName('bn128');
   await curve.terminate();
 }
 
@@ -30,10 +40,11 @@ interface CurveOwner {
 }
 
 /** A witness of a circuit by the program that circom made for it. Throws `NO_WITNESS` for inputs that have none. */
-export async function witnessOf(program: string, inputs: snarkjs.CircuitSignals): Promise<Uint8Array> {
+export async function witnessOf(program: string, inputs: CircuitSignals): Promise<Uint8Array> {
   const target: { type: 'mem'; data?: Uint8Array } = { type: 'mem' };
   try {
-    await snarkjs.wtns.calculate(inputs, program, target as unknown as Uint8Array);
+    const { wtns } = await loadSnarkjs();
+    await wtns.calculate(inputs, program, target as unknown as Uint8Array);
   } catch (cause) {
     throw new CircuitsError('NO_WITNESS', 'The circuit has no witness for these values.', {}, cause);
   }
@@ -41,7 +52,7 @@ export async function witnessOf(program: string, inputs: snarkjs.CircuitSignals)
 }
 
 /** snarkjs’ decimal coordinates as a proof’s bytes. */
-export function proofBytes({ pi_a, pi_b, pi_c }: snarkjs.Groth16Proof): Uint8Array {
+export function proofBytes({ pi_a, pi_b, pi_c }: Groth16Proof): Uint8Array {
   const at = (values: readonly string[] | undefined, i: number): bigint => BigInt(values?.[i] ?? 0);
   const [bx, by] = pi_b;
   const numbers = [at(pi_a, 0), at(pi_a, 1), at(bx, 1), at(bx, 0), at(by, 1), at(by, 0), at(pi_c, 0), at(pi_c, 1)];
@@ -50,7 +61,8 @@ export function proofBytes({ pi_a, pi_b, pi_c }: snarkjs.Groth16Proof): Uint8Arr
 
 /** The verifying key of a .zkey file, as `verifyingKey.ts` reads it. */
 export async function verifyingKeyBytes(zkey: string): Promise<Uint8Array> {
-  const key = (await snarkjs.zKey.exportVerificationKey(zkey)) as VerificationKeyJson;
+  const { zKey } = await loadSnarkjs();
+  const key = (await zKey.exportVerificationKey(zkey)) as VerificationKeyJson;
   const g1 = ([x = '0', y = '0']: readonly string[]): readonly bigint[] => [BigInt(x), BigInt(y)];
   const g2 = ([x, y]: readonly (readonly string[])[]): readonly bigint[] =>
     [x?.[1], x?.[0], y?.[1], y?.[0]].map((value) => BigInt(value ?? 0));

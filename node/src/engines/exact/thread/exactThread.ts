@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { openTensorCommitter } from '@karmesh/circuits';
+import { openTensorCommitter } from '@karmesh/circuits/commitment/open';
 import { loadStages } from '../stages/loadStages.ts';
 import { nodeHash } from '../trace/nodeHash.ts';
 import { errorToParts } from './errorParts.ts';
