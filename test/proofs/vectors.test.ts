@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import { CircuitsError } from '@karmesh/circuits';
+import { verifyLayer } from '@karmesh/circuits/verify';
+import { expect, test } from 'vitest';
+
+interface Case {
+  readonly name: string;
+  readonly key: string;
+  readonly signals: readonly string[];
+  readonly proof: string;
+  readonly verdict: 'accept' | { readonly rule: string; readonly fault: string };
+}
+
+const { cases } = JSON.parse(await readFile(new URL('../vectors/proofs.json', import.meta.url), 'utf8')) as {
+  readonly cases: readonly Case[];
+};
+const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
+
+/** What this verifier says of a case, in the file's words. */
+function judge({ key, signals, proof }: Case): Case['verdict'] {
+  try {
+    const verdict = verifyLayer({ verifyingKey: bytes(key), signals: signals.map(BigInt), proof: bytes(proof) });
+    return verdict.verdict === 'accept' ? 'accept' : { rule: verdict.rule, fault: verdict.fault };
+  } catch (error) {
+    if (error instanceof CircuitsError && error.code === 'KEY_INVALID') return { rule: 'Z-20', fault: 'key' };
+    throw error;
+  }
+}
+
+test.each(cases)('Z-20 to Z-23: $name', (each) => {
+  expect(judge(each)).toEqual(each.verdict);
+});
