@@ -129,7 +129,7 @@ fn add_up_buckets<P: SWCurveConfig>(sorted: &mut Vec<Affine<P>>, starts: &mut [u
             starts[bucket] = halved.len() as u32;
         }
         for (sums, addends) in halved.chunks_mut(TOGETHER).zip(addends.chunks(TOGETHER)) {
-            add_each(sums, |i| addends[i], &mut scratch);
+            add_each(sums, addends, &mut scratch);
         }
         std::mem::swap(sorted, &mut halved);
     }
