@@ -22,17 +22,12 @@ impl<F> Default for Scratch<F> {
     }
 }
 
-/// Adds `addend(i)` to each sum, with one inversion for all (Montgomery's trick).
-pub fn add_each<P: SWCurveConfig>(
-    sums: &mut [Affine<P>],
-    addend: impl Fn(usize) -> Affine<P>,
-    scratch: &mut Scratch<P::BaseField>,
-) {
+/// Adds an addend to each sum, with one inversion for all (Montgomery's trick).
+pub fn add_each<P: SWCurveConfig>(sums: &mut [Affine<P>], addends: &[Affine<P>], scratch: &mut Scratch<P::BaseField>) {
     scratch.divisors.clear();
     scratch.products.clear();
     let mut product = P::BaseField::ONE;
-    for (i, sum) in sums.iter().enumerate() {
-        let addend = addend(i);
+    for (sum, addend) in sums.iter().zip(addends) {
         let divisor = if sum.is_zero() || addend.is_zero() {
             P::BaseField::ZERO
         } else if sum.x != addend.x {
@@ -50,18 +45,18 @@ pub fn add_each<P: SWCurveConfig>(
     }
     // A product of what is not zero has an inverse.
     let mut inverse = product.inverse().unwrap_or(P::BaseField::ONE);
-    for (i, sum) in sums.iter_mut().enumerate().rev() {
-        let (addend, divisor) = (addend(i), scratch.divisors[i]);
+    let divided = scratch.divisors.iter().zip(&scratch.products);
+    for ((sum, addend), (&divisor, before)) in sums.iter_mut().zip(addends).zip(divided).rev() {
         if divisor == P::BaseField::ZERO {
             *sum = match (sum.is_zero(), addend.is_zero()) {
-                (true, _) => addend,
+                (true, _) => *addend,
                 (_, true) => *sum,
                 // They are opposites.
                 _ => Affine::identity(),
             };
             continue;
         }
-        let reciprocal = inverse * scratch.products[i];
+        let reciprocal = inverse * before;
         inverse *= divisor;
         let slope = if sum.x == addend.x {
             let square = sum.x.square();

@@ -1,5 +1,6 @@
 //! What a host calls for keys and proofs. It writes arguments into memory that it got from `allocate`, and gives two functions for
-//! files that need not fit there.
+//! files that need not fit there. Whatever a file holds, a call returns; that it traps means that memory ran out, and the instance is
+//! of no more use.
 
 use crate::prover::{PROOF_BYTES, ProveError, RANDOM_BYTES, prove as make_proof};
 use crate::r1cs::R1csError;

@@ -4,7 +4,7 @@ use crate::affine_sums::{Scratch, TOGETHER, add_each};
 use crate::curve::Fr;
 use crate::parallel::map_pieces;
 use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
-use ark_ff::PrimeField;
+use ark_ff::{BigInt, PrimeField};
 
 /// Multiples of a point: row w holds (k + 1) * 2^(w * window) times it, for k below 2^(window - 1).
 pub struct FixedBase<P: SWCurveConfig> {
@@ -25,12 +25,12 @@ impl<P: SWCurveConfig<ScalarField = Fr>> FixedBase<P> {
             while row.len() < 1 << (window - 1) {
                 let longest = row[row.len() - 1];
                 let mut sums = row.clone();
-                add_each(&mut sums, |_| longest, &mut scratch);
+                add_each(&mut sums, &vec![longest; row.len()], &mut scratch);
                 row.extend(sums);
             }
             let mut last = [row[row.len() - 1]];
             let half = last[0];
-            add_each(&mut last, |_| half, &mut scratch);
+            add_each(&mut last, &[half], &mut scratch);
             next = last[0];
             rows.push(row);
         }
@@ -40,37 +40,34 @@ impl<P: SWCurveConfig<ScalarField = Fr>> FixedBase<P> {
     /// The point times each scalar.
     pub fn multiply(&self, scalars: &[Fr]) -> Vec<Affine<P>> {
         map_pieces(scalars, TOGETHER, |scalars| {
-            let digits: Vec<Vec<i32>> = scalars.iter().map(|scalar| self.digits(scalar)).collect();
+            let mut rest: Vec<(BigInt<4>, i32)> = scalars.iter().map(|scalar| (scalar.into_bigint(), 0)).collect();
             let mut sums = vec![Affine::<P>::identity(); scalars.len()];
+            let mut addends = Vec::with_capacity(scalars.len());
             let mut scratch = Scratch::default();
-            for (w, row) in self.rows.iter().enumerate() {
-                let addend = |i: usize| match digits[i][w] {
+            for row in &self.rows {
+                // The table is looked up in a loop of its own: a processor then waits for many of its lines at a time.
+                addends.clear();
+                addends.extend(rest.iter_mut().map(|rest| match self.take_digit(rest) {
                     0 => Affine::identity(),
                     digit if digit > 0 => row[digit as usize - 1],
                     digit => -row[digit.unsigned_abs() as usize - 1],
-                };
-                add_each(&mut sums, addend, &mut scratch);
+                }));
+                add_each(&mut sums, &addends, &mut scratch);
             }
             sums
         })
     }
 
-    /// The scalar's digits, the lowest first, each from -2^(window - 1) to 2^(window - 1).
-    fn digits(&self, scalar: &Fr) -> Vec<i32> {
-        let limbs = scalar.into_bigint().0;
-        let mut carry = 0;
-        (0..self.rows.len())
-            .map(|w| {
-                let (limb, bit) = (w * self.window / 64, w * self.window % 64);
-                let mut bits = limbs[limb] >> bit;
-                if bit + self.window > 64 && limb + 1 < limbs.len() {
-                    bits |= limbs[limb + 1] << (64 - bit);
-                }
-                let digit = (bits & ((1 << self.window) - 1)) as i32 + carry;
-                carry = i32::from(digit > 1 << (self.window - 1));
-                digit - (carry << self.window)
-            })
-            .collect()
+    /// Takes the lowest digit off a scalar and its carry. The digit is more than -2^(window - 1) and not more than 2^(window - 1).
+    fn take_digit(&self, (rest, carry): &mut (BigInt<4>, i32)) -> i32 {
+        let limbs = &mut rest.0;
+        let digit = (limbs[0] & ((1 << self.window) - 1)) as i32 + *carry;
+        for i in 0..4 {
+            let above = if i < 3 { limbs[i + 1] << (64 - self.window) } else { 0 };
+            limbs[i] = limbs[i] >> self.window | above;
+        }
+        *carry = i32::from(digit > 1 << (self.window - 1));
+        digit - (*carry << self.window)
     }
 }
 

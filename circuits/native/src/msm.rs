@@ -119,17 +119,17 @@ fn add_up_buckets<P: SWCurveConfig>(sorted: &mut Vec<Affine<P>>, starts: &mut [u
         halved.clear();
         addends.clear();
         let mut start = 0;
-        for bucket in 1..starts.len() {
-            let end = starts[bucket] as usize;
+        for next_start in starts.iter_mut().skip(1) {
+            let end = *next_start as usize;
             for pair in sorted[start..end].chunks(2) {
                 halved.push(pair[0]);
                 addends.push(*pair.get(1).unwrap_or(&Affine::identity()));
             }
             start = end;
-            starts[bucket] = halved.len() as u32;
+            *next_start = halved.len() as u32;
         }
         for (sums, addends) in halved.chunks_mut(TOGETHER).zip(addends.chunks(TOGETHER)) {
-            add_each(sums, |i| addends[i], &mut scratch);
+            add_each(sums, addends, &mut scratch);
         }
         std::mem::swap(sorted, &mut halved);
     }

@@ -3,6 +3,8 @@
 //!
 //! A key has no matrix C, and so no prover can see whether a witness satisfies the circuit: from one that does not, it makes a proof
 //! that does not verify. Check the witness against the .r1cs where that matters.
+//!
+//! How long a proof takes depends on the witness: do not let those measure it from whom the witness is to be hidden.
 
 use crate::curve::{Fr, G1, G1Affine, G2Affine};
 use crate::msm::msm;
@@ -112,13 +114,9 @@ fn quotient(key: &Zkey, witness: &[BigInt<4>]) -> Result<Vec<BigInt<4>>, ZkeyErr
         column[coefficient.row] += value;
     }
     let mut c: Vec<Fr> = a.iter().zip(&b).map(|(a, b)| *a * b).collect();
-    // The key's parser lets only domains through that have these roots.
-    let (Some(even), Some(root)) =
-        (Radix2EvaluationDomain::<Fr>::new(key.domain), Fr::get_root_of_unity(2 * key.domain as u64))
-    else {
-        return Ok(Vec::new());
-    };
-    let Some(odd) = even.get_coset(root) else { return Ok(Vec::new()) };
+    let even = Radix2EvaluationDomain::<Fr>::new(key.domain).expect("the key's parser lets no larger domain through");
+    let root = Fr::get_root_of_unity(2 * key.domain as u64).expect("the key's parser lets no larger domain through");
+    let odd = even.get_coset(root).expect("a root of unity is not zero");
     for values in [&mut a, &mut b, &mut c] {
         even.ifft_in_place(values);
         odd.fft_in_place(values);

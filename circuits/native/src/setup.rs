@@ -145,7 +145,7 @@ fn zeros(count: usize) -> Result<Vec<Fr>, SetupError> {
 /// The polynomial of a root x is (tau^domain - 1) * x / (domain * (tau - x)). Tau is no root of unity but with a probability of
 /// 2^-226, and then the key would be useless, not this division wrong.
 fn lagrange(tau: Fr, domain: usize, count: usize, shift: Fr) -> Result<Vec<Fr>, SetupError> {
-    let step = root_of_unity(count)?;
+    let step = root_of_unity(count);
     let mut values = zeros(count)?;
     let mut root = shift;
     for value in values.iter_mut() {
@@ -162,8 +162,8 @@ fn lagrange(tau: Fr, domain: usize, count: usize, shift: Fr) -> Result<Vec<Fr>, 
     Ok(values)
 }
 
-fn root_of_unity(order: usize) -> Result<Fr, SetupError> {
-    Fr::get_root_of_unity(order as u64).ok_or(SetupError::Memory)
+fn root_of_unity(order: usize) -> Fr {
+    Fr::get_root_of_unity(order as u64).expect("the .r1cs' reader lets no more rows through than there are roots")
 }
 
 fn write_key(
@@ -225,7 +225,7 @@ fn write_key(
     })?;
 
     file.section(9, domain * G1Affine::BYTES)?;
-    let odd = lagrange(trapdoor.tau, 2 * domain, domain, root_of_unity(2 * domain)?)?;
+    let odd = lagrange(trapdoor.tau, 2 * domain, domain, root_of_unity(2 * domain))?;
     let over_delta = odd.iter().map(|scalar| *scalar * one_over_delta).collect::<Vec<_>>();
     drop(odd);
     for_points(&in_g1, &over_delta, |points| file.points(points))?;
@@ -372,7 +372,7 @@ mod tests {
     fn lagrange_polynomials_interpolate() {
         let tau = Fr::from(123456789u64);
         let polynomial = |x: Fr| x.square() * x + Fr::from(5u64) * x + Fr::from(9u64);
-        let root = root_of_unity(16).unwrap();
+        let root = root_of_unity(16);
         let even = lagrange(tau, 16, 8, Fr::ONE).unwrap();
         let odd = lagrange(tau, 16, 8, root).unwrap();
         let sum: Fr = (0..8)
