@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type BenchReport, type BenchRow, benchRow, loadNow, median } from '../report.ts';
 import { benchLayer } from './layer.ts';
+import { measured, mebibytes, type Taken } from './measured.ts';
+import { tokenRows } from './tokenRows.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -18,12 +20,6 @@ const SIZES = [
   [4096, 4096],
 ] as const;
 
-interface Taken {
-  readonly cpuSeconds: number;
-  readonly residentBytes: number;
-  readonly stdout: string;
-}
-
 /** What the step `setup` says. */
 interface SetupSaid {
   readonly constraints: number;
@@ -31,22 +27,13 @@ interface SetupSaid {
   readonly zkey: string;
 }
 
-/** A command with what it took. */
-async function measured(command: readonly string[]): Promise<Taken> {
-  const { stdout } = await promisify(execFile)('python3', [join(here, 'measure.py'), ...command], {
-    maxBuffer: 1 << 24,
-  });
-  const taken = JSON.parse(stdout) as Taken & { readonly code: number; readonly stderr: string };
-  if (taken.code !== 0) throw new Error(`${command.slice(0, 4).join(' ')} failed: ${taken.stderr}`);
-  return taken;
-}
-
 const step = (...args: readonly string[]): Promise<Taken> =>
   measured([process.execPath, '--disable-warning=ExperimentalWarning', join(here, 'step.ts'), ...args]);
 
 /**
  * Layers of 8-bit weights as committed inputs and outputs, each step in a process of its own (its start included), in processor seconds: snarkjs, the
- * kernel in WebAssembly and as a program, beside ezkl with hashed inputs and outputs on the same 256 x 256. Setting: a size such as `256x256` for that alone.
+ * kernel in WebAssembly and as a program, beside ezkl with hashed inputs and outputs on the same 256 x 256. Settings: a size such as `256x256`
+ * for that alone; `token` for every operator of a token of the bundled model, which takes ten minutes and 2 GiB of disk.
  */
 export async function run(options: {
   readonly talk: (line: string) => void;
@@ -58,6 +45,7 @@ export async function run(options: {
     const program = await nativeProgram(options.talk);
     const sizes = SIZES.filter(([r, c]) => options.settings.length === 0 || options.settings.includes(`${r}x${c}`));
     const rows: BenchRow[] = [];
+    if (options.settings.includes('token')) rows.push(...(await tokenRows({ folder, program, talk: options.talk })));
     for (const [r, c] of sizes)
       rows.push(...(await sizeRows({ rows: r, columns: c, folder, program, talk: options.talk })));
     return { bench: 'proofs', load: `${before} before, ${loadNow()} after`, rows };
@@ -176,10 +164,6 @@ async function ezklLayer({ folder, talk }: { readonly folder: string; readonly t
     await ezklStep('verify');
     return taken;
   };
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 function seconds({ cpuSeconds }: Taken): string {
