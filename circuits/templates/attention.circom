@@ -8,6 +8,13 @@ template PowerBelowOne(W, S) {
     signal output out;
     component bits = Unsigned(W + 1);
     bits.v <== d + (1 << (S - 1));
+    // Half a step below 0 would have these bits as well, and with it a top below the highest score a witness.
+    var halves = 0;
+    for (var i = S - 1; i <= W; i++) {
+        halves += bits.bits[i] * (1 << (i - S + 1));
+    }
+    component isNotNegative = NotZero();
+    isNotNegative.v <== halves;
     var f = 0;
     for (var i = 0; i < 12; i++) {
         f += bits.bits[S + i] * (1 << i);

@@ -33,6 +33,12 @@ template Head(V, N, BX, S, BY) {
     top <-- ((chosen + half + bias) >> S) - (1 << BY);
     component range = Signed(BY);
     range.v <== top;
+    // Logits below the lowest that sat_BY lets through count as equal to it. For a top above it that changes nothing, and another
+    // one has no witness.
+    signal aboveLowest;
+    aboveLowest <== range.out * (range.out - 1);
+    component isAboveLowest = NotZero();
+    isAboveLowest.v <== aboveLowest;
 
     step[0] === 1;
     signal gap[V];

@@ -16,7 +16,7 @@ function bitsOf(n) {
 // r^2 <= floor(A / ss) < (r + 1)^2 says the same as r^2 ss <= A < (r + 1)^2 ss, since r^2 is an integer. With ss < D 2^63 both
 // differences below are under D 2^68 for the r that holds, and nothing here reaches 2^142.
 template Norm(D, ED, S, BY) {
-    assert(D >= 1 && D <= 8192 && ED >= 32 * D);
+    assert(D >= 1 && D <= 8192 && ED >= 32 * D && ED < D * (1 << 32));
     signal input context;
     signal input blindingX;
     signal input blindingY;

@@ -26,6 +26,9 @@ export interface R1csFile {
 export const FIELD_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 export const ELEMENT_BYTES = 32;
 const HEADER_BYTES = 64;
+const LABEL_BYTES = 8;
+/** Three counts of terms. */
+const SMALLEST_CONSTRAINT_BYTES = 12;
 
 /** Reads the frame of an .r1cs file; `bytes` are all of it. Throws `FILE_INVALID`. */
 export function readR1cs(bytes: Uint8Array): R1csFile {
@@ -41,7 +44,9 @@ export function readR1cs(bytes: Uint8Array): R1csFile {
     if (at + 12 > bytes.length) fail('it ends within a section’s head');
     const length = view.getBigUint64(at + 4, true);
     if (length > BigInt(bytes.length - at - 12)) fail('a section is longer than the file');
-    sections.set(view.getUint32(at, true), { start: at + 12, length: Number(length) });
+    const id = view.getUint32(at, true);
+    if (sections.has(id)) fail('a section stands twice');
+    sections.set(id, { start: at + 12, length: Number(length) });
     at += 12 + Number(length);
   }
   const head = sections.get(1);
@@ -49,7 +54,9 @@ export function readR1cs(bytes: Uint8Array): R1csFile {
   const { start } = head;
   if (view.getUint32(start, true) !== ELEMENT_BYTES || readElement(view, start + 4) !== FIELD_ORDER)
     fail('another field');
-  if (!sections.has(2) || !sections.has(3)) fail('no constraints or no labels');
+  const constraints = sections.get(2);
+  const labels = sections.get(3);
+  if (constraints === undefined || labels === undefined) return fail('no constraints or no labels');
   const u32 = (offset: number): number => view.getUint32(start + offset, true);
   const header = {
     wires: u32(36),
@@ -59,6 +66,9 @@ export function readR1cs(bytes: Uint8Array): R1csFile {
     labels: view.getBigUint64(start + 52, true),
     constraints: u32(60),
   };
+  if (1 + header.publicOutputs + header.publicInputs + header.privateInputs > header.wires) fail('too few wires');
+  if (labels.length !== LABEL_BYTES * header.wires) fail('as many labels as wires are due');
+  if (header.constraints * SMALLEST_CONSTRAINT_BYTES > constraints.length) fail('too few constraints');
   return { header, bytes, sections };
 }
 
@@ -92,6 +102,8 @@ export function* constraintsOf({ header, bytes, sections }: R1csFile): Generator
     });
   };
   for (let i = 0; i < header.constraints; i++) yield { a: combination(), b: combination(), c: combination() };
+  // Rows that are appended would begin within these.
+  if (at !== end) throw new CircuitsError('FILE_INVALID', 'There are bytes behind the last constraint.', {});
 }
 
 /** A field element of 32 bytes, little-endian. */
