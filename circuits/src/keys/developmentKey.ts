@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { CircuitsError } from '../errors.ts';
@@ -31,7 +31,8 @@ export async function developmentKey({
   path,
 }: DevelopmentKeyOptions): Promise<DevelopmentKeyResult> {
   if (seed.length !== 32) throw new CircuitsError('BAD_INPUT', 'A seed has 32 bytes.', { bytes: seed.length });
-  const partial = `${path}.partial`;
+  // Two processes may be at the same key: each has a file of its own, and what they end with is the same.
+  const partial = `${path}.${randomUUID()}.partial`;
   const file = openSync(partial, 'w');
   try {
     const [constraintsHash, keyHash] = [createHash('sha256'), createHash('sha256')];

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CircuitsError } from '../errors.ts';
@@ -81,8 +81,9 @@ export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> 
     verifyingKey: Buffer.from(await verifyingKeyBytes(zkey)).toString('hex'),
   };
   // The record comes last, so that a process that ends before it leaves nothing that passes for a key.
-  await writeFile(`${record}.partial`, `${JSON.stringify(written, undefined, 2)}\n`);
-  await rename(`${record}.partial`, record);
+  const partial = `${record}.${randomUUID()}.partial`;
+  await writeFile(partial, `${JSON.stringify(written, undefined, 2)}\n`);
+  await rename(partial, record);
   onProgress?.('done', name);
   return describe(written);
 }

@@ -39,9 +39,10 @@ export async function compileShape(circuit: Circuit, folder: string): Promise<Co
       witness: join(folder, `${name}.wasm`),
       symbols: join(folder, `${name}.sym`),
     };
-    await rename(join(work, `${name}.r1cs`), made.r1cs);
     await rename(join(work, `${name}_js`, `${name}.wasm`), made.witness);
     await rename(join(work, `${name}.sym`), made.symbols);
+    // Last, since who finds constraints takes the rest for granted.
+    await rename(join(work, `${name}.r1cs`), made.r1cs);
     return made;
   } finally {
     await rm(work, { recursive: true, force: true });

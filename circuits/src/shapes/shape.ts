@@ -1,3 +1,5 @@
+import { CircuitsError } from '../errors.ts';
+
 /**
  * The circuits of a layer's operators, without weights: what is the same for every matrix of a shape. Widths and shifts are in bits. Rules X-… are
  * those of docs/exact-arithmetic.md.
@@ -101,7 +103,7 @@ export interface Circuit {
   readonly open?: { readonly from: OpenInput; readonly to: OpenInput };
 }
 
-/** The circuit of a shape. */
+/** The circuit of a shape. Throws `BAD_INPUT` for formats that a model may have and circuits do not take; such an operator is opened. */
 export function circuitOf(shape: Shape): Circuit {
   switch (shape.kind) {
     case 'linear': {
@@ -119,6 +121,8 @@ export function circuitOf(shape: Shape): Circuit {
       const step = pairs === 'neighbours' ? 1 : headSize / 2;
       // A rotation keeps a pair's length: before it no value is beyond the square root of 2 times the largest one behind it.
       const straightBits = outputBits + 16 - fraction + 1;
+      // Up to here sat_32 of X-23 leaves such values alone, as the circuit does.
+      if (straightBits > 31) throw new CircuitsError('BAD_INPUT', 'These formats have no circuit.', { fraction });
       return {
         name: `rotated-${rows}x${columns}-${inputBits}to${outputBits}-shift${shift}-head${headSize}-${pairs}-fraction${fraction}`,
         template: 'rotated.circom',
@@ -158,6 +162,7 @@ export function circuitOf(shape: Shape): Circuit {
     }
     case 'hidden': {
       const { width, gateFraction, shift } = shape;
+      if (gateFraction > 16) throw new CircuitsError('BAD_INPUT', 'These formats have no circuit.', { gateFraction });
       return {
         name: `hidden-${width}-gate${gateFraction}-shift${shift}`,
         template: 'hidden.circom',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CircuitsError } from '../errors.ts';
 import { compileShape } from './compileShape.ts';
+import { circuitOf } from './shape.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -47,4 +48,22 @@ test.each([
   if (!(error instanceof CircuitsError)) return;
   expect(error.code).toBe('COMPILE_FAILED');
   expect(error.facts.said).toContain('False assert reached');
+});
+
+test('Z-13: formats that leave no room for what X-23 and X-26 do at their ends have no circuit', () => {
+  const rotated = {
+    kind: 'rotated',
+    rows: 4,
+    columns: 4,
+    inputBits: 16,
+    shift: 4,
+    headSize: 4,
+    pairs: 'halves',
+  } as const;
+  expect(circuitOf({ ...rotated, fraction: 2, outputBits: 16 }).component).toBe(
+    'Rotated(4, 4, 16, 4, 31, 4, 2, 2, 16)',
+  );
+  expect(() => circuitOf({ ...rotated, fraction: 1, outputBits: 16 })).toThrow('These formats have no circuit.');
+  const hidden = { kind: 'hidden', width: 4, shift: 18 } as const;
+  expect(() => circuitOf({ ...hidden, gateFraction: 17 })).toThrow('These formats have no circuit.');
 });
