@@ -39,6 +39,7 @@ export async function tokenRows(options: {
   const parts = { circuits: await operatorCircuits(model), commit: await openTensorCommitter(), traceModel };
   const position = CONTEXT - 1;
   const sums = new Map<string, Sums>();
+  const keys = new Set<string>();
   const said = new Map<string, bigint>();
   let links = 0;
   let proofs = 0;
@@ -79,7 +80,9 @@ export async function tokenRows(options: {
     const of = sums.get(name) ?? { count: 0, constraints: 0, keyBytes: 0, setup: 0, witness: 0, prove: 0, verify: 0 };
     of.count++;
     of.constraints = header.constraints + (weights?.rows ?? 0);
-    of.keyBytes += (await stat(key.zkey)).size;
+    // Operators without weights share keys.
+    if (!keys.has(key.zkey)) of.keyBytes += (await stat(key.zkey)).size;
+    keys.add(key.zkey);
     of.setup += setup;
     of.witness += witnessing;
     of.prove += cpuSeconds;
