@@ -112,8 +112,8 @@ async function sizeRows(options: {
     const rival = { rivalName: `ezkl ${EZKL}`, rival: cpu('ezkl') };
     talk(`${size}: memory of ezkl ${mebibytes(peak('ezkl'))}`);
     return [
-      against('snarkjs', { ...rival, atMost: 1 / 10 }),
-      against('native', { ...rival, atMost: 1 / 60 }),
+      against('snarkjs', { ...rival, atMost: 0.1 }),
+      against('native', { ...rival, atMost: 0.0167 }),
       against('wasm', rival),
     ];
   }
