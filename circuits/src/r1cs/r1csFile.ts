@@ -1,4 +1,5 @@
 import { CircuitsError } from '../errors.ts';
+import { readSections, type Section } from './sections.ts';
 
 /** The header of an iden3 .r1cs file over BN254's scalar field. */
 export interface R1csHeader {
@@ -8,12 +9,6 @@ export interface R1csHeader {
   readonly privateInputs: number;
   readonly labels: bigint;
   readonly constraints: number;
-}
-
-/** Where a section's content stands. */
-export interface Section {
-  readonly start: number;
-  readonly length: number;
 }
 
 export interface R1csFile {
@@ -32,23 +27,7 @@ const SMALLEST_CONSTRAINT_BYTES = 12;
 
 /** Reads the frame of an .r1cs file; `bytes` are all of it. Throws `FILE_INVALID`. */
 export function readR1cs(bytes: Uint8Array): R1csFile {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const fail = (fault: string): never => {
-    throw new CircuitsError('FILE_INVALID', 'This is not an .r1cs file.', { fault });
-  };
-  if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(0, 4)) !== 'r1cs') fail('it begins with other bytes');
-  if (view.getUint32(4, true) !== 1) fail('another version');
-  const sections = new Map<number, Section>();
-  let at = 12;
-  for (let i = 0; i < view.getUint32(8, true); i++) {
-    if (at + 12 > bytes.length) fail('it ends within a section’s head');
-    const length = view.getBigUint64(at + 4, true);
-    if (length > BigInt(bytes.length - at - 12)) fail('a section is longer than the file');
-    const id = view.getUint32(at, true);
-    if (sections.has(id)) fail('a section stands twice');
-    sections.set(id, { start: at + 12, length: Number(length) });
-    at += 12 + Number(length);
-  }
+  const { view, sections, fail } = readSections(bytes, { kind: 'r1cs', version: 1 });
   const head = sections.get(1);
   if (head === undefined || head.length !== HEADER_BYTES) return fail('no header, or one of another length');
   const { start } = head;

@@ -1,28 +1,13 @@
 import { CircuitsError } from '../errors.ts';
 import { type Combination, constraintsOf, ELEMENT_BYTES, FIELD_ORDER, type R1csFile, readElement } from './r1csFile.ts';
+import { readSections } from './sections.ts';
 
 const VERSION = 2;
 const HEADER_BYTES = 4 + ELEMENT_BYTES + 4;
 
 /** The values of all wires in a .wtns file. Throws `FILE_INVALID`. */
 export function readWitness(bytes: Uint8Array): readonly bigint[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const fail = (fault: string): never => {
-    throw new CircuitsError('FILE_INVALID', 'This is not a .wtns file.', { fault });
-  };
-  if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(0, 4)) !== 'wtns') fail('it begins with other bytes');
-  if (view.getUint32(4, true) !== VERSION) fail('another version');
-  const sections = new Map<number, { readonly start: number; readonly length: number }>();
-  let at = 12;
-  for (let i = 0; i < view.getUint32(8, true); i++) {
-    if (at + 12 > bytes.length) fail('it ends within a section’s head');
-    const length = view.getBigUint64(at + 4, true);
-    if (length > BigInt(bytes.length - at - 12)) fail('a section is longer than the file');
-    const id = view.getUint32(at, true);
-    if (sections.has(id)) fail('a section stands twice');
-    sections.set(id, { start: at + 12, length: Number(length) });
-    at += 12 + Number(length);
-  }
+  const { view, sections, fail } = readSections(bytes, { kind: 'wtns', version: VERSION });
   const head = sections.get(1);
   const values = sections.get(2);
   if (head === undefined || head.length !== HEADER_BYTES || values === undefined) return fail('no header or no values');
