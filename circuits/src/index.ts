@@ -6,6 +6,7 @@ export {
   tensorCommitter,
 } from './commitment/tensorCommitter.ts';
 export { CircuitsError, type CircuitsErrorCode } from './errors.ts';
+export { type AdmissionPolicy, type AdmissionVerdict, admitKey } from './keys/admitKey.ts';
 export { type LayerKey, type SetupLayerOptions, setupLayer } from './keys/layerKey.ts';
 export { circuitInputs, type OperatorValues } from './prove/circuitInputs.ts';
 export { kernelProver } from './prove/kernelProver.ts';
