@@ -6,7 +6,7 @@ const root = new URL('../../', import.meta.url);
 const readText = (path: string): Promise<string> => readFile(fileURLToPath(new URL(path, root)), 'utf8');
 
 /** Listed, with why they are not needed, in CONTRIBUTING.md. */
-const known = ['bufferutil', 'node-llama-cpp', 'utf-8-validate'];
+const known = ['blake-hash', 'bufferutil', 'node-llama-cpp', 'utf-8-validate'];
 
 test('every package with an install script is known and listed in CONTRIBUTING.md', async () => {
   const lock = JSON.parse(await readText('package-lock.json')) as {

@@ -2,13 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openTensorCommitter } from '../commitment/openTensorCommitter.ts';
 import type { Combination, R1csFile } from '../r1cs/r1csFile.ts';
 import { brokenConstraints } from '../r1cs/witnessFile.ts';
-import type { HeadShape, HiddenShape, LinearShape, NormShape, ResidualShape } from '../shapes/shape.ts';
+import type { HeadShape, HiddenShape, LinearShape, NormShape, ResidualShape, RotatedShape } from '../shapes/shape.ts';
 import { constraintSystem, determine } from './determinedWires.ts';
 import { inverseRoot } from './exactReference.ts';
 import { type OpenedShape, openShape } from './openShape.ts';
 import {
+  commitmentOf,
   diagonalOf,
   headCase,
   hiddenCase,
@@ -18,6 +20,7 @@ import {
   normCase,
   type OperatorCase,
   residualCase,
+  rotatedCase,
 } from './operatorCase.ts';
 import { r1csBytes } from './r1csBytes.ts';
 
@@ -161,6 +164,34 @@ test('linear: x, its blindings and the rows force everything', async () => {
   expect(wiresOf(opened, 'acc').map((wire) => values[wire])).toEqual(Array(8).fill(undefined));
   expect(values[opened.wire('commitmentY')]).toBeUndefined();
   expect(values[opened.wire('commitmentX')]).toBe(witness[opened.wire('commitmentX')]);
+});
+
+describe('rotated', () => {
+  test.each(['neighbours', 'halves'] as const)(
+    '%s: x, the angles, the blindings and the rows force everything',
+    async (pairs) => {
+      const shape: RotatedShape = {
+        kind: 'rotated',
+        rows: 8,
+        columns: 6,
+        inputBits: 16,
+        shift: 8,
+        headSize: 4,
+        pairs,
+        fraction: 12,
+        outputBits: 16,
+      };
+      const matrix = matrixOf(mixed(8, 6), [1, -2, 300, -4, 5, 0, 7, 8]);
+      const opened = await openShape(shape, folder);
+      const one = rotatedCase(shape, matrix, { x: X, angles: [16_384n, 0n, -11_585n, 11_585n] });
+      const given = ['context', 'blindingX', 'blindingY', 'x', 'angles'];
+      expect(await auditedLeftovers(opened, one, given, matrix)).toEqual([]);
+      const witness = await opened.witness(one.inputs);
+      const commit = await openTensorCommitter();
+      for (const [signal, tensor] of Object.entries(one.tensors))
+        expect(witness[opened.wire(signal)], signal).toBe(commitmentOf(commit, tensor));
+    },
+  );
 });
 
 test('residual: r, x, the blindings and the rows force everything', async () => {

@@ -52,6 +52,49 @@ export function gated(g: bigint, u: bigint, gateFraction: number, shift: number)
   return rshr((z + 2n * even) * u, shift);
 }
 
+/** X-23: the pairs of one head, turned. `angles` are cos_0, sin_0, cos_1, ... */
+export function rotated(
+  y: readonly bigint[],
+  angles: readonly bigint[],
+  { pairs, fraction }: { readonly pairs: 'neighbours' | 'halves'; readonly fraction: number },
+): readonly bigint[] {
+  const half = y.length / 2;
+  const out = [...y];
+  for (let i = 0; i < half; i++) {
+    const [p, q] = pairs === 'neighbours' ? [2 * i, 2 * i + 1] : [i, i + half];
+    const [a, b, c, s] = [y[p] ?? 0n, y[q] ?? 0n, angles[2 * i] ?? 0n, angles[2 * i + 1] ?? 0n];
+    out[p] = rshr(a * c - b * s, 30 - fraction);
+    out[q] = rshr(a * s + b * c, 30 - fraction);
+  }
+  return out;
+}
+
+/** X-24 of one head: its result and the highest score. `shift` is Fq + Fk - 12. */
+export function attended(
+  q: readonly bigint[],
+  { keys, values }: { readonly keys: readonly (readonly bigint[])[]; readonly values: readonly (readonly bigint[])[] },
+  shift: number,
+): { readonly output: readonly bigint[]; readonly top: bigint } {
+  const scores = keys.map((key) => key.reduce((sum, k, i) => sum + k * (q[i] ?? 0n), 0n));
+  const top = scores.reduce((a, b) => (b > a ? b : a));
+  const weights = scores.map((score) => exp2(rshr(top - score, shift)));
+  const total = weights.reduce((a, b) => a + b);
+  const output = q.map((_, i) => {
+    const sum = values.reduce((mixed, value, t) => mixed + (weights[t] ?? 0n) * (value[i] ?? 0n), 0n);
+    const [above, below] = [2n * sum + total, 2n * total];
+    return above >= 0n ? above / below : -((-above + below - 1n) / below);
+  });
+  return { output, top };
+}
+
+/** The exp2 of X-24. */
+function exp2(z: bigint): bigint {
+  const n = Number(z / 4096n);
+  const f = z % 4096n;
+  const t = [15126n, -45305n, 65532n].reduce((sum, term) => term + rshr(sum * f, 12), -2588n);
+  return n > 25 ? 0n : rshr(t, n - 8);
+}
+
 /** X-27 and X-30 at temperature 0. */
 export function firstOfHighest(logits: readonly bigint[]): number {
   return logits.reduce((best, logit, i) => (logit > (logits[best] ?? logit) ? i : best), 0);

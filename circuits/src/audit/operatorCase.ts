@@ -1,7 +1,15 @@
 import type { CommitTensor } from '../commitment/tensorCommitter.ts';
 import type { Weights } from '../r1cs/appendRows.ts';
-import type { HeadShape, HiddenShape, LinearShape, NormShape, ResidualShape } from '../shapes/shape.ts';
-import { firstOfHighest, gated, inverseRoot, multiply, rshr, saturate } from './exactReference.ts';
+import type {
+  AttentionShape,
+  HeadShape,
+  HiddenShape,
+  LinearShape,
+  NormShape,
+  ResidualShape,
+  RotatedShape,
+} from '../shapes/shape.ts';
+import { attended, firstOfHighest, gated, inverseRoot, multiply, rotated, rshr, saturate } from './exactReference.ts';
 import type { CircuitInputs } from './openShape.ts';
 
 /** A tensor that a statement commits to. */
@@ -59,6 +67,63 @@ export function linearCase(
       commitmentX: { values: x, bits: inputBits, blinding: BLINDINGS.from },
       commitmentY: { values: y, bits: outputBits, blinding: BLINDINGS.to },
     },
+  };
+}
+
+export function rotatedCase(
+  { inputBits, shift, headSize, pairs, fraction, outputBits }: RotatedShape,
+  { entries, bias }: Matrix,
+  { x, angles }: { readonly x: readonly bigint[]; readonly angles: readonly bigint[] },
+): OperatorCase {
+  const acc = multiply(entries, x, bias);
+  const straight = acc.map((value) => rshr(value, shift));
+  const heads = Array.from({ length: straight.length / headSize }, (_, h) =>
+    rotated(straight.slice(h * headSize, (h + 1) * headSize), angles, { pairs, fraction }),
+  );
+  return {
+    inputs: { context: CONTEXT, blindingX: BLINDINGS.from, blindingY: BLINDINGS.to, angles, x, acc },
+    tensors: {
+      commitmentX: { values: x, bits: inputBits, blinding: BLINDINGS.from },
+      commitmentY: { values: heads.flat(), bits: outputBits, blinding: BLINDINGS.to },
+      commitmentAngles: { values: angles, bits: 16, blinding: 0n },
+    },
+  };
+}
+
+/** Attention of one position over `keys` and `values`, one of each for a position that is there; and each head's highest score. */
+export function attentionCase(
+  { heads, keyHeads, headSize, positions, bits, shift }: AttentionShape,
+  past: { readonly keys: readonly (readonly bigint[])[]; readonly values: readonly (readonly bigint[])[] },
+  q: readonly bigint[],
+): OperatorCase & { readonly tops: readonly bigint[] } {
+  const found = Array.from({ length: heads }, (_, h) => {
+    const at = Math.floor((h * keyHeads) / heads) * headSize;
+    const part = (rows: readonly (readonly bigint[])[]): readonly (readonly bigint[])[] =>
+      rows.map((row) => row.slice(at, at + headSize));
+    const own = { keys: part(past.keys), values: part(past.values) };
+    return attended(q.slice(h * headSize, (h + 1) * headSize), own, shift);
+  });
+  const output = found.flatMap((head) => head.output);
+  const filled = (rows: readonly (readonly bigint[])[]): readonly bigint[] =>
+    Array.from({ length: positions }, (_, t) => rows[t] ?? Array<bigint>(keyHeads * headSize).fill(0n)).flat();
+  const blinding = (from: bigint): readonly bigint[] => Array.from({ length: positions }, (_, t) => from + BigInt(t));
+  return {
+    inputs: {
+      context: CONTEXT,
+      count: BigInt(past.keys.length),
+      blindingQ: BLINDINGS.from,
+      blindingO: BLINDINGS.to,
+      blindingK: blinding(1000n),
+      blindingV: blinding(2000n),
+      q,
+      k: filled(past.keys),
+      v: filled(past.values),
+    },
+    tensors: {
+      commitmentQ: { values: q, bits, blinding: BLINDINGS.from },
+      commitmentO: { values: output, bits, blinding: BLINDINGS.to },
+    },
+    tops: found.map(({ top }) => top),
   };
 }
 

@@ -7,6 +7,7 @@ import { EVEN_PART_TEXT, gated, inverseRoot, rshr } from '../audit/exactReferenc
 import { hasNoWitness } from '../audit/hasNoWitness.ts';
 import { type OpenedShape, openShape } from '../audit/openShape.ts';
 import {
+  attentionCase,
   commitmentOf,
   diagonalOf,
   headCase,
@@ -20,8 +21,9 @@ import {
 } from '../audit/operatorCase.ts';
 import { openTensorCommitter } from '../commitment/openTensorCommitter.ts';
 import type { CommitTensor } from '../commitment/tensorCommitter.ts';
+import { FIELD_ORDER } from '../r1cs/r1csFile.ts';
 import { brokenConstraints } from '../r1cs/witnessFile.ts';
-import type { HeadShape, HiddenShape, LinearShape, NormShape, ResidualShape } from './shape.ts';
+import type { AttentionShape, HeadShape, HiddenShape, LinearShape, NormShape, ResidualShape } from './shape.ts';
 
 let folder: string;
 let commit: CommitTensor;
@@ -321,6 +323,65 @@ describe.each([1, 10])('X-27 and X-30: head with a shift of %i', (shift) => {
       await expect(opened.witness({ ...inputs, token })).rejects.toMatchObject({ code: 'NO_WITNESS' });
       const { acc: _, ...rest } = inputs;
       expect(hasNoWitness(opened, system, { ...rest, token })).toBe(true);
+    }
+  });
+});
+
+describe('X-24: attention', () => {
+  const shape: AttentionShape = {
+    kind: 'attention',
+    heads: 2,
+    keyHeads: 1,
+    headSize: 2,
+    positions: 4,
+    bits: 16,
+    shift: 10,
+  };
+  // Scores that are equal, close to each other, far apart, and negative.
+  const keys = [
+    [300n, -20n],
+    [300n, -20n],
+    [-7n, 9000n],
+    [32_767n, -32_767n],
+  ];
+  const values = [
+    [1n, -32_767n],
+    [20_000n, 30n],
+    [-4n, 7n],
+    [32_767n, 0n],
+  ];
+  const q = [40n, -30n, -5n, 900n];
+
+  test('over one to all positions: results, lists and the highest scores are those of the rules', async () => {
+    const opened = await openShape(shape, folder);
+    const { list } = await openTensorCommitter();
+    const bytes = (element: bigint): Uint8Array =>
+      Uint8Array.from({ length: 32 }, (_, i) => Number((element >> BigInt(8 * i)) & 255n));
+    for (const count of [1, 2, 3, 4]) {
+      const past = { keys: keys.slice(0, count), values: values.slice(0, count) };
+      const one = attentionCase(shape, past, q);
+      const witness = await opened.witness(one.inputs);
+      expect(brokenConstraints(opened.file, witness)).toEqual([]);
+      const listed = (rows: readonly (readonly bigint[])[], blindings: unknown): bigint =>
+        list(
+          Array.from({ length: shape.positions }, (_, t) => {
+            const row = rows[t];
+            const blinding = (blindings as readonly bigint[])[t] ?? 0n;
+            return bytes(row === undefined ? 0n : commitmentOf(commit, { values: row, bits: 16, blinding }));
+          }),
+        ).reduceRight((sum, byte) => (sum << 8n) + BigInt(byte), 0n);
+      const due: Readonly<Record<string, unknown>> = {
+        commitmentQ: commitmentOf(commit, one.tensors.commitmentQ ?? { values: [], bits: 16, blinding: 0n }),
+        commitmentK: listed(past.keys, one.inputs.blindingK),
+        commitmentV: listed(past.values, one.inputs.blindingV),
+        commitmentO: commitmentOf(commit, one.tensors.commitmentO ?? { values: [], bits: 16, blinding: 0n }),
+        context: one.inputs.context,
+        count: BigInt(count),
+      };
+      expect(witness.slice(1, 7)).toEqual(opened.circuit.signals.map((signal) => due[signal]));
+      expect(one.tops.map((_, h) => witness[opened.wire(`top[${h}]`)])).toEqual(
+        one.tops.map((top) => ((top % FIELD_ORDER) + FIELD_ORDER) % FIELD_ORDER),
+      );
     }
   });
 });

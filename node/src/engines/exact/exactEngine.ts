@@ -41,8 +41,8 @@ export interface ExactEngineOptions {
 
 /** A run whose trace hides its values, so that proofs can speak of them. */
 export interface HiddenTrace {
-  /** The request's blinding (F-10), 32 bytes. */
-  readonly blinding?: Uint8Array;
+  /** The request's blinding (F-10), 32 bytes. Its name is not the request's own, so that nobody asks for this by handing a request on. */
+  readonly hiddenBy?: Uint8Array;
 }
 
 /** An engine whose runs are the same everywhere to the last bit, so that any part of one can be shown and computed again. */
@@ -136,7 +136,7 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     let firstTokenMs = 0;
     let isOver = false;
     const run = thread.start(
-      { requestId, prompt, temperatureMicro, limit, ...hiddenBy(options) },
+      { requestId, prompt, temperatureMicro, limit, ...hidden(options) },
       {
         onToken(token) {
           // The thread is ahead of us, by a few tokens that nobody asked for.
@@ -181,7 +181,7 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     const positions: PositionMeasurement[] = [];
     const { requestId, temperatureMicro } = options;
     const run = thread.start(
-      { requestId, prompt, temperatureMicro, limit: claimed.length, claimed, ...hiddenBy(options) },
+      { requestId, prompt, temperatureMicro, limit: claimed.length, claimed, ...hidden(options) },
       { onPosition: (position) => positions.push(position) },
     );
     await untilAborted(run, run.ended, signal);
@@ -201,8 +201,8 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     if (claimed.length === 0 || claimed.some((token) => token >= vocabulary))
       throw new KarmeshError('BAD_ARGUMENT', 'An answer without tokens, or with unknown ones, has no trace.');
     const { requestId, temperatureMicro } = options;
-    const hidden = level === 'committed' ? hiddenBy(options) : {};
-    const request = { requestId, prompt, temperatureMicro, limit: claimed.length, claimed, level, ...hidden };
+    const commitments = level === 'committed' ? hidden(options) : {};
+    const request = { requestId, prompt, temperatureMicro, limit: claimed.length, claimed, level, ...commitments };
     const run = thread.start(open === undefined ? request : { ...request, open }, {});
     await untilAborted(run, run.ended, signal);
     return run.finish({ outputTokens: claimed.length, wantsLeaves: true });
@@ -220,8 +220,8 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
   };
 }
 
-function hiddenBy({ blinding }: HiddenTrace): { readonly level?: 'committed'; readonly blinding?: Uint8Array } {
-  return blinding === undefined ? {} : { level: 'committed', blinding };
+function hidden({ hiddenBy }: HiddenTrace): { readonly level?: 'committed'; readonly blinding?: Uint8Array } {
+  return hiddenBy === undefined ? {} : { level: 'committed', blinding: hiddenBy };
 }
 
 /** Gives up a run when the signal says so or when what it is waited for fails. */

@@ -33,17 +33,20 @@ afterAll(async () => {
 
 test('X-75: a hidden trace changes no word, is the same for all who have the request, and another one under another blinding', async () => {
   const open = await engine.generate(story);
-  const hidden = await engine.generate({ ...story, blinding });
-  const again = await engine.replay({ ...story, ...hidden, blinding });
-  const other = await engine.replay({ ...story, ...hidden, blinding: named('another') });
+  const hidden = await engine.generate({ ...story, hiddenBy: blinding });
+  const again = await engine.replay({ ...story, ...hidden, hiddenBy: blinding });
+  const other = await engine.replay({ ...story, ...hidden, hiddenBy: named('another') });
   expect(hidden.outputTokens).toEqual(open.outputTokens);
   expect(toHex(again.traceRoot ?? named(''))).toBe(toHex(hidden.traceRoot));
   expect(new Set([open, hidden, other].map(({ traceRoot }) => toHex(traceRoot ?? named('')))).size).toBe(3);
 });
 
 test('X-74, X-75: the root comes from every leaf’s values, computed here by the page’s words', async () => {
-  const { outputTokens, finishReason, promptTokens, traceRoot } = await engine.generate({ ...story, blinding });
-  const answer = { ...story, blinding, outputTokens, finishReason };
+  const { outputTokens, finishReason, promptTokens, traceRoot } = await engine.generate({
+    ...story,
+    hiddenBy: blinding,
+  });
+  const answer = { ...story, hiddenBy: blinding, outputTokens, finishReason };
   const shape = traceShape(engine.traceModel, { level: 'committed', promptTokens });
   const positions = promptTokens + outputTokens.length - 1;
   const count = shape.leaves(positions);
@@ -71,6 +74,12 @@ test('X-74, X-75: the root comes from every leaf’s values, computed here by th
   });
   const { root } = traceTree(nodeHash, concatBytes(...leaves), count);
   expect(toHex(traceRootOf(nodeHash, { level: 'committed', promptTokens, positions, root }))).toBe(toHex(traceRoot));
+});
+
+test('a request that is handed on as it is, its own blinding with it, asks for no hidden trace', async () => {
+  const { traceRoot } = await engine.generate(story);
+  const request = { ...story, blinding, assurance: 'quorum' };
+  expect(toHex((await engine.generate(request)).traceRoot)).toBe(toHex(traceRoot));
 });
 
 test('a trace of commitments without a blinding is refused, and the engine goes on', async () => {
