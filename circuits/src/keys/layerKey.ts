@@ -16,6 +16,8 @@ export interface LayerKey {
   readonly keyId: Uint8Array;
   /** As `readVerifyingKey` reads it. */
   readonly verifyingKey: Uint8Array;
+  /** How many, weights included. */
+  readonly constraints: number;
   /** SHA-256 of all constraints, weights included. */
   readonly constraintsHash: Uint8Array;
   /** Files. */
@@ -45,13 +47,8 @@ export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> 
   if ((weights === undefined) !== (circuit.open === undefined))
     throw new CircuitsError('BAD_INPUT', 'This circuit and these weights do not belong together.', { name });
   await mkdir(folder, { recursive: true });
-  const program = join(folder, `${name}.wasm`);
-  let r1cs = await readFile(join(folder, `${name}.r1cs`)).catch(() => undefined);
-  if (r1cs === undefined) {
-    onProgress?.('compiling', name);
-    r1cs = await readFile((await compileShape(circuit, folder)).r1cs);
-  }
-  const file = readR1cs(r1cs);
+  const compiled = await compileShape(circuit, folder, { onCompile: () => onProgress?.('compiling', name) });
+  const file = readR1cs(await readFile(compiled.r1cs));
   const pieces = (): Iterable<Uint8Array> =>
     weights === undefined ? [file.bytes] : appendRows(file, circuit, weights);
   const constraints = createHash('sha256');
@@ -65,7 +62,16 @@ export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> 
   const describe = ({ verifyingKey }: KeyRecord): LayerKey => {
     const bytes = Uint8Array.from(Buffer.from(verifyingKey, 'hex'));
     const keyId = createHash('sha256').update(bytes).digest();
-    return { shape, keyId, verifyingKey: bytes, constraintsHash, zkey, witnessProgram: program, insecure: true };
+    return {
+      shape,
+      keyId,
+      verifyingKey: bytes,
+      constraints: file.header.constraints + (weights?.rows ?? 0),
+      constraintsHash,
+      zkey,
+      witnessProgram: compiled.witness,
+      insecure: true,
+    };
   };
   if (made !== undefined) return describe(made);
   onProgress?.('making the key', name);

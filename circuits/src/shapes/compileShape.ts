@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,33 +21,67 @@ export interface CompiledShape {
 const require = createRequire(import.meta.url);
 const templates = fileURLToPath(new URL('../../templates/', import.meta.url));
 
-/** Compiles a circuit into `folder`/NAME.{r1cs,wasm,sym}. Throws `COMPILE_FAILED` with what circom says. */
-export async function compileShape(circuit: Circuit, folder: string): Promise<CompiledShape> {
+/**
+ * Compiles a circuit into `folder`, unless it is there. Files are named for the circuit and for all that they are made of, so that what other templates
+ * or another circom once made is never taken for it. Throws `COMPILE_FAILED` with what circom says.
+ */
+export async function compileShape(
+  circuit: Circuit,
+  folder: string,
+  { onCompile }: { readonly onCompile?: () => void } = {},
+): Promise<CompiledShape> {
+  const sources = await sourcesOf(circuit);
+  const base = `${circuit.name}-${hashOf(sources).slice(0, 12)}`;
+  const file = (ending: string): string => join(folder, `${base}.${ending}`);
+  const made = { r1cs: file('r1cs'), witness: file('wasm'), symbols: file('sym') };
+  if (await isThere(made.r1cs)) return made;
+  onCompile?.();
   await mkdir(folder, { recursive: true });
   // circom reads what lies beside its source and nothing above.
   const work = await mkdtemp(join(folder, 'compile-'));
-  const { name } = circuit;
   try {
-    const library = join(dirname(require.resolve('circomlib/package.json')), 'circuits');
-    for (const file of await readdir(templates)) await copyFile(join(templates, file), join(work, file));
-    await copyFile(join(library, 'poseidon.circom'), join(work, 'poseidon.circom'));
-    const constants = await readFile(join(library, 'poseidon_constants.circom'), 'utf8');
-    await writeFile(join(work, 'poseidon_constants.circom'), constantsOfWidth(constants, POSEIDON_WIDTH));
-    await writeFile(join(work, `${name}.circom`), circuitSource(circuit));
-    await runCircom([`${name}.circom`, '--O2', '--r1cs', '--wasm', '--sym'], work);
-    const made = {
-      r1cs: join(folder, `${name}.r1cs`),
-      witness: join(folder, `${name}.wasm`),
-      symbols: join(folder, `${name}.sym`),
-    };
-    await rename(join(work, `${name}_js`, `${name}.wasm`), made.witness);
-    await rename(join(work, `${name}.sym`), made.symbols);
+    for (const [name, text] of sources) await writeFile(join(work, name), text);
+    await runCircom([MAIN, '--O2', '--r1cs', '--wasm', '--sym'], work);
+    await rename(join(work, 'main_js', 'main.wasm'), made.witness);
+    await rename(join(work, 'main.sym'), made.symbols);
     // Last, since who finds constraints takes the rest for granted.
-    await rename(join(work, `${name}.r1cs`), made.r1cs);
+    await rename(join(work, 'main.r1cs'), made.r1cs);
     return made;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+const MAIN = 'main.circom';
+
+/** All files that circom reads, in an order that is the same everywhere. */
+async function sourcesOf(circuit: Circuit): Promise<ReadonlyMap<string, string>> {
+  const library = join(dirname(require.resolve('circomlib/package.json')), 'circuits');
+  const names = (await readdir(templates)).sort();
+  const constants = await readFile(join(library, 'poseidon_constants.circom'), 'utf8');
+  return new Map([
+    ...(await Promise.all(
+      names.map(async (name): Promise<[string, string]> => [name, await readFile(join(templates, name), 'utf8')]),
+    )),
+    ['poseidon.circom', await readFile(join(library, 'poseidon.circom'), 'utf8')],
+    ['poseidon_constants.circom', constantsOfWidth(constants, POSEIDON_WIDTH)],
+    [MAIN, circuitSource(circuit)],
+  ]);
+}
+
+/** SHA-256 over the compiler's version and all sources, in hexadecimal. */
+function hashOf(sources: ReadonlyMap<string, string>): string {
+  const { version } = require('circom2/package.json') as { readonly version: string };
+  return createHash('sha256')
+    .update(JSON.stringify([version, ...sources]))
+    .digest('hex');
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Elements of the state of the one hash that circuits use. */

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import {
   circuitInputs,
   circuitOf,
+  compileShape,
   endSnarkjs,
   kernelProver,
   openTensorCommitter,
-  readR1cs,
   setupLayer,
   snarkjsProver,
   statementOf,
@@ -25,17 +25,16 @@ const provers = { snarkjs: snarkjsProver, wasm: kernelProver };
 
 switch (step) {
   case 'setup': {
-    const { zkey } = await key();
-    const { header } = readR1cs(await readFile(at('r1cs')));
+    const { zkey, constraints } = await key();
     const { size } = await stat(zkey);
-    process.stdout.write(JSON.stringify({ constraints: header.constraints + shape.rows, keyBytes: size, zkey }));
+    process.stdout.write(JSON.stringify({ constraints, keyBytes: size, zkey }));
     break;
   }
   case 'witness': {
     const blindings = { blindingX: 5n, blindingY: 6n };
     const context = 7n;
     const inputs = circuitInputs(shape, weights, { tensors: { x }, blindings, context });
-    await writeFile(at('wtns'), await witnessOf(at('wasm'), inputs));
+    await writeFile(at('wtns'), await witnessOf((await compileShape(circuit, folder)).witness, inputs));
     break;
   }
   case 'statement': {

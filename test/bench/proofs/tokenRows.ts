@@ -1,6 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { endSnarkjs, openTensorCommitter, readR1cs, setupLayer, verifyLayer, witnessOf } from '@karmesh/circuits';
+import { endSnarkjs, openTensorCommitter, setupLayer, verifyLayer, witnessOf } from '@karmesh/circuits';
 import { BUNDLED_MODEL_PATH } from '@karmesh/node/models';
 import { operatorInputs } from '../../../node/src/engines/exact/dispute/replayOperator.ts';
 import { exactModelFile } from '../../../node/src/engines/exact/file/exactModelFile.ts';
@@ -76,10 +76,9 @@ export async function tokenRows(options: {
     }
     const output = circuit.signals.findIndex((signal) => signal === 'commitmentY' || signal === 'commitmentO');
     if (output >= 0) said.set(`${name} ${layer}`, signals[output] ?? 0n);
-    const { header } = readR1cs(await readFile(at(`${circuit.name}.r1cs`)));
     const of = sums.get(name) ?? { count: 0, constraints: 0, keyBytes: 0, setup: 0, witness: 0, prove: 0, verify: 0 };
     of.count++;
-    of.constraints = header.constraints + (weights?.rows ?? 0);
+    of.constraints = key.constraints;
     // Operators without weights share keys.
     if (!keys.has(key.zkey)) of.keyBytes += (await stat(key.zkey)).size;
     keys.add(key.zkey);

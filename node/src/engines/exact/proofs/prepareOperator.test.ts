@@ -59,9 +59,7 @@ async function everyOperator(
         { circuits, commit, traceModel },
       );
       const { circuit, inputs, weights, signals } = prepared;
-      const compiled = shapes.has(circuit.name)
-        ? { r1cs: join(folder, `${circuit.name}.r1cs`), witness: join(folder, `${circuit.name}.wasm`) }
-        : await compileShape(circuit, folder);
+      const compiled = await compileShape(circuit, folder);
       shapes.add(circuit.name);
       const values = readWitness(await witnessOf(compiled.witness, inputs));
       const shape = readR1cs(await readFile(compiled.r1cs));
