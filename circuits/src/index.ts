@@ -1,3 +1,4 @@
+export { elementBytes, elementOf } from './commitment/elements.ts';
 export { openTensorCommitter } from './commitment/openTensorCommitter.ts';
 export {
   type CommitTensor,

@@ -1,3 +1,4 @@
+import { elementBytes, elementOf } from '../commitment/elements.ts';
 import type { CommitTensor } from '../commitment/tensorCommitter.ts';
 import type { Weights } from '../r1cs/appendRows.ts';
 import type {
@@ -208,7 +209,5 @@ export function headCase(
 
 /** Z-01 as a field element. Throws `BAD_INPUT` for a value beyond its bits. */
 export function commitmentOf(commit: CommitTensor, { values, bits, blinding }: CommittedTensor): bigint {
-  const bytes = Uint8Array.from({ length: 32 }, (_, i) => Number((blinding >> BigInt(8 * i)) & 255n));
-  const out = commit({ values: Int32Array.from(values, Number), bits, blinding: bytes });
-  return out.reduceRight((sum, byte) => (sum << 8n) + BigInt(byte), 0n);
+  return elementOf(commit({ values: Int32Array.from(values, Number), bits, blinding: elementBytes(blinding) }));
 }

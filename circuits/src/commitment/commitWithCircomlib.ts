@@ -1,4 +1,5 @@
 import { buildPoseidon } from 'circomlibjs';
+import { elementBytes, elementOf } from './elements.ts';
 import type { CommitTensor } from './tensorCommitter.ts';
 
 const PACK_BITS = 248;
@@ -18,20 +19,12 @@ export async function commitWithCircomlib(): Promise<CommitTensor> {
           .subarray(start, start + perPack)
           .reduceRight<bigint>((pack, value) => (pack << BigInt(bits)) + BigInt(value) + offset, 0n),
       );
-    elements.push(fromBytes(blinding));
+    elements.push(elementOf(blinding));
     let state = (TENSOR_TAG << 128n) + (BigInt(values.length) << 64n) + BigInt(bits);
     for (let start = 0; start < elements.length; start += ABSORBED) {
       const absorbed = Array.from({ length: ABSORBED }, (_, i) => elements[start + i] ?? 0n);
       state = poseidon.F.toObject(poseidon([state, ...absorbed]));
     }
-    return toBytes(state);
+    return elementBytes(state);
   };
-}
-
-function fromBytes(bytes: Uint8Array): bigint {
-  return bytes.reduceRight((sum, byte) => (sum << 8n) + BigInt(byte), 0n);
-}
-
-function toBytes(element: bigint): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, i) => Number((element >> BigInt(8 * i)) & 255n));
 }

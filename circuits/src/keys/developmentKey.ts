@@ -15,10 +15,8 @@ export interface DevelopmentKeyOptions {
 }
 
 export interface DevelopmentKeyResult {
-  /** SHA-256 of the constraints and of the key. */
-  readonly constraintsHash: Uint8Array;
+  /** SHA-256 of the key. */
   readonly keyHash: Uint8Array;
-  readonly bytes: number;
 }
 
 /**
@@ -35,17 +33,15 @@ export async function developmentKey({
   const partial = `${path}.${randomUUID()}.partial`;
   const file = openSync(partial, 'w');
   try {
-    const [constraintsHash, keyHash] = [createHash('sha256'), createHash('sha256')];
+    const keyHash = createHash('sha256');
     const pieces = constraints[Symbol.iterator]();
     let rest: Uint8Array = new Uint8Array(0);
-    let bytes = 0;
     const kernel = await openKernel({
       read(into) {
         while (rest.length === 0) {
           const next = pieces.next();
           if (next.done === true) return 0;
           rest = next.value;
-          constraintsHash.update(rest);
         }
         const count = Math.min(into.length, rest.length);
         into.set(rest.subarray(0, count));
@@ -56,7 +52,6 @@ export async function developmentKey({
         // The kernel's memory may grow before the bytes are on disk, but not within this call.
         keyHash.update(written);
         for (let at = 0; at < written.length; ) at += writeSync(file, written, at);
-        bytes += written.length;
       },
     });
     const seedAt = kernel.allocate(seed.length);
@@ -65,7 +60,7 @@ export async function developmentKey({
     if (status !== 0) throw kernelFault(status);
     fsyncSync(file);
     await rename(partial, path);
-    return { constraintsHash: constraintsHash.digest(), keyHash: keyHash.digest(), bytes };
+    return { keyHash: keyHash.digest() };
   } catch (error) {
     await rm(partial, { force: true });
     throw error;

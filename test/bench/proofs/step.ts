@@ -4,6 +4,7 @@ import {
   circuitInputs,
   circuitOf,
   compileShape,
+  elementOf,
   endSnarkjs,
   kernelProver,
   openTensorCommitter,
@@ -44,8 +45,8 @@ switch (step) {
     const y = Int32Array.from(acc, (sum) => Number((BigInt(sum) + half) >> BigInt(shape.shift)));
     const element = (value: number): Uint8Array => new Uint8Array(32).fill(value, 0, 1);
     const signals = statementOf(circuit, {
-      commitmentX: numberOf(commit({ values: x, bits: 8, blinding: element(5) })),
-      commitmentY: numberOf(commit({ values: y, bits: 8, blinding: element(6) })),
+      commitmentX: elementOf(commit({ values: x, bits: 8, blinding: element(5) })),
+      commitmentY: elementOf(commit({ values: y, bits: 8, blinding: element(6) })),
       context: 7n,
     });
     await writeFile(at('signals'), signals.join('\n'));
@@ -72,7 +73,3 @@ switch (step) {
   }
 }
 await endSnarkjs();
-
-function numberOf(bytes: Uint8Array): bigint {
-  return bytes.reduceRight((sum, byte) => (sum << 8n) + BigInt(byte), 0n);
-}

@@ -2,6 +2,8 @@ import {
   type Circuit,
   circuitInputs,
   circuitOf,
+  elementBytes,
+  elementOf,
   type OperatorValues,
   type Shape,
   statementOf,
@@ -112,12 +114,4 @@ export async function prepareOperator(
     inputs,
     signals: statementOf(circuit, signals),
   };
-}
-
-function elementOf(bytes: Uint8Array): bigint {
-  return bytes.reduceRight((sum, byte) => (sum << 8n) + BigInt(byte), 0n);
-}
-
-function elementBytes(element: bigint): Uint8Array {
-  return Uint8Array.from({ length: ELEMENT_BYTES }, (_, i) => Number((element >> BigInt(8 * i)) & 255n));
 }
