@@ -1,5 +1,5 @@
 import { KarmeshError } from '../errors.ts';
-import { compareBytes, u64le } from './bytes.ts';
+import { compareBytes, u32le, u64le } from './bytes.ts';
 import { type Decoded, struct, u32, u64, vector } from './codec.ts';
 import { type Hash, hash, hashCodec } from './hash.ts';
 import type { Domain } from './header.ts';
@@ -143,12 +143,6 @@ export function candidateGroup(
 }
 
 const LEAF = new Uint8Array([0]);
-
-function u32le(value: number): Uint8Array {
-  const out = new Uint8Array(4);
-  new DataView(out.buffer).setUint32(0, value, true);
-  return out;
-}
 
 /** the Merkle-sum tree of a group, a leaf per candidate with its weight as the sum. */
 export function candidateTree(domain: Domain, group: CandidateGroup): SumTree {

@@ -53,6 +53,16 @@ export function u64le(value: bigint): Uint8Array {
   return out;
 }
 
+/** `value` as four little-endian bytes. Throws `CODEC` outside 0 to 2^32 - 1. */
+export function u32le(value: number): Uint8Array {
+  if (!Number.isInteger(value) || value < 0 || value >= 2 ** 32) {
+    throw new KarmeshError('CODEC', 'A value does not fit an unsigned 32-bit integer.', { value });
+  }
+  const out = new Uint8Array(4);
+  new DataView(out.buffer).setUint32(0, value, true);
+  return out;
+}
+
 /** The first eight bytes of `bytes` at `offset` as an unsigned little-endian integer. */
 export function readU64le(bytes: Uint8Array, offset = 0): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(offset, true);

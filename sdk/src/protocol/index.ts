@@ -23,6 +23,7 @@ export * from './merkle.ts';
 export * from './model.ts';
 export * from './output.ts';
 export * from './parameters.ts';
+export * from './proofs.ts';
 export * from './quorum.ts';
 export * from './records.ts';
 export * from './report.ts';
