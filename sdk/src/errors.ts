@@ -12,6 +12,7 @@ export type KarmeshErrorCode =
   | 'GATEWAY_REFUSED'
   | 'PROGRAM_ENDED'
   | 'ENGINE_FAILED'
+  | 'PROOF_FAILED'
   | 'QUEUE_FULL'
   | 'WORKER_TIMEOUT'
   | 'WORKER_FAILED'

@@ -6,21 +6,22 @@ import { fileURLToPath } from 'node:url';
 import { type ExactEngine, exactEngine, exactModelFile } from '@karmesh/node/engines';
 import { BUNDLED_MODEL_PATH } from '@karmesh/node/models';
 import { ask } from '@karmesh/sdk/client';
-import { equalBytes, hash as protocolHash, toHex } from '@karmesh/sdk/protocol';
+import {
+  equalBytes,
+  operatorInputs,
+  hash as protocolHash,
+  type Sha256,
+  type TraceLevel,
+  toHex,
+  traceShape,
+} from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ReplayOptions, ReplayResult } from '../../node/src/engines/engine.ts';
 import { firstDivergence } from '../../node/src/engines/exact/dispute/firstDivergence.ts';
-import {
-  judgeLeaf,
-  operatorInputs,
-  replayOperator,
-  tensorOf,
-} from '../../node/src/engines/exact/dispute/replayOperator.ts';
+import { judgeLeaf, replayOperator, tensorOf } from '../../node/src/engines/exact/dispute/replayOperator.ts';
 import { traceOpener } from '../../node/src/engines/exact/dispute/traceOpener.ts';
 import { openExactModel } from '../../node/src/engines/exact/file/exactModel.ts';
 import { openModelFile } from '../../node/src/engines/exact/file/modelFiles.ts';
-import { type TraceLevel, traceShape } from '../../node/src/engines/exact/trace/traceShape.ts';
-import type { Sha256 } from '../../node/src/engines/exact/trace/traceTree.ts';
 import { flipWeight } from '../harness/flipWeight.ts';
 import { startTestMarket, type TestMarket } from '../harness/market.ts';
 import { FLIP } from './hostile/flip.ts';

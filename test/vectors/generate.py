@@ -260,8 +260,8 @@ def credit_leaf(epoch: int, entry: bytes, receipt: bytes, karma: list[int], owed
     return sha256(b"\x00", DOMAIN, u64(epoch), entry, receipt, *[u64(s) for s in sums]), sums
 
 
-def carried_leaf(epoch: int, entry: bytes) -> Node:
-    return sha256(b"\x00", DOMAIN, u64(epoch), entry), []
+def carried_leaf(epoch: int, entry: bytes, drawn: int, beacon: bytes) -> Node:
+    return sha256(b"\x00", DOMAIN, u64(epoch), entry, u64(drawn), beacon), []
 
 
 def hashes_vectors() -> None:
@@ -299,7 +299,8 @@ def hashes_vectors() -> None:
         "creditLeaf": {"rule": "T-04", "epoch": str(epoch), "entryHash": entry.hex(), "receiptHash": receipt.hex(), "karma": ["34430", "0", "0", "17215", "0"],
                        "owed": "918", "hash": credit_leaf(epoch, entry, receipt, [34_430, 0, 0, 17_215, 0], 918)[0].hex(),
                        "sums": ["34430", "0", "0", "17215", "0", "918"]},
-        "carriedLeaf": {"rule": "T-05", "epoch": str(epoch), "entryHash": entry.hex(), "hash": carried_leaf(epoch, entry)[0].hex(), "sums": []},
+        "carriedLeaf": {"rule": "T-05", "epoch": str(epoch), "entryHash": entry.hex(), "drawnEpoch": "5", "beacon": label("beacon").hex(),
+                        "hash": carried_leaf(epoch, entry, 5, label("beacon"))[0].hex(), "sums": []},
         "entryLeaf": {"rule": "E-32", "epoch": str(epoch), "entryHash": entry.hex(), "price": "3444",
                       "hash": sha256(b"\x00", DOMAIN, u64(epoch), entry).hex(), "sums": ["3444"]},
         "slotHashLeaf": {"rule": "A-09", "slot": "1234567", "slotHash": slot_hash.hex(),
@@ -309,7 +310,7 @@ def hashes_vectors() -> None:
 
 def report_vectors() -> None:
     def case(name: str, epoch: int, verdicts: bytes, lifetimes: list[tuple[int, bytes, list[int], int, bytes]],
-             settlements: list[tuple[bytes, int, int]], carried: list[bytes], prior: bytes) -> dict:
+             settlements: list[tuple[bytes, int, int]], carried: list[tuple[bytes, int, bytes]], prior: bytes) -> dict:
         width = max((row[0] for row in lifetimes), default=-1) + 1
         leaves: list[Node | None] = [None] * width
         for index, participant, karma, owed, receipts in lifetimes:
@@ -317,7 +318,7 @@ def report_vectors() -> None:
         root_node = root(leaves, 6)
         settle = [settlement_leaf(epoch, *row) for row in settlements]
         settled = root(settle, 1)
-        carry = root([carried_leaf(epoch, e) for e in carried], 0)[0]
+        carry = root([carried_leaf(epoch, *row) for row in carried], 0)[0]
         body = b"".join([root_node[0], *[u64(s) for s in root_node[1]], u32(width), settled[0], u64(settled[1][0]), u32(len(settle)),
                          carry, u32(len(carried)), prior])
         assert len(body) == 196
@@ -326,7 +327,7 @@ def report_vectors() -> None:
             "lifetimes": [{"index": i, "participant": p.hex(), "karma": [str(v) for v in k], "owed": str(o), "receiptsRoot": r.hex()}
                           for i, p, k, o, r in lifetimes],
             "settlements": [{"escrow": e.hex(), "cumulativeAfter": str(c), "debit": str(d)} for e, c, d in settlements],
-            "carried": [e.hex() for e in carried],
+            "carried": [{"entryHash": e.hex(), "drawnEpoch": str(d), "beacon": b.hex()} for e, d, b in carried],
             "report": {"root": root_node[0].hex(), "totals": [str(s) for s in root_node[1]], "participantCount": width,
                        "settlementsRoot": settled[0].hex(), "settlementsTotal": str(settled[1][0]), "escrowCount": len(settle),
                        "carriedRoot": carry.hex(), "carriedCount": len(carried), "priorRoot": prior.hex()},
@@ -344,7 +345,7 @@ def report_vectors() -> None:
             case("nothing happened", 0, bytes(32), [], [], [], bytes(32)),
             case("one worker, one escrow", 1, label("verdicts"), workers[:1], [(label("escrow a"), 3_444, 3_444)], [], bytes(32)),
             case("three workers and a validator with gaps, two escrows, two carried", 2, label("verdicts 2"), [*workers, validator],
-                 [(label("escrow a"), 6_888, 3_444), (label("escrow b"), 1, 1)], sorted([label("entry a"), label("entry b")]), label("prior root")),
+                 [(label("escrow a"), 6_888, 3_444), (label("escrow b"), 1, 1)], sorted([(label("entry a"), 2, label("beacon")), (label("entry b"), 1, label("beacon 2"))]), label("prior root")),
         ],
     })
 
@@ -492,6 +493,7 @@ class Layout:
 U8, U16, U32 = Layout(u8), Layout(u16), Layout(u32)
 U64 = Layout(u64, str)
 TEXT = Layout(lambda value: u32(len(value.encode())) + value.encode())
+BYTES = Layout(lambda value: u32(len(value)) + value, lambda value: value.hex())
 
 
 def fixed(size: int) -> Layout:
@@ -978,16 +980,16 @@ def frames_vectors() -> None:
     ]
     verdict = signed("verdict", Key("validator"), dict(epoch=1, entryHash=sha256(ENTRY.enc(entry)), receiptHash=label("receipt"), validator=label("validator"),
                                                        attempt=0, verdict="fail", rule=20, measurementsHash=label("measurements")))
-    ask = struct(epoch=U64, validator=B32, attempt=U8, source=one_of("set", "carried"), treeEpoch=U64, index=U32, count=U32, setPath=sum_path(1),
+    ask = struct(epoch=U64, validator=B32, attempt=U8, source=one_of("set", "carried"), treeEpoch=U64, drawnEpoch=U64, drawnBeacon=B32, index=U32, count=U32, setPath=sum_path(1),
                  carriedPath=sum_path(0), entry=ENTRY, verdicts=vec(signed_layout("verdict")))
     audit = [
-        ("ask", 1, ask, dict(epoch=1, validator=label("validator"), attempt=1, source="set", treeEpoch=1, index=2, count=4,
+        ("ask", 1, ask, dict(epoch=1, validator=label("validator"), attempt=1, source="set", treeEpoch=1, drawnEpoch=1, drawnBeacon=label("beacon"), index=2, count=4,
                              setPath=[dict(hash=label("path 0"), sums=[3_444]), dict(hash=label("path 1"), sums=[0])], carriedPath=[], entry=entry, verdicts=[verdict])),
-        ("ask", 1, ask, dict(epoch=2, validator=label("validator"), attempt=0, source="carried", treeEpoch=1, index=0, count=2,
+        ("ask", 1, ask, dict(epoch=2, validator=label("validator"), attempt=0, source="carried", treeEpoch=1, drawnEpoch=0, drawnBeacon=label("beacon"), index=0, count=2,
                              setPath=[], carriedPath=[dict(hash=label("path 0"), sums=[])], entry=entry, verdicts=[])),
-        ("open", 2, struct(request=REQUEST, tokens=TOKENS, salt=B24, receiptHash=B32),
-         dict(request=request, tokens=[120] * 8, salt=label("salt")[:24], receiptHash=label("receipt"))),
-        ("refuse", 3, struct(reason=one_of("not-drawn", "unknown-receipt", "unknown-epoch", "busy")), dict(reason="busy")),
+        ("open", 2, struct(request=REQUEST, tokens=TOKENS, salt=B24, receiptHash=B32, challenge=BYTES),
+         dict(request=request, tokens=[120] * 8, salt=label("salt")[:24], receiptHash=label("receipt"), challenge=b"proofs")),
+        ("refuse", 3, struct(reason=one_of("not-drawn", "unknown-receipt", "unknown-epoch", "busy", "proving")), dict(reason="busy")),
     ]
     rows = lambda frames: [{"frame": {"type": name, **layout.js(value)}, "encoded": (u8(kind) + layout.enc(value)).hex()} for name, kind, layout, value in frames]
     write("frames.json", {"rule": "W-04, U-10, U-11, U-12", "infer": rows(infer), "audit": rows(audit)})

@@ -38,6 +38,11 @@ export interface GenerateOptions {
   /** Temperature in millionths; 0 takes the most likely token. */
   readonly temperatureMicro: number;
   readonly stops: readonly string[];
+  /**
+   * The request's blinding (F-10), 32 bytes, for a trace that hides its values (X-74), so that proofs can speak of them. Engines whose traces nothing
+   * can be proven of ignore it. Its name is not the request's own, so that nobody asks for this by handing a request on.
+   */
+  readonly hiddenBy?: Uint8Array;
 }
 
 export interface GenerateControl {

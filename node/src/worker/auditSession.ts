@@ -6,6 +6,7 @@ import {
   encodeAuditFrame,
   equalBytes,
 } from '@karmesh/sdk/protocol';
+import type { ChallengeProver } from '../engines/challengeProver.ts';
 import type { AuditStore } from './stores.ts';
 import type { WorkerChain } from './workerChain.ts';
 
@@ -16,10 +17,14 @@ export type AuditOutcome =
 
 /** U-11, U-12: one ask over one stream of `/karmesh/audit/1`. A worker opens an answer to the auditor whom the beacon drew and to nobody else. */
 export async function auditSession(
-  parts: { readonly chain: WorkerChain; readonly audits: AuditStore },
+  parts: {
+    readonly chain: WorkerChain;
+    readonly audits: AuditStore;
+    readonly prover?: ChallengeProver | undefined;
+  },
   stream: FrameStream,
 ): Promise<AuditOutcome> {
-  const { chain, audits } = parts;
+  const { chain, audits, prover } = parts;
   const { signal } = stream;
   const refuse = async (reason: (typeof AUDIT_REFUSALS)[number]): Promise<AuditOutcome> => {
     await stream.send(encodeAuditFrame({ type: 'refuse', reason }), { signal });
@@ -39,6 +44,14 @@ export async function auditSession(
   const record = await audits.get({ epoch: value.epoch, receiptHash });
   if (record === undefined) return refuse('unknown-receipt');
   const { request, tokens, salt } = record;
-  await stream.send(encodeAuditFrame({ type: 'open', request, tokens, salt, receiptHash }), { signal });
+  let challenge: Uint8Array = new Uint8Array();
+  if (request.assurance === 'proof' && prover !== undefined) {
+    const { entryHash, drawnEpoch: epoch, drawnBeacon: beacon } = judged;
+    const { requestId } = ask.entry.ticket.value;
+    const answer = await prover.answer({ epoch, beacon, entryHash, requestId, request, tokens });
+    if (answer === undefined) return refuse('proving');
+    challenge = answer;
+  }
+  await stream.send(encodeAuditFrame({ type: 'open', request, tokens, salt, receiptHash, challenge }), { signal });
   return { kind: 'opened', epoch: ask.epoch };
 }

@@ -349,7 +349,8 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
   try {
     await place.start(signal);
     const result = await parts.engine.generate(
-      { ...request, requestId },
+      // what is to be proven is committed to under the request's blinding.
+      { ...request, requestId, ...(request.assurance === 'proof' ? { hiddenBy: request.blinding } : {}) },
       {
         signal,
         onTokens: (piece) => {

@@ -558,6 +558,8 @@ describe('an audit', () => {
       attempt: 0,
       source: 'set',
       treeEpoch: 0n,
+      drawnEpoch: 0n,
+      drawnBeacon: beacon,
       index: 0,
       count: 1,
       setPath: tree.path(0),
@@ -594,6 +596,7 @@ describe('an audit', () => {
       tokens: run.reveal.tokens,
       salt: body.salt,
       receiptHash: receiptRecord.hash(market.domain, receipt.value),
+      challenge: new Uint8Array(),
     });
   });
 

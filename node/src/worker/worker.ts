@@ -2,6 +2,7 @@ import type { Clock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { FrameStream } from '@karmesh/sdk/network';
 import type { Signer } from '@karmesh/sdk/signer';
+import type { ChallengeProver } from '../engines/challengeProver.ts';
 import type { Engine } from '../engines/engine.ts';
 import { type AuditOutcome, auditSession } from './auditSession.ts';
 import type { Offer } from './checkDispatch.ts';
@@ -33,6 +34,8 @@ export interface WorkerParts {
   readonly chain: WorkerChain;
   readonly receipts: ReceiptLog;
   readonly audits: AuditStore;
+  /** Proves challenged tokens of `proof` requests, for engines whose models have keys. */
+  readonly prover?: ChallengeProver | undefined;
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
   /** W-18: says while its operator's limits forbid new work; they never do unless told. */
@@ -137,7 +140,9 @@ export const worker =
       async prune() {
         // W-17: an entry stands in the set of its epoch or of the next one, and is judged there or carried on.
         const settled = parts.chain.lastSettledEpoch();
-        if (settled !== undefined && settled >= 1n) await parts.audits.dropUpTo(settled - 1n);
+        if (settled === undefined || settled < 1n) return;
+        await parts.audits.dropUpTo(settled - 1n);
+        await parts.prover?.dropUpTo(settled - 1n);
       },
       async stop({ signal }) {
         draining.abort();

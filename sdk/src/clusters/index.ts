@@ -19,6 +19,7 @@ const OFFCHAIN_PARAMETERS = [
   'gapSumMicroPer1000',
   'differingPer1000',
   'validationKarmaPerVerdict',
+  'proofDeadlineSlots',
 ] as const satisfies readonly (keyof OffchainParameters)[];
 
 const clusterSchema = z.strictObject({

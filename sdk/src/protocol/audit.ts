@@ -98,6 +98,18 @@ export const AUDIT_RULES = {
   wrongEnd: 23,
   /** The receipt commits to another run than that of its tokens, in a class whose runs are the same everywhere. */
   traceMismatch: 24,
+  /** The answer to a challenge was not there by its deadline. */
+  challengeMissing: 30,
+  /** It does not read, is of another position, or has more or less in it than belongs there. */
+  challengeMalformed: 31,
+  /** Its leaves are not those of the receipt’s trace, or a commitment is not its leaf’s. */
+  challengeTrace: 32,
+  /** The embedding is not the model’s row of the token, or the angles are not those of the position. */
+  challengeAnchor: 33,
+  /** An operator is not proven, or its proof does not hold. */
+  challengeProof: 34,
+  /** Keys or facts are not those that validators attested for the model. */
+  challengeKeys: 35,
 } as const;
 
 /** U-04: what an auditor measured, over all output tokens. Scores are in micro-logits of the perturbed score. */

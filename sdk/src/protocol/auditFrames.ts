@@ -1,5 +1,6 @@
 import { KarmeshError } from '../errors.ts';
 import {
+  byteString,
   type Codec,
   type Decoded,
   decode,
@@ -27,16 +28,19 @@ import { signedCodec } from './signature.ts';
 export const AUDIT_PROTOCOL = '/karmesh/audit/1';
 
 /** U-10: bytes of one frame at most. */
-export const MAX_AUDIT_FRAME_BYTES = 4 << 20;
+export const MAX_AUDIT_FRAME_BYTES = 16 << 20;
 
 /** U-11: why a worker does not open an answer to whoever asks. */
-export const AUDIT_REFUSALS = ['not-drawn', 'unknown-receipt', 'unknown-epoch', 'busy'] as const;
+export const AUDIT_REFUSALS = ['not-drawn', 'unknown-receipt', 'unknown-epoch', 'busy', 'proving'] as const;
+
+/** Z-47: bytes of an answer to a challenge, at most: room is left for a request and its tokens. */
+export const MAX_CHALLENGE_BYTES = 15 << 20;
 
 const frames = {
   /**
    * U-11: shows that the answer was drawn: the entry, the epoch whose beacon draws it, and its path either to that epoch's
-   * receiptSetRoot (`set`) or, for a carried one, to the carriedRoot of the last report before (`carried`, `treeEpoch`). A second
-   * auditor shows the first one's failing verdict.
+   * receiptSetRoot (`set`) or, for a carried one, to the carriedRoot of the last report before (`carried`, `treeEpoch`), with the
+   * epoch whose beacon drew it first. A second auditor shows the first one's failing verdict.
    */
   ask: struct({
     epoch: u64,
@@ -44,6 +48,8 @@ const frames = {
     attempt: u8,
     source: oneOf(['set', 'carried']),
     treeEpoch: u64,
+    drawnEpoch: u64,
+    drawnBeacon: hashCodec,
     index: u32,
     count: u32,
     setPath: sumPathCodec(1),
@@ -51,12 +57,13 @@ const frames = {
     entry: entryCodec,
     verdicts: vector(signedCodec(verdictRecord), 1),
   }),
-  /** U-12: the canonical request with its blinding, and the output tokens. */
+  /** U-12: the canonical request with its blinding, the output tokens, and the answer to the challenge of a `proof` request (Z-47), else nothing. */
   open: struct({
     request: inferenceRequestCodec,
     tokens: tokensCodec,
     salt: fixedBytes(SEAL_SALT_BYTES),
     receiptHash: hashCodec,
+    challenge: byteString(MAX_CHALLENGE_BYTES),
   }),
   refuse: struct({ reason: oneOf(AUDIT_REFUSALS) }),
 } as const;

@@ -24,7 +24,15 @@ export interface AuditChain {
 }
 
 export type AuditAskVerdict =
-  | { readonly verdict: 'accept'; readonly receipt: RevealedReceipt; readonly receiptHash: Hash }
+  | {
+      readonly verdict: 'accept';
+      readonly entryHash: Hash;
+      readonly receipt: RevealedReceipt;
+      readonly receiptHash: Hash;
+      /** The epoch in whose set the entry stands, and the beacon that drew it first. */
+      readonly drawnEpoch: bigint;
+      readonly drawnBeacon: Hash;
+    }
   | { readonly verdict: 'reject'; readonly rule: 'U-11'; readonly reason: 'not-drawn' | 'unknown-epoch' };
 
 /** U-11: a worker opens an answer only to the auditor whom the beacon drew for it; both sides recompute the draw by this function. `asker` is the stream's identity. */
@@ -41,8 +49,10 @@ export function checkAuditAsk(
   const { beacon } = drawnIn;
   const entryHash = entryHashOf(ask.entry);
   const isCarried = ask.source === 'carried';
+  const { drawnEpoch, drawnBeacon } = ask;
+  if (!isCarried && (drawnEpoch !== ask.epoch || !equalBytes(drawnBeacon, beacon))) return notDrawn;
   const reached = isCarried
-    ? reachedRoot(carriedLeaf(chain.domain, { epoch: ask.treeEpoch, entryHash }), {
+    ? reachedRoot(carriedLeaf(chain.domain, { epoch: ask.treeEpoch, entryHash, drawnEpoch, beacon: drawnBeacon }), {
         index: ask.index,
         path: ask.carriedPath,
       })
@@ -63,10 +73,11 @@ export function checkAuditAsk(
   if (drawn === undefined || !equalBytes(drawn, asker)) return notDrawn;
   const agreeing = agreeingReceipts(ask.entry);
   if (agreeing.length === 0) return notDrawn;
-  const receipt = agreeing[auditedReceipt({ beacon, entryHash, count: agreeing.length })];
+  const receipt = agreeing[auditedReceipt({ beacon: drawnBeacon, entryHash, count: agreeing.length })];
   if (receipt === undefined) return notDrawn;
   const receiptHash = receiptRecord.hash(chain.domain, receipt.receipt.value);
-  if (ask.attempt === 0) return { verdict: 'accept', receipt, receiptHash };
+  const accepted: AuditAskVerdict = { verdict: 'accept', entryHash, receipt, receiptHash, drawnEpoch, drawnBeacon };
+  if (ask.attempt === 0) return accepted;
   const first = ask.verdicts[0];
   const firstIdentity = identityOf(auditors[0]);
   const firstFailed =
@@ -79,5 +90,5 @@ export function checkAuditAsk(
     equalBytes(first.value.receiptHash, receiptHash) &&
     equalBytes(first.value.validator, auditors[0]?.participant ?? ZERO_HASH) &&
     checkRecord(verdictRecord, { domain: chain.domain, identity: firstIdentity }, first);
-  return firstFailed ? { verdict: 'accept', receipt, receiptHash } : notDrawn;
+  return firstFailed ? accepted : notDrawn;
 }

@@ -144,7 +144,14 @@ test('T-04: a credit leaf', () => {
 test('T-05, E-32, A-09: carried entries, entries and slot hashes', () => {
   const { carriedLeaf: carried, entryLeaf: entry, slotHashLeaf: slot } = vectors;
   expect([
-    plain(carriedLeaf(domain, { epoch: big(carried, 'epoch'), entryHash: bytes(carried, 'entryHash') })),
+    plain(
+      carriedLeaf(domain, {
+        epoch: big(carried, 'epoch'),
+        entryHash: bytes(carried, 'entryHash'),
+        drawnEpoch: big(carried, 'drawnEpoch'),
+        beacon: bytes(carried, 'beacon'),
+      }),
+    ),
     plain(
       entryLeaf(domain, {
         epoch: big(entry, 'epoch'),

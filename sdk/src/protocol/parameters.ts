@@ -56,6 +56,8 @@ export const offchainParametersCodec = struct({
   differingPer1000: u64,
   /** K-05, micro-karma for each verdict of a drawn auditor. */
   validationKarmaPerVerdict: u64,
+  /** U-09, slots from the end of an answer's epoch until a token of it must be proven. */
+  proofDeadlineSlots: u64,
 });
 export type OffchainParameters = Decoded<typeof offchainParametersCodec>;
 

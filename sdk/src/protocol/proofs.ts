@@ -28,15 +28,18 @@ export function layerKeyLeaf(
   return { hash: hash(LEAF, domain, modelId, u32le(operator), new Uint8Array([contextIndex]), keyId), sums: [] };
 }
 
-/** Z-40: the tree (T-02, no sums) over a model's keys in the order of its operators. Its root is what validators attest. */
+/** Z-40: the tree (T-02, no sums) over a model's keys in the order of its operators and, last, its facts (Z-44). Its root is what validators attest. */
 export function layerKeyTree(
   domain: Domain,
-  { modelId, keys }: { readonly modelId: ModelId; readonly keys: readonly LayerKeyName[] },
+  options: {
+    readonly modelId: ModelId;
+    readonly keys: readonly LayerKeyName[];
+    readonly facts?: SumNode;
+  },
 ): SumTree {
-  return sumTree(
-    keys.map((key, operator) => layerKeyLeaf(domain, { ...key, modelId, operator })),
-    0,
-  );
+  const { modelId, keys, facts } = options;
+  const leaves = keys.map((key, operator) => layerKeyLeaf(domain, { ...key, modelId, operator }));
+  return sumTree(facts === undefined ? leaves : [...leaves, facts], 0);
 }
 
 /** What one proof is for. */

@@ -96,7 +96,7 @@ const result: TallyResult = {
     { escrow: label('escrow'), cumulativeDebit: 3_444n },
     { escrow: label('quiet escrow'), cumulativeDebit: 1n },
   ],
-  carried: [label('carried 0'), label('carried 1'), label('carried 2')],
+  carried: [0, 1, 2].map((i) => ({ entryHash: label(`carried ${i}`), drawnEpoch: 8n, beacon: label('beacon') })),
   credits: new Map([[toHex(worker), credits]]),
   settlements: [{ escrow: label('escrow'), cumulativeAfter: 3_444n, debit: 3_000n }],
   decisions: new Map(),
@@ -183,6 +183,10 @@ const hostile: Readonly<Record<string, ReportBody>> = {
   'settlements that leave 64 bits': {
     ...body,
     settlements: [0, 1].map((i) => ({ escrow: label(`${i}`), cumulativeAfter: 0n, debit: 2n ** 64n - 1n })),
+  },
+  'a carried entry of another first beacon': {
+    ...body,
+    carried: body.carried.map((row) => ({ ...row, beacon: label('another') })),
   },
   'a carried entry less': { ...body, carried: body.carried.slice(1) },
   'another epoch': { ...body, epoch: 10n },

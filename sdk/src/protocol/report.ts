@@ -8,7 +8,7 @@ import type { KarmaVector } from './karma.ts';
 import { type SumNode, type SumTree, sumTree } from './merkle.ts';
 import { verdictRecord } from './records.ts';
 import { signedCodec } from './signature.ts';
-import type { LedgerState, Lifetime, ReceiptCredit, Settlement, TallyResult } from './tally.ts';
+import type { CarriedEntry, LedgerState, Lifetime, ReceiptCredit, Settlement, TallyResult } from './tally.ts';
 
 /** Five parts of micro-karma. */
 export const karmaCodec = array(u64, 5) as unknown as Codec<KarmaVector>;
@@ -111,8 +111,9 @@ export function settlementLeaf(
 }
 
 /** T-05: a carried entry's leaf; no sums. */
-export function carriedLeaf(domain: Domain, leaf: { readonly epoch: bigint; readonly entryHash: Hash }): SumNode {
-  return { hash: hash(LEAF, domain, u64le(leaf.epoch), leaf.entryHash), sums: [] };
+export function carriedLeaf(domain: Domain, leaf: CarriedEntry & { readonly epoch: bigint }): SumNode {
+  const { epoch, entryHash, drawnEpoch, beacon } = leaf;
+  return { hash: hash(LEAF, domain, u64le(epoch), entryHash, u64le(drawnEpoch), beacon), sums: [] };
 }
 
 /** The trees of a report, from which all paths come. */
@@ -144,7 +145,7 @@ export function buildReport(
     1,
   );
   const carried = sumTree(
-    result.carried.map((entryHash) => carriedLeaf(domain, { epoch, entryHash })),
+    result.carried.map((carried) => carriedLeaf(domain, { ...carried, epoch })),
     0,
   );
   const report: Report = {
@@ -192,7 +193,7 @@ export const reportBodyCodec = struct({
   ),
   settlements: vector(struct({ escrow: escrowCodec, cumulativeAfter: u64, debit: u64 }), 65_536),
   escrowDebits: vector(struct({ escrow: escrowCodec, cumulativeDebit: u64 }), 65_536),
-  carried: vector(hashCodec, MAX_PARTICIPANTS),
+  carried: vector(struct({ entryHash: hashCodec, drawnEpoch: u64, beacon: hashCodec }), MAX_PARTICIPANTS),
 });
 export type ReportBody = Decoded<typeof reportBodyCodec>;
 

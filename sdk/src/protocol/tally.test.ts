@@ -41,6 +41,7 @@ const offchain: OffchainParameters = {
   gapSumMicroPer1000: 300_000n,
   differingPer1000: 30n,
   validationKarmaPerVerdict: 10_000n,
+  proofDeadlineSlots: 9_000n,
 };
 const nothingBefore: LedgerState = { root: new Uint8Array(32), lifetimes: [], escrowDebits: [], carried: [] };
 
@@ -262,7 +263,7 @@ describe('audits', () => {
 
   test('U-07: a carried entry waits, earns nothing yet, and earns when it passes in a later epoch', () => {
     const before = tally(input({ entries: [checked] }));
-    expect(before.carried).toEqual([entryHashOf(checked.entry)]);
+    expect(before.carried).toEqual([{ entryHash: entryHashOf(checked.entry), drawnEpoch: 1n, beacon }]);
     expect(before.credits.size).toBe(0);
     expect(before.settlements).toEqual([]);
     const later = verdictOn(checked, { attempt: 0, verdict: 'pass', epoch: 2n });
@@ -295,7 +296,8 @@ describe('audits', () => {
     const drawn = entries.filter(({ entry }) =>
       isAudited({ beacon, entryHash: entryHashOf(entry), ratePer10000: 5000 }),
     );
-    expect(result.carried).toEqual(drawn.map(({ entry }) => entryHashOf(entry)).sort(compareBytes));
+    const hashes = drawn.map(({ entry }) => entryHashOf(entry)).sort(compareBytes);
+    expect(result.carried).toEqual(hashes.map((entryHash) => ({ entryHash, drawnEpoch: 1n, beacon })));
     expect(drawn.length).toBeGreaterThan(0);
     expect(drawn.length).toBeLessThan(12);
   });

@@ -22,8 +22,16 @@ export interface LedgerState {
   readonly root: Hash;
   readonly lifetimes: readonly Lifetime[];
   readonly escrowDebits: readonly { readonly escrow: EscrowAddress; readonly cumulativeDebit: bigint }[];
-  /** Entries that were drawn and got no verdict yet, by hash. */
-  readonly carried: readonly Hash[];
+  /** Entries that were drawn and got no verdict yet, sorted by hash. */
+  readonly carried: readonly CarriedEntry[];
+}
+
+/** An entry that was drawn and got no verdict yet. */
+export interface CarriedEntry {
+  readonly entryHash: Hash;
+  /** The epoch in whose set it stands, and the beacon that drew it: which receipt is audited and which token is challenged follow from it for good (U-07). */
+  readonly drawnEpoch: bigint;
+  readonly beacon: Hash;
 }
 
 /** What one receipt earned in an epoch: an item of its worker's receiptsRoot (T-04). */
@@ -71,13 +79,13 @@ export interface TallyResult {
   /** The next state, without its root (`buildReport` computes that). */
   readonly lifetimes: readonly Lifetime[];
   readonly escrowDebits: LedgerState['escrowDebits'];
-  readonly carried: readonly Hash[];
+  readonly carried: readonly CarriedEntry[];
   readonly credits: ReadonlyMap<string, readonly ReceiptCredit[]>;
   readonly settlements: readonly Settlement[];
   readonly decisions: ReadonlyMap<string, AuditDecision>;
 }
 
-/** U-07: the words that count on one entry: those of the auditors whom this epoch's beacon drew, on the receipt it drew. */
+/** U-07: the words that count on one entry: those of the auditors whom this epoch's beacon drew, on the receipt that its first beacon drew. */
 interface AuditWords {
   readonly decision: AuditDecision;
   /** The verdicts that the decision needed; each is a duty done (K-05). */
@@ -87,21 +95,27 @@ interface AuditWords {
 /** U-07: an entry passes unless it is drawn; drawn, it needs the first auditor's word, and a failing word needs the second's. Carried entries are always drawn. */
 export function decideAudit(
   input: Pick<TallyInput, 'epoch' | 'beacon' | 'offchain' | 'verdicts' | 'validators' | 'domain'>,
-  options: { readonly checked: CheckedEntry; readonly isCarried: boolean },
+  options: { readonly checked: CheckedEntry; readonly isCarried: boolean; readonly drawnBy?: Hash },
 ): AuditDecision {
   return auditWords(input, { ...options, verdicts: input.verdicts }).decision;
 }
 
 function auditWords(
   input: Pick<TallyInput, 'epoch' | 'beacon' | 'offchain' | 'validators' | 'domain'>,
-  options: { readonly checked: CheckedEntry; readonly isCarried: boolean; readonly verdicts: readonly Verdict[] },
+  options: {
+    readonly checked: CheckedEntry;
+    readonly isCarried: boolean;
+    /** The beacon that drew a carried entry first. */
+    readonly drawnBy?: Hash | undefined;
+    readonly verdicts: readonly Verdict[];
+  },
 ): AuditWords {
-  const { checked, isCarried } = options;
+  const { checked, isCarried, drawnBy = input.beacon } = options;
   const entryHash = entryHashOf(checked.entry);
   const count = checked.agreeing.length;
   const ratePer10000 = auditRateOf(auditRates(input.offchain), checked.entry);
   const isDrawn = count > 0 && (isCarried || isAudited({ beacon: input.beacon, entryHash, ratePer10000 }));
-  const drawn = isDrawn ? checked.agreeing[auditedReceipt({ beacon: input.beacon, entryHash, count })] : undefined;
+  const drawn = isDrawn ? checked.agreeing[auditedReceipt({ beacon: drawnBy, entryHash, count })] : undefined;
   if (drawn === undefined) return { decision: 'not-drawn', counted: [] };
   const [first, second] = drawAuditors({ beacon: input.beacon, entryHash, validators: input.validators });
   const receiptHash = receiptRecord.hash(input.domain, drawn.receipt.value);
@@ -209,7 +223,8 @@ export function tally(input: TallyInput): TallyResult {
   }
   const spent = new Map<string, { readonly escrow: EscrowAddress; debit: bigint }>();
   const credits = new Map<string, ReceiptCredit[]>();
-  const carried: Hash[] = [];
+  const carried: CarriedEntry[] = [];
+  const drawnBefore = new Map(input.prior.carried.map((row) => [toHex(row.entryHash), row]));
   const decisions = new Map<string, AuditDecision>();
   const duties: { readonly validator: Participant }[] = [];
   const carriedKeys = new Set(input.carried.map(({ entry }) => toHex(entryHashOf(entry))));
@@ -220,11 +235,12 @@ export function tally(input: TallyInput): TallyResult {
     // M-03: a carried entry whose escrow the manifest does not list (its balance is unknown) waits for one that does.
     const listed = !isCarried || budgets.has(toHex(checked.entry.ticket.value.escrow));
     const verdicts = verdictsByEntry.get(toHex(entryHash)) ?? [];
-    const words = auditWords(input, { checked, isCarried, verdicts });
+    const drawn = drawnBefore.get(toHex(entryHash));
+    const words = auditWords(input, { checked, isCarried, drawnBy: drawn?.beacon, verdicts });
     const decision = listed ? words.decision : 'carried';
     duties.push(...words.counted);
     decisions.set(toHex(entryHash), decision);
-    if (decision === 'carried') carried.push(entryHash);
+    if (decision === 'carried') carried.push(drawn ?? { entryHash, drawnEpoch: input.epoch, beacon: input.beacon });
     if (decision === 'carried' || decision === 'failed' || checked.agreeing.length === 0) continue;
     const { escrow } = checked.entry.ticket.value;
     const { price } = checked.entry.outcome.value;
@@ -249,7 +265,7 @@ export function tally(input: TallyInput): TallyResult {
   return {
     lifetimes: grow(input, { credits, duties }),
     escrowDebits: escrowDebits(input, settlements),
-    carried: carried.sort(compareBytes),
+    carried: carried.sort((a, b) => compareBytes(a.entryHash, b.entryHash)),
     credits,
     settlements,
     decisions,

@@ -91,6 +91,7 @@ const offchain: OffchainParameters = {
   gapSumMicroPer1000: 0n,
   differingPer1000: 0n,
   validationKarmaPerVerdict: 0n,
+  proofDeadlineSlots: 9_000n,
 };
 const result = tally({
   domain,

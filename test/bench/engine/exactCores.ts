@@ -1,13 +1,11 @@
 import type { CommitTensor } from '@karmesh/circuits/commitment';
-import type { RequestId } from '@karmesh/sdk/protocol';
+import type { RequestId, Sha256, TraceLevel } from '@karmesh/sdk/protocol';
 import type { ExactModel } from '../../../node/src/engines/exact/file/exactModel.ts';
 import { highest } from '../../../node/src/engines/exact/run/chooseToken.ts';
 import { runner } from '../../../node/src/engines/exact/run/runner.ts';
 import type { Kernels, Pointer } from '../../../node/src/engines/exact/stages/kernels.ts';
 import type { Stage, StageRow } from '../../../node/src/engines/exact/stages/stage.ts';
 import { traceModelOf } from '../../../node/src/engines/exact/trace/traceModel.ts';
-import type { TraceLevel } from '../../../node/src/engines/exact/trace/traceShape.ts';
-import type { Sha256 } from '../../../node/src/engines/exact/trace/traceTree.ts';
 import type { Core } from './core.ts';
 
 /** A loaded model, wherever it was loaded: this file runs in a page too. */

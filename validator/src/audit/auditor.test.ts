@@ -34,11 +34,13 @@ const offchain = { ...clusterPreset('localnet').offchain, auditRateQuorum: 10_00
 const wish: EntryWish = { dispatchNumber: 1, slot: 501n };
 const [audit] = drawnAudits({
   domain,
+  epoch: 5n,
   beacon: named('beacon'),
   offchain,
   validators,
   entries: [accepted(market, wish).checked],
   carried: [],
+  drawnBefore: [],
 });
 if (audit === undefined) throw new RangeError('The answer is drawn.');
 const drawn: DrawnAudit = audit;
@@ -49,11 +51,13 @@ const opened: AuditOpen = {
   tokens: market.tokens(wish),
   salt: drawn.receipt.body.salt,
   receiptHash: drawn.receiptHash,
+  challenge: new Uint8Array(),
 };
 
 function replayer(result: Partial<Awaited<ReturnType<Replayer['replay']>>> = {}): Replayer {
   return {
     model: () => ({ activeParameters: 1n }),
+    prompt: async () => [],
     replay: async () => ({ promptTokens: PROMPT_TOKENS, end: 'right', measurements: clean, ...result }),
   };
 }

@@ -1,5 +1,6 @@
 import {
   type AuditAsk,
+  type AuditOpen,
   type AuditThresholds,
   type Domain,
   equalBytes,
@@ -13,6 +14,7 @@ import {
   verdictRecord,
 } from '@karmesh/sdk/protocol';
 import type { Keypair, Logger } from '@karmesh/sdk/runtime';
+import type { ChallengeJudge } from '../challenge/challengeJudge.ts';
 import type { DrawnAudit } from '../epoch/drawnAudits.ts';
 import type { Protection } from '../slashingProtection/openProtection.ts';
 import { askWorker, type OpenStream } from './askWorker.ts';
@@ -52,6 +54,8 @@ export interface AuditorParts {
   readonly signer: Pick<Keypair, 'publicKey' | 'sign'>;
   readonly protection: Pick<Protection, 'verdict' | 'signVerdict'>;
   readonly replayer: Replayer;
+  /** Judges challenges of `proof` requests (Z-48). */
+  readonly challenges?: ChallengeJudge | undefined;
   readonly thresholds: AuditThresholds;
   readonly openStream: OpenStream;
   /** False while no peer is connected: then a silent worker proves nothing. */
@@ -80,6 +84,10 @@ export const auditor =
     const { askTimeoutMs = 3_000, concurrency = 2 } = options;
     const { domain, me, protection, log } = parts;
     const asks = new Map<string, number>();
+
+    const isChallenged = ({ checked }: DrawnAudit): boolean =>
+      checked.entry.dispatch.value.assurance === 'proof' &&
+      parts.challenges?.isDue(checked.entry.dispatch.value.modelId) === true;
 
     /** 0 or 1 if this validator is drawn and it is its turn, with the verdict that makes it so. */
     function dueAttempt(
@@ -119,16 +127,21 @@ export const auditor =
         timeoutMs: askTimeoutMs,
         signal,
       });
+      const challenges = isChallenged(audit) ? parts.challenges : undefined;
       if (reply.kind === 'open') {
         const answer = { domain, audit, opened: reply.opened, thresholds: parts.thresholds };
-        return judgeAnswer(answer, { replayer: parts.replayer, signal });
+        const challenge = challenges && ((opened: AuditOpen) => challenges.judge(audit, opened, { signal }));
+        return judgeAnswer(answer, { replayer: parts.replayer, challenge, signal });
       }
       const why = reply.kind === 'refused' ? { reason: reply.reason } : { err: reply.cause };
       log.warn(
         { entry: toHex(audit.entryHash), worker: toHex(worker), ...why },
         'A worker did not open a drawn answer.',
       );
-      const deadline = attempt === 0 ? round.firstDeadlineSlot : round.secondDeadlineSlot;
+      const ofRound = attempt === 0 ? round.firstDeadlineSlot : round.secondDeadlineSlot;
+      // A token takes minutes to prove, so that the answer is carried until then.
+      const late = challenges?.deadlineSlot(audit.drawnEpoch) ?? 0n;
+      const deadline = late > ofRound ? late : ofRound;
       return round.slot >= deadline && (asks.get(key) ?? 0) >= MIN_ASKS ? NO_ANSWER : undefined;
     }
 
@@ -214,6 +227,8 @@ function askOf(parts: {
     attempt: parts.attempt,
     source: place.source,
     treeEpoch: place.treeEpoch,
+    drawnEpoch: parts.audit.drawnEpoch,
+    drawnBeacon: parts.audit.drawnBeacon,
     index: place.index,
     count: place.count,
     setPath: place.source === 'set' ? place.path : [],

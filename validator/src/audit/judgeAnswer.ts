@@ -2,6 +2,8 @@ import {
   AUDIT_RULES,
   type AuditOpen,
   type AuditThresholds,
+  type ChallengeVerdict,
+  challengeAnswerHash,
   type Domain,
   equalBytes,
   type FinishReason,
@@ -43,9 +45,11 @@ export interface Replayer {
     /** What an honest run commits to, if runs of the model's engine are the same everywhere to the last bit. */
     readonly traceRoot?: Hash;
   }>;
+  /** The tokens of a request's prompt. Throws `MODEL_UNKNOWN`, `ENGINE_FAILED`, `ABORTED`. */
+  prompt(request: InferenceRequest, options: { readonly signal: AbortSignal }): Promise<readonly number[]>;
 }
 
-/** What an audit found: a verdict with its rule (U-03), and the hash of what was measured, zero if nothing was. */
+/** What an audit found: a verdict with its rule (U-03), and the hash of what was measured, zero if nothing was; of a challenge that held, that of its answer (Z-47). */
 export type Judgement = Pick<Verdict, 'verdict' | 'rule' | 'measurementsHash'> & {
   readonly measurements: Measurements | undefined;
 };
@@ -75,7 +79,12 @@ export async function judgeAnswer(
     readonly opened: AuditOpen;
     readonly thresholds: AuditThresholds;
   },
-  parts: { readonly replayer: Replayer; readonly signal: AbortSignal },
+  parts: {
+    readonly replayer: Replayer;
+    readonly signal: AbortSignal;
+    /** For an answer whose worker has to prove a token. */
+    readonly challenge?: ((opened: AuditOpen) => Promise<ChallengeVerdict>) | undefined;
+  },
 ): Promise<Judgement> {
   const { domain, audit, opened } = answer;
   const { entry } = audit.checked;
@@ -97,6 +106,8 @@ export async function judgeAnswer(
   ) {
     return failed(AUDIT_RULES.outputMismatch);
   }
+  const challenged = await parts.challenge?.(opened);
+  if (challenged?.verdict === 'reject') return failed(challenged.rule);
   const replayed = await parts.replayer.replay(
     { requestId, request: opened.request, tokens, finishReason },
     { signal: parts.signal },
@@ -111,5 +122,7 @@ export async function judgeAnswer(
   const rule = judgeMeasurements(measurements, allowed);
   if (rule !== undefined) return failed(rule, measurements);
   if (isExact && !equalBytes(traceRoot, body.traceRoot)) return failed(AUDIT_RULES.traceMismatch, measurements);
-  return { verdict: 'pass', rule: 0, measurementsHash: hashOf(measurementsCodec, measurements), measurements };
+  const measurementsHash =
+    challenged === undefined ? hashOf(measurementsCodec, measurements) : challengeAnswerHash(opened.challenge);
+  return { verdict: 'pass', rule: 0, measurementsHash, measurements };
 }

@@ -49,23 +49,31 @@ export async function openReplayer(
     opening.catch(() => engines.delete(key));
     return opening;
   };
+  const engineFor = (modelId: Uint8Array): Promise<Engine> => {
+    const key = toHex(modelId);
+    const found = known.get(key);
+    if (found === undefined) {
+      throw new KarmeshError('MODEL_UNKNOWN', 'The answer is of a model that this validator does not have.', {
+        modelId: key,
+      });
+    }
+    return engineOf(key, found);
+  };
   return {
     model(modelId) {
       const found = known.get(toHex(modelId));
       return found === undefined ? undefined : { activeParameters: found.manifest.activeParameters };
     },
+    async prompt(request, call) {
+      call.signal.throwIfAborted();
+      return (await engineFor(request.modelId)).applyTemplate(request.messages);
+    },
     async replay({ requestId, request, tokens, finishReason }, call) {
-      const key = toHex(request.modelId);
-      const found = known.get(key);
-      if (found === undefined) {
-        throw new KarmeshError('MODEL_UNKNOWN', 'The answer is of a model that this validator does not have.', {
-          modelId: key,
-        });
-      }
-      const { messages, maxTokens, temperatureMicro, stops } = request;
-      const engine = await engineOf(key, found);
+      const { messages, maxTokens, temperatureMicro, stops, assurance, blinding } = request;
+      const hidden = assurance === 'proof' ? { hiddenBy: blinding } : {};
+      const engine = await engineFor(request.modelId);
       return engine.replay(
-        { requestId, messages, maxTokens, temperatureMicro, stops, outputTokens: tokens, finishReason },
+        { requestId, messages, maxTokens, temperatureMicro, stops, outputTokens: tokens, finishReason, ...hidden },
         call,
       );
     },

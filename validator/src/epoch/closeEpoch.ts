@@ -16,7 +16,7 @@ export async function closeEpoch(parts: DutyParts, epoch: bigint, { signal }: Si
     entries: epoch === 0n ? entriesOf(0n) : [...entriesOf(epoch - 1n), ...entriesOf(epoch)],
     carriedEscrows: parts.ledger
       .current()
-      .state.carried.flatMap((entryHash) => store.entry(entryHash)?.checked.entry.ticket.value.escrow ?? []),
+      .state.carried.flatMap(({ entryHash }) => store.entry(entryHash)?.checked.entry.ticket.value.escrow ?? []),
   });
   const roots = manifestRoots(domain, body);
   const manifestHash = manifestHashOf(domain, roots);

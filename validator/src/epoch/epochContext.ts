@@ -41,7 +41,7 @@ export async function epochContext(
   if (manifest === undefined) return undefined;
   const stored = await sets.entries({ account, manifest }, { signal });
   if (stored === undefined) return undefined;
-  const carried = ledger.state.carried.flatMap((entryHash) => store.entry(entryHash)?.checked ?? []);
+  const carried = ledger.state.carried.flatMap(({ entryHash }) => store.entry(entryHash)?.checked ?? []);
   if (carried.length < ledger.state.carried.length) {
     parts.log.warn(
       { epoch: epoch.toString(), carried: ledger.state.carried.length },
@@ -52,7 +52,16 @@ export async function epochContext(
   }
   const entries = stored.map(({ checked }) => checked);
   const validators = validatorsOf(chain.participants(), epoch);
-  const audits = drawnAudits({ domain, beacon, offchain: parts.offchain, validators, entries, carried });
+  const audits = drawnAudits({
+    domain,
+    epoch,
+    beacon,
+    offchain: parts.offchain,
+    validators,
+    entries,
+    carried,
+    drawnBefore: ledger.state.carried,
+  });
   const { verify } = parts.context();
   const context: EpochContext = {
     manifest,

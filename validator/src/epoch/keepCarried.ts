@@ -13,7 +13,7 @@ export async function keepCarried(
   { signal }: { readonly signal: AbortSignal },
 ): Promise<DutyResult> {
   const { store } = parts;
-  for (const entryHash of from.ledger.state.carried) {
+  for (const { entryHash } of from.ledger.state.carried) {
     if (store.entry(entryHash) === undefined) await fetchCarried(parts, entryHash, signal);
     const stored = store.entry(entryHash);
     if (stored === undefined) return 'waiting';

@@ -45,7 +45,7 @@ export const runAudits: RunDuty = async (parts, account, { signal }) => {
 function places(context: EpochContext): (audit: DrawnAudit) => AuditPlace | undefined {
   const { manifest, ledger, tree } = context;
   const inSet = new Map(manifest.entries.map(({ entryHash }, i) => [toHex(entryHash), i]));
-  const inCarried = new Map(ledger.state.carried.map((entryHash, i) => [toHex(entryHash), i]));
+  const inCarried = new Map(ledger.state.carried.map(({ entryHash }, i) => [toHex(entryHash), i]));
   return ({ entryHash, isCarried }) => {
     const key = toHex(entryHash);
     const index = (isCarried ? inCarried : inSet).get(key);

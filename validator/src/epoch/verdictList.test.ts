@@ -20,7 +20,7 @@ const { domain, validators } = market;
 const offchain = { ...clusterPreset('localnet').offchain, auditRateQuorum: 10_000n };
 const beacon = named('beacon');
 const entries = [1, 2, 3].map((dispatchNumber) => accepted(market, { dispatchNumber, slot: 501n }).checked);
-const audits = drawnAudits({ domain, beacon, offchain, validators, entries, carried: [] });
+const audits = drawnAudits({ domain, epoch: 5n, beacon, offchain, validators, entries, carried: [], drawnBefore: [] });
 const context: VerdictContext = {
   domain,
   epoch: 5n,

@@ -1,12 +1,18 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type EngineClass, engineClassIdOf, type FinishReason, ZERO_HASH } from '@karmesh/sdk/protocol';
+import {
+  type EngineClass,
+  engineClassIdOf,
+  type FinishReason,
+  type TraceLevel,
+  type TraceModel,
+  ZERO_HASH,
+} from '@karmesh/sdk/protocol';
 import { readModel } from '../../models/readModel.ts';
 import { answerStream } from '../conversation/answerStream.ts';
 import { type Conversation, contextSizeFor, conversation } from '../conversation/conversation.ts';
 import type {
   Engine,
   EngineDescription,
-  GenerateControl,
   GenerateOptions,
   GenerateResult,
   PositionMeasurement,
@@ -20,7 +26,6 @@ import { exactModelFile } from './file/exactModelFile.ts';
 import { modelThread } from './thread/modelThread.ts';
 import type { ModelThread, ThreadRun } from './thread/threadClient.ts';
 import type { ThreadResult } from './thread/threadMessages.ts';
-import type { TraceLevel, TraceModel } from './trace/traceShape.ts';
 
 export interface ExactEngineOptions {
   /** A GGUF file of the llama or qwen2 family. */
@@ -39,19 +44,11 @@ export interface ExactEngineOptions {
   readonly kernels?: 'simd' | 'plain';
 }
 
-/** A run whose trace hides its values, so that proofs can speak of them. */
-export interface HiddenTrace {
-  /** The request's blinding (F-10), 32 bytes. Its name is not the request's own, so that nobody asks for this by handing a request on. */
-  readonly hiddenBy?: Uint8Array;
-}
-
 /** An engine whose runs are the same everywhere to the last bit, so that any part of one can be shown and computed again. */
 export interface ExactEngine extends Engine {
-  generate(options: GenerateOptions & HiddenTrace, control?: GenerateControl): Promise<GenerateResult>;
-  replay(options: ReplayOptions & HiddenTrace, control?: { readonly signal?: AbortSignal }): Promise<ReplayResult>;
   /** Runs prompt and answer again and gives their trace: the hashes of all leaves, and the values of those that are to be opened. */
   trace(
-    options: ReplayOptions & HiddenTrace,
+    options: ReplayOptions,
     control: { readonly level: TraceLevel; readonly open?: ReadonlySet<number>; readonly signal?: AbortSignal },
   ): Promise<ThreadResult>;
   readonly traceModel: TraceModel;
@@ -220,7 +217,7 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
   };
 }
 
-function hidden({ hiddenBy }: HiddenTrace): { readonly level?: 'committed'; readonly blinding?: Uint8Array } {
+function hidden({ hiddenBy }: GenerateOptions): { readonly level?: 'committed'; readonly blinding?: Uint8Array } {
   return hiddenBy === undefined ? {} : { level: 'committed', blinding: hiddenBy };
 }
 

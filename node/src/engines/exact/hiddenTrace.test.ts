@@ -2,13 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openTensorCommitter } from '@karmesh/circuits';
-import { concatBytes, encode, hash, toHex, u32 } from '@karmesh/sdk/protocol';
+import { concatBytes, encode, hash, toHex, traceRootOf, traceShape, traceTree, u32 } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BUNDLED_MODEL_PATH } from '../../models/bundled.ts';
 import { type ExactEngine, exactEngine } from './exactEngine.ts';
 import { nodeHash } from './trace/nodeHash.ts';
-import { traceShape } from './trace/traceShape.ts';
-import { traceRootOf, traceTree } from './trace/traceTree.ts';
 
 const named = (name: string) => hash(new TextEncoder().encode(name));
 const story = {

@@ -1,7 +1,14 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { equalBytes, type Hash } from '@karmesh/sdk/protocol';
-import type { LeafPlace, TraceShape } from '../trace/traceShape.ts';
-import { type NodePlace, type Sha256, traceParent, traceRootOf } from '../trace/traceTree.ts';
+import {
+  equalBytes,
+  type Hash,
+  type LeafPlace,
+  type NodePlace,
+  type Sha256,
+  type TraceShape,
+  traceParent,
+  traceRootOf,
+} from '@karmesh/sdk/protocol';
 
 /** Two nodes below another one, the left one first. */
 export type Children = readonly [left: Hash, right: Hash];

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hash } from '@karmesh/sdk/protocol';
+import { hash, operatorInputs } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openExactModel } from '../file/exactModel.ts';
 import { exactModelFile } from '../file/exactModelFile.ts';
@@ -11,7 +11,7 @@ import { runner } from '../run/runner.ts';
 import { loadStages } from '../stages/loadStages.ts';
 import { nodeHash } from '../trace/nodeHash.ts';
 import { traceModelOf } from '../trace/traceModel.ts';
-import { judgeLeaf, operatorInputs, replayOperator, tensorOf } from './replayOperator.ts';
+import { judgeLeaf, replayOperator, tensorOf } from './replayOperator.ts';
 
 let cacheFolder: string;
 beforeAll(async () => {

@@ -1,5 +1,16 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { equalBytes, type Hash } from '@karmesh/sdk/protocol';
+import {
+  CHUNK_VALUES,
+  chunksOf,
+  equalBytes,
+  type Hash,
+  type LeafPlace,
+  operatorInputs,
+  type Sha256,
+  type TensorPlace,
+  type TraceShape,
+  traceLeaf,
+} from '@karmesh/sdk/protocol';
 import { halfDigits, halfShift } from '../convert/halfFloat.ts';
 import { rshr } from '../convert/integers.ts';
 import type { ExactMatrix } from '../file/exactFile.ts';
@@ -7,62 +18,13 @@ import type { ExactModel } from '../file/exactModel.ts';
 import { VARIANT_BITS } from '../file/exactShape.ts';
 import { readLayerFormats } from '../file/layerFormats.ts';
 import { finalFormatOf, frequenciesOf, matrixData, readInt32, sectionBytes } from '../file/modelParts.ts';
-import { CHUNK_VALUES, chunksOf, type LeafPlace, type TensorName, type TraceShape } from '../trace/traceShape.ts';
-import { type Sha256, traceLeaf } from '../trace/traceTree.ts';
 import { sat } from './integers.ts';
 import { attend, embedding, gated, linear, norm, rotate } from './operators.ts';
-
-/** A tensor of the trace by its name and place. */
-export interface TensorPlace {
-  readonly name: TensorName;
-  readonly layer: number | undefined;
-  readonly position: number;
-}
 
 /** What an operator reads: values of tensors that come before it in the trace, and the token where it is the embedding. */
 export interface OperatorInputs {
   readonly token: number;
   tensor(place: TensorPlace): Int32Array;
-}
-
-/** X-73: which tensors the operator behind a leaf of level `operators` reads, in order. */
-export function operatorInputs({ name, layer, position }: TensorPlace, layers: number): readonly TensorPlace[] {
-  const at = (input: TensorName, of: number | undefined): TensorPlace => ({ name: input, layer: of, position });
-  const here = (input: TensorName): TensorPlace => at(input, layer);
-  const before = layer === 0 || layer === undefined ? at('embedding', undefined) : at('residual', layer - 1);
-  switch (name) {
-    case 'embedding':
-      return [];
-    case 'attentionNorm':
-      return [before];
-    case 'q':
-    case 'k':
-    case 'v':
-      return [here('attentionNorm')];
-    case 'attention': {
-      const past = Array.from({ length: position + 1 }, (_, t) => t);
-      return [
-        here('q'),
-        ...past.map((t): TensorPlace => ({ name: 'k', layer, position: t })),
-        ...past.map((t): TensorPlace => ({ name: 'v', layer, position: t })),
-      ];
-    }
-    case 'residualBehindAttention':
-      return [here('attention'), before];
-    case 'feedForwardNorm':
-      return [here('residualBehindAttention')];
-    case 'gate':
-    case 'up':
-      return [here('feedForwardNorm')];
-    case 'hidden':
-      return [here('gate'), here('up')];
-    case 'residual':
-      return [here('hidden'), here('residualBehindAttention')];
-    case 'finalNorm':
-      return [at('residual', layers - 1)];
-    case 'logits':
-      return [at('finalNorm', undefined)];
-  }
 }
 
 /**
@@ -79,7 +41,7 @@ export async function replayOperator(
   const [first = new Int32Array(0), second = new Int32Array(0)] = read;
   const bits = VARIANT_BITS[model.variant];
   const { name, position } = place;
-  if (name === 'embedding') return embedToken(model, inputs.token);
+  if (name === 'embedding') return (await embeddingRows(model))(inputs.token);
   if (name === 'finalNorm') {
     const format = await finalFormatOf(model);
     const w = await readInt32(model, model.layout.finalNorm);
@@ -204,14 +166,17 @@ function added(x: Int32Array, values: readonly bigint[]): Int32Array {
   return x.map((v, i) => Number(sat(BigInt(v) + (values[i] ?? 0n), 32)));
 }
 
-async function embedToken(model: ExactModel, token: number): Promise<Int32Array> {
+/** X-20: the embeddings of a model's tokens. */
+export async function embeddingRows(model: ExactModel): Promise<(token: number) => Int32Array> {
   const { embedding: section, embeddingScales, shape } = model.layout;
   const columns = shape.width;
   const groups = columns / 32;
   const scales = new Uint16Array((await sectionBytes(model, embeddingScales)).buffer);
-  const row = scales.slice(token * groups, (token + 1) * groups);
   const weights = new Int8Array((await sectionBytes(model, section)).buffer);
-  return embedding({ weights, columns }, token, Array.from(row, halfUnits));
+  return (token) => {
+    const row = scales.subarray(token * groups, (token + 1) * groups);
+    return embedding({ weights, columns }, token, Array.from(row, halfUnits));
+  };
 }
 
 /** X-10: a finite half-precision float in units of 2^-24. */

@@ -1,6 +1,4 @@
-import type { Hash } from '@karmesh/sdk/protocol';
-import type { TraceShape } from '../trace/traceShape.ts';
-import { type Sha256, traceTree } from '../trace/traceTree.ts';
+import { type Hash, type Sha256, type TraceShape, traceTree } from '@karmesh/sdk/protocol';
 import type { Opener } from './firstDivergence.ts';
 
 /** One side of a dispute that still has all leaf hashes of its run, or has run again to have them. */

@@ -1,8 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { Hash } from '@karmesh/sdk/protocol';
+import { type Hash, type Sha256, type TraceModel, traceRootOf, traceShape, traceTree } from '@karmesh/sdk/protocol';
 import type { RunRequest } from '../run/runner.ts';
-import { type TraceModel, traceShape } from '../trace/traceShape.ts';
-import { type Sha256, traceRootOf, traceTree } from '../trace/traceTree.ts';
 import { joinLeaves } from './joinLeaves.ts';
 import type { RemoteRun, RemoteStage } from './remoteStage.ts';
 

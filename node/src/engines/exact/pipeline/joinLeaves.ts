@@ -1,6 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { TraceShape, TraceTensor } from '../trace/traceShape.ts';
-import { chunksOf } from '../trace/traceShape.ts';
+import { chunksOf, type TraceShape, type TraceTensor } from '@karmesh/sdk/protocol';
 
 /** What one stage gives of a trace: leaf hashes in its order, with anything where other stages have theirs. */
 export interface LeavesOfStage {

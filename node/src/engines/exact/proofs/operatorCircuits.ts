@@ -1,5 +1,6 @@
 import type { Shape, Weights } from '@karmesh/circuits';
 import { KarmeshError } from '@karmesh/sdk/errors';
+import type { TensorName } from '@karmesh/sdk/protocol';
 import { rshr } from '../convert/integers.ts';
 import { angle } from '../dispute/operators.ts';
 import type { ExactMatrix, ExactSection } from '../file/exactFile.ts';
@@ -15,7 +16,6 @@ import {
   sectionBytes,
   weightAt,
 } from '../file/modelParts.ts';
-import type { TensorName } from '../trace/traceShape.ts';
 
 /** An operator by the tensor that it gives. */
 export interface OperatorPlace {

@@ -12,11 +12,10 @@ import {
   readWitness,
   witnessOf,
 } from '@karmesh/circuits';
-import { concatBytes } from '@karmesh/sdk/protocol';
+import { concatBytes, traceShape } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { provableRun } from '../../../fixtures/provableRun.ts';
 import { exactModelFile } from '../file/exactModelFile.ts';
-import { traceShape } from '../trace/traceShape.ts';
 import { operatorCircuits } from './operatorCircuits.ts';
 import { prepareOperator } from './prepareOperator.ts';
 

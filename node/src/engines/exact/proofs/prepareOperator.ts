@@ -11,9 +11,7 @@ import {
   type Weights,
 } from '@karmesh/circuits';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { operatorInputs, type TensorPlace } from '../dispute/replayOperator.ts';
-import type { TraceModel, TraceTensor } from '../trace/traceShape.ts';
-import { traceShape } from '../trace/traceShape.ts';
+import { operatorInputs, type TensorPlace, type TraceModel, type TraceTensor, traceShape } from '@karmesh/sdk/protocol';
 import type { OperatorCircuits } from './operatorCircuits.ts';
 
 /** What of a run goes into a proof: values of level `operators` of its trace and what hides each. */

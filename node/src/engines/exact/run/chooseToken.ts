@@ -1,6 +1,5 @@
-import type { RequestId } from '@karmesh/sdk/protocol';
+import type { RequestId, Sha256 } from '@karmesh/sdk/protocol';
 import type { Kernels, Pointer } from '../stages/kernels.ts';
-import type { Sha256 } from '../trace/traceTree.ts';
 
 /** how many of the highest logits take part above temperature 0. */
 export const WINDOW = 64;

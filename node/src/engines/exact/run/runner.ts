@@ -1,13 +1,18 @@
 import type { CommitTensor } from '@karmesh/circuits/commitment';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { Hash, RequestId } from '@karmesh/sdk/protocol';
+import {
+  type Hash,
+  type RequestId,
+  type Sha256,
+  type TraceLevel,
+  type TraceModel,
+  traceShape,
+} from '@karmesh/sdk/protocol';
 import type { PositionMeasurement } from '../../engine.ts';
 import type { Kernels, Pointer } from '../stages/kernels.ts';
 import type { Stage, StageRow, TensorObserver } from '../stages/stage.ts';
 import { committedLeaves, type LeafOf } from '../trace/committedLeaves.ts';
 import { type TraceRecorder, traceRecorder } from '../trace/traceRecorder.ts';
-import { type TraceLevel, type TraceModel, traceShape } from '../trace/traceShape.ts';
-import type { Sha256 } from '../trace/traceTree.ts';
 import { type ChoiceParts, chooseToken, type ExactLogit, highest, READ_TOP } from './chooseToken.ts';
 import { measureExact } from './measureExact.ts';
 

@@ -1,7 +1,7 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
+import type { TensorName } from '@karmesh/sdk/protocol';
 import type { ExactModel } from '../file/exactModel.ts';
 import { VARIANT_BITS } from '../file/exactShape.ts';
-import type { TensorName } from '../trace/traceShape.ts';
 import { type Arena, arena } from './arena.ts';
 import type { Kernels, Pointer } from './kernels.ts';
 import { type LayerWeights, loadWeights, type Matrix, RESIDUAL_BITS, type StageWeights } from './stageWeights.ts';

@@ -1,10 +1,8 @@
 import { type ErrorFacts, KarmeshError } from '@karmesh/sdk/errors';
-import type { ModelId, RequestId } from '@karmesh/sdk/protocol';
+import { type ModelId, type RequestId, type Sha256, type TraceLevel, traceShape } from '@karmesh/sdk/protocol';
 import { chooseToken, highest, READ_TOP } from '../run/chooseToken.ts';
 import { traceModelOf } from '../trace/traceModel.ts';
 import { traceRecorder } from '../trace/traceRecorder.ts';
-import { type TraceLevel, traceShape } from '../trace/traceShape.ts';
-import type { Sha256 } from '../trace/traceTree.ts';
 import type { LoadedStages } from './openStages.ts';
 import type { StageRow } from './stage.ts';
 import { decodeStageFrame, encodeStageFrame } from './stageFrames.ts';

@@ -1,10 +1,10 @@
 import type { CommitTensor } from '@karmesh/circuits/commitment';
+import type { Sha256 } from '@karmesh/sdk/protocol';
 import type { PositionMeasurement } from '../../engine.ts';
 import { type Run, runner } from '../run/runner.ts';
 import type { KernelVariant } from '../stages/kernels.ts';
 import type { LoadedStages } from '../stages/openStages.ts';
 import { traceModelOf } from '../trace/traceModel.ts';
-import type { Sha256 } from '../trace/traceTree.ts';
 import { errorToParts } from './errorParts.ts';
 import type { EngineSettings, FromThread, ToThread } from './threadMessages.ts';
 

@@ -1,8 +1,7 @@
-import type { Hash } from '@karmesh/sdk/protocol';
+import type { Hash, TraceModel } from '@karmesh/sdk/protocol';
 import type { PositionMeasurement } from '../../engine.ts';
 import type { RunRequest } from '../run/runner.ts';
 import type { KernelVariant } from '../stages/kernels.ts';
-import type { TraceModel } from '../trace/traceShape.ts';
 import type { ErrorParts } from './errorParts.ts';
 
 /** What a thread that runs a model must know, on Node and in a page. */

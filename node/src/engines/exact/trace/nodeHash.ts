@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Hash } from '@karmesh/sdk/protocol';
-import type { Sha256 } from './traceTree.ts';
+import type { Hash, Sha256 } from '@karmesh/sdk/protocol';
 
 const HASH_BYTES = 32;
 

@@ -1,5 +1,5 @@
+import type { TraceModel } from '@karmesh/sdk/protocol';
 import type { ExactModel } from '../file/exactModel.ts';
-import type { TraceModel } from './traceShape.ts';
 
 /** What the layout of a model's traces depends on. */
 export function traceModelOf({ variant, layout: { shape } }: Pick<ExactModel, 'variant' | 'layout'>): TraceModel {

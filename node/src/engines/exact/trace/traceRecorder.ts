@@ -1,9 +1,17 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { Hash } from '@karmesh/sdk/protocol';
+import {
+  CHUNK_VALUES,
+  chunksOf,
+  type Hash,
+  type Sha256,
+  type TensorName,
+  type TraceShape,
+  type TraceTree,
+  traceLeaf,
+  traceRootOf,
+  traceTree,
+} from '@karmesh/sdk/protocol';
 import type { LeafOf } from './committedLeaves.ts';
-import type { TensorName } from './traceShape.ts';
-import { CHUNK_VALUES, chunksOf, type TraceShape } from './traceShape.ts';
-import { type Sha256, type TraceTree, traceLeaf, traceRootOf, traceTree } from './traceTree.ts';
 
 /** Collects the leaves of one run as its tensors come. */
 export interface TraceRecorder {

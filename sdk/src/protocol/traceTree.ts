@@ -1,5 +1,6 @@
-import { KarmeshError } from '@karmesh/sdk/errors';
-import { concatBytes, encode, type Hash, u32 } from '@karmesh/sdk/protocol';
+import { KarmeshError } from '../errors.ts';
+import { concatBytes, u32le } from './bytes.ts';
+import type { Hash } from './hash.ts';
 import { CHUNK_VALUES, type LeafPlace, type TraceLevel } from './traceShape.ts';
 
 /** SHA-256. Node's own is several times faster than one in JavaScript; a page brings what it has. */
@@ -39,7 +40,7 @@ export function traceRootOf(
   trace: { readonly level: TraceLevel; readonly promptTokens: number; readonly positions: number; readonly root: Hash },
 ): Hash {
   const level = Uint8Array.of(LEVELS.indexOf(trace.level));
-  return sha256(concatBytes(DOMAIN, level, encode(u32, trace.promptTokens), encode(u32, trace.positions), trace.root));
+  return sha256(concatBytes(DOMAIN, level, u32le(trace.promptTokens), u32le(trace.positions), trace.root));
 }
 
 /** Where a node stands: height 0 are the leaves. */

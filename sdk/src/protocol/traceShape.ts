@@ -1,4 +1,5 @@
-import { KarmeshError } from '@karmesh/sdk/errors';
+import { KarmeshError } from '../errors.ts';
+import type { TensorName } from './operatorGraph.ts';
 
 /** X-70, X-74: how finely a trace commits to a run, and whether it hides what it commits to. */
 export type TraceLevel = 'blocks' | 'operators' | 'committed';
@@ -13,22 +14,6 @@ export interface TraceModel {
   readonly vocabulary: number;
   readonly variant: 'narrow' | 'wide';
 }
-
-export type TensorName =
-  | 'embedding'
-  | 'attentionNorm'
-  | 'q'
-  | 'k'
-  | 'v'
-  | 'attention'
-  | 'residualBehindAttention'
-  | 'feedForwardNorm'
-  | 'gate'
-  | 'up'
-  | 'hidden'
-  | 'residual'
-  | 'finalNorm'
-  | 'logits';
 
 /** One tensor of a position. `layer` is undefined before the first and behind the last one. */
 export interface TraceTensor {

@@ -1,0 +1,145 @@
+import { elementOf, type Prover, proveLayer, type TensorCommitter } from '@karmesh/circuits';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import {
+  type CommittedRun,
+  challengeAnswerCodec,
+  challengedTensors,
+  committedPlaces,
+  encode,
+  type Hash,
+  hideOpening,
+  operatorCount,
+  operatorOf,
+  type ProofPlace,
+  proofContext,
+  type SumPath,
+  type TensorPlace,
+  tensorBlinding,
+  traceShape,
+} from '@karmesh/sdk/protocol';
+import type { ExactModel } from '../file/exactModel.ts';
+import { traceModelOf } from '../trace/traceModel.ts';
+import { operatorKey } from './makeModelKeys.ts';
+import { type ModelFactsOptions, modelFacts } from './modelFacts.ts';
+import { operatorCircuits } from './operatorCircuits.ts';
+import { type ProvableRun, prepareOperator } from './prepareOperator.ts';
+
+/** A token that is challenged, and all that its proofs are made of. */
+export interface ProvingJob extends ModelFactsOptions {
+  /** A converted model. */
+  readonly modelPath: string;
+  readonly keysFolder: string;
+  /** Of the development keys. */
+  readonly seed: Uint8Array;
+  readonly domain: Hash;
+  readonly place: Omit<ProofPlace, 'operator'>;
+  readonly keysRoot: Hash;
+  readonly factsPath: SumPath;
+  readonly run: CommittedRun;
+  readonly promptTokens: number;
+  readonly temperatureMicro: number;
+  /** At the position, and the one chosen behind it if one was. */
+  readonly token: number;
+  readonly chosen: number | undefined;
+  /** All leaf hashes of the committed trace. */
+  readonly leaves: readonly Hash[];
+  /** Values of the challenged tensors, in the order of Z-45. */
+  readonly tensors: readonly Int32Array[];
+}
+
+/** Proofs that were made before, so that a process that was killed does not make them again. */
+export interface KeptProofs {
+  get(operator: number): Promise<Uint8Array | undefined>;
+  put(operator: number, proof: Uint8Array): Promise<void>;
+}
+
+/** Proves all operators of a token that have a circuit, and gives the worker's answer (Z-47). Throws what `setupLayer` and `proveLayer` throw. */
+export async function proveToken(
+  job: ProvingJob,
+  parts: {
+    readonly model: ExactModel;
+    readonly commit: TensorCommitter;
+    readonly prover: Prover;
+    readonly kept: KeptProofs;
+    readonly onProof?: (done: { readonly operator: number; readonly operators: number }) => void;
+  },
+): Promise<Uint8Array> {
+  const { model, commit, prover, kept } = parts;
+  const { domain, place, run, promptTokens, attentionPositions, keysFolder, seed, keysRoot } = job;
+  const { position } = place;
+  const traceModel = traceModelOf(model);
+  const known = await modelFacts(model, job, { commit });
+  const circuits = await operatorCircuits(model);
+  const placeOf = committedPlaces(traceModel);
+  const tensors = challengedTensors(traceModel, { position, promptTokens });
+  const values = new Map(tensors.map((tensor, i) => [nameOf(tensor), job.tensors[i]]));
+  const provable: ProvableRun = {
+    tensor(tensor) {
+      const found = values.get(nameOf(tensor));
+      if (found === undefined)
+        throw new KarmeshError('BAD_ARGUMENT', 'A tensor of the challenged token is missing.', { tensor: tensor.name });
+      return found;
+    },
+    blinding: (tensor) => elementOf(tensorBlinding(run, placeOf(tensor).place)),
+    chosen: () => job.chosen ?? 0,
+  };
+  const bitsOf = new Map(
+    traceShape(traceModel, { level: 'operators', promptTokens }).tensors.map((tensor) => [
+      `${tensor.name} ${tensor.layer ?? ''}`,
+      tensor.bits,
+    ]),
+  );
+  const commitments = tensors.map((tensor) =>
+    commit({
+      values: provable.tensor(tensor),
+      bits: bitsOf.get(`${tensor.name} ${tensor.layer ?? ''}`) ?? 0,
+      blinding: tensorBlinding(run, placeOf(tensor).place),
+    }),
+  );
+  const operators = operatorCount(traceModel.layers);
+  const proofs: { readonly operator: number; readonly proof: Uint8Array }[] = [];
+  for (let operator = 0; operator < operators; operator++) {
+    const { name, layer } = operatorOf(operator, traceModel.layers);
+    if (layer === undefined && position < promptTokens - 1) continue;
+    if (name === 'attention' && position >= attentionPositions) continue;
+    if (name === 'logits' && job.temperatureMicro !== 0) continue;
+    const before = await kept.get(operator);
+    const proof = before ?? (await prove(operator));
+    if (before === undefined) await kept.put(operator, proof);
+    proofs.push({ operator, proof });
+    parts.onProof?.({ operator, operators });
+  }
+
+  async function prove(operator: number): Promise<Uint8Array> {
+    const { name, layer } = operatorOf(operator, traceModel.layers);
+    const context = proofContext(domain, { ...place, operator });
+    const prepared = await prepareOperator(
+      provable,
+      { place: { name, layer, position }, context, positions: attentionPositions },
+      { circuits, commit, traceModel },
+    );
+    const key = await operatorKey(circuits, { name, layer, positions: attentionPositions, folder: keysFolder, seed });
+    return proveLayer({ key, inputs: prepared.inputs, signals: prepared.signals }, { prover });
+  }
+
+  const opening = hideOpening(
+    { token: job.token, row: known.embeddings.row(job.token), path: known.embeddings.tree.path(job.token) },
+    { run, position },
+  );
+  return encode(challengeAnswerCodec, {
+    position,
+    facts: known.facts,
+    keysRoot,
+    factsPath: job.factsPath,
+    leaves: job.leaves,
+    commitments,
+    angles: known.angles.commitment(position),
+    anglesPath: known.angles.tree.path(position),
+    opening,
+    proofs,
+  });
+}
+
+function nameOf({ name, layer, position }: TensorPlace): string {
+  return `${name} ${layer ?? ''} ${position}`;
+}

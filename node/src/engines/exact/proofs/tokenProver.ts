@@ -1,0 +1,207 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { KarmeshError } from '@karmesh/sdk/errors';
+import {
+  challengedPosition,
+  challengedTensors,
+  chunksOf,
+  type Domain,
+  type Hash,
+  toHex,
+  traceShape,
+} from '@karmesh/sdk/protocol';
+import { errnoOf, type Logger, storeError, writeFileAtomic } from '@karmesh/sdk/runtime';
+import { type ModelKeys, modelKeyTree } from '../../../models/modelKeys.ts';
+import type { ChallengeJob, ChallengeProver } from '../../challengeProver.ts';
+import { tensorOf } from '../dispute/replayOperator.ts';
+import type { ExactEngine } from '../exactEngine.ts';
+import { errorFromParts } from '../thread/errorParts.ts';
+import type { ProvingJob } from './proveToken.ts';
+import type { FromProving, ProvingTask } from './provingProcess.ts';
+
+export interface TokenProverOptions {
+  /** A converted model. */
+  readonly modelPath: string;
+  /** Where answers are kept until no audit can ask for them. */
+  readonly folder: string;
+  /** Where keys are made, hundreds of megabytes for a small model. */
+  readonly keysFolder: string;
+  /** The prover as a program; in WebAssembly without one. */
+  readonly program?: string | undefined;
+}
+
+export interface TokenProverParts {
+  readonly engine: Pick<ExactEngine, 'trace' | 'traceModel' | 'applyTemplate'>;
+  readonly domain: Domain;
+  readonly keys: ModelKeys;
+  readonly log: Pick<Logger, 'info' | 'error'>;
+}
+
+const PROGRAM = fileURLToPath(new URL('./provingProcess.ts', import.meta.url));
+const HASH_BYTES = 32;
+
+/**
+ * Proves challenged tokens of the exact engine, one at a time, each in a process of its own. What is proven is on the disk before it counts, so that a process
+ * that is killed goes on where it was. The caller disposes it, which ends what runs.
+ */
+export function tokenProver(
+  options: TokenProverOptions,
+): (parts: TokenProverParts) => ChallengeProver & AsyncDisposable {
+  const { folder } = options;
+  return (parts) => {
+    const { log } = parts;
+    const stop = new AbortController();
+    const making = new Map<string, Promise<void>>();
+    let last: Promise<unknown> = Promise.resolve();
+    const folderOf = ({ epoch, entryHash }: Pick<ChallengeJob, 'epoch' | 'entryHash'>): string =>
+      join(folder, epoch.toString(), toHex(entryHash));
+
+    const make = async (job: ChallengeJob): Promise<void> => {
+      const place = folderOf(job);
+      try {
+        await mkdir(place, { recursive: true, mode: 0o700 });
+      } catch (cause) {
+        throw storeError(place, cause);
+      }
+      const proving = await provingJob(job, { ...parts, ...options });
+      const task: ProvingTask = { job: proving, folder: place, program: options.program };
+      log.info(
+        { entry: toHex(job.entryHash), position: proving.place.position },
+        'A token of an answer is being proven.',
+      );
+      const bytes = await inProcess(task, stop.signal);
+      await writeFileAtomic({ path: join(place, 'answer'), bytes });
+      log.info({ entry: toHex(job.entryHash), bytes: bytes.length }, 'A challenged token is proven.');
+    };
+
+    return {
+      async answer(job) {
+        const path = join(folderOf(job), 'answer');
+        try {
+          return Uint8Array.from(await readFile(path));
+        } catch (cause) {
+          if (errnoOf(cause) !== 'ENOENT') throw storeError(path, cause);
+        }
+        const key = toHex(job.entryHash);
+        if (!making.has(key) && !stop.signal.aborted) {
+          const made = last.then(() => make(job));
+          last = made.catch(() => undefined);
+          making.set(key, made);
+          // A fault is tried again when an auditor asks again.
+          made.then(
+            () => making.delete(key),
+            (err: unknown) => {
+              making.delete(key);
+              if (!stop.signal.aborted) log.error({ err, entry: key }, 'A challenged token could not be proven.');
+            },
+          );
+        }
+        return undefined;
+      },
+      async dropUpTo(epoch) {
+        const names = await readdir(folder).catch(() => []);
+        for (const name of names)
+          if (/^\d+$/.test(name) && BigInt(name) <= epoch)
+            await rm(join(folder, name), { recursive: true, force: true });
+      },
+      async [Symbol.asyncDispose]() {
+        stop.abort();
+        await Promise.allSettled([...making.values()]);
+      },
+    };
+  };
+}
+
+/** Runs the answer again and gathers what its proofs need. */
+async function provingJob(
+  { epoch, beacon, entryHash, requestId, request, tokens }: ChallengeJob,
+  { engine, domain, keys, modelPath, keysFolder }: TokenProverParts & TokenProverOptions,
+): Promise<ProvingJob> {
+  const { developmentSeed: seed, facts, modelId } = keys;
+  if (seed === undefined) throw new KarmeshError('PROOF_FAILED', 'Proofs under keys of ceremonies are not made yet.');
+  const { blinding, temperatureMicro } = request;
+  const prompt = engine.applyTemplate(request.messages);
+  const promptTokens = prompt.length;
+  const positions = promptTokens + tokens.length - 1;
+  const position = challengedPosition({ beacon, entryHash, positions });
+  // A replay runs the tokens that are claimed; why the answer ended does not matter to it.
+  const answer = { ...request, requestId, outputTokens: tokens, finishReason: 'stop' as const };
+  const committed = await engine.trace({ ...answer, hiddenBy: blinding }, { level: 'committed' });
+  const { traceModel } = engine;
+  const shape = traceShape(traceModel, { level: 'operators', promptTokens });
+  const wanted = challengedTensors(traceModel, { position, promptTokens });
+  const indices = new Map(shape.tensors.map(({ name, layer }, tensor) => [`${name} ${layer}`, tensor]));
+  const open = new Set(
+    wanted.flatMap(({ name, layer, position: at }) => {
+      const tensor = indices.get(`${name} ${layer}`) ?? 0;
+      const chunks = chunksOf(shape.tensors[tensor]?.length ?? 0);
+      return Array.from({ length: chunks }, (_, chunk) => shape.indexOf({ position: at, tensor, chunk }));
+    }),
+  );
+  const { opened } = await engine.trace(answer, { level: 'operators', open });
+  const leafBytes = committed.leaves ?? new Uint8Array();
+  const all = [...prompt, ...tokens];
+  const tree = modelKeyTree(domain, keys);
+  return {
+    modelPath,
+    keysFolder,
+    seed,
+    attentionPositions: facts.attentionPositions,
+    positions: facts.positions,
+    domain,
+    place: { epoch, entryHash, modelId, position },
+    keysRoot: tree.root.hash,
+    factsPath: tree.path(tree.count - 1),
+    run: { requestId, blinding },
+    promptTokens,
+    temperatureMicro,
+    token: all[position] ?? 0,
+    chosen: position >= promptTokens - 1 ? all[position + 1] : undefined,
+    leaves: Array.from(
+      { length: leafBytes.length / HASH_BYTES },
+      (_, i): Hash => leafBytes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES),
+    ),
+    tensors: wanted.map((tensor) => tensorOf(shape, tensor, (leaf) => opened.get(leaf) ?? new Uint8Array(0))),
+  };
+}
+
+/** Throws what the process says, `PROOF_FAILED` if it ends without a word, `ABORTED` by the signal. */
+async function inProcess(task: ProvingTask, signal: AbortSignal): Promise<Uint8Array> {
+  signal.throwIfAborted();
+  const child = fork(PROGRAM, [], {
+    serialization: 'advanced',
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    // What circom's runtime prints of a witness that does not exist is in the error too.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  const exited = once(child, 'exit');
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const abort = (): void => reject(new KarmeshError('ABORTED', 'The proof was stopped.', {}, signal.reason));
+  signal.addEventListener('abort', abort, { once: true });
+  child.once('error', (cause) =>
+    reject(new KarmeshError('PROOF_FAILED', 'The prover could not be started.', {}, cause)),
+  );
+  child.once('exit', (code, killedBy) =>
+    reject(
+      new KarmeshError('PROOF_FAILED', 'The process that proves has ended.', {
+        code: code ?? undefined,
+        signal: killedBy ?? undefined,
+      }),
+    ),
+  );
+  child.on('message', (message: FromProving) => {
+    if (message.kind === 'answer') resolve(message.bytes);
+    else if (message.kind === 'failed') reject(errorFromParts(message.error));
+  });
+  child.send(task, () => undefined);
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
+    child.kill('SIGKILL');
+    await exited;
+  }
+}

@@ -1,0 +1,87 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type TensorCommitter, verifyLayer } from '@karmesh/circuits';
+import type { ModelKeys } from '@karmesh/node/models';
+import {
+  type AuditOpen,
+  type ChallengeVerdict,
+  checkChallenge,
+  type Domain,
+  equalBytes,
+  type Hash,
+  type ModelId,
+  toHex,
+} from '@karmesh/sdk/protocol';
+import type { Replayer } from '../audit/judgeAnswer.ts';
+import type { DrawnAudit } from '../epoch/drawnAudits.ts';
+
+/** Keys of a model and the root under which the registry has them. */
+export interface KnownKeys extends ModelKeys {
+  readonly keysRoot: Hash;
+}
+
+export interface ChallengeJudgeParts {
+  readonly domain: Domain;
+  readonly keys: readonly KnownKeys[];
+  /** Whether the registry has admitted these keys. */
+  readonly isAdmitted: (keys: KnownKeys) => boolean;
+  readonly commit: TensorCommitter;
+  readonly replayer: Pick<Replayer, 'prompt'>;
+  /** The first slot of an epoch; undefined before epochs have begun. */
+  readonly firstSlotOf: (epoch: bigint) => bigint;
+  /** From the end of an answer's epoch, so many slots its worker has to prove a token. */
+  readonly deadlineSlots: bigint;
+}
+
+/** Judges what workers prove of challenged tokens. */
+export interface ChallengeJudge {
+  /** Whether answers of this model have to be proven: its keys are known here and admitted on chain. */
+  isDue(modelId: ModelId): boolean;
+  /** U-09: from this slot on an answer of that epoch that is not proven is one that nobody gave. */
+  deadlineSlot(drawnEpoch: bigint): bigint;
+  judge(audit: DrawnAudit, opened: AuditOpen, options: { readonly signal: AbortSignal }): Promise<ChallengeVerdict>;
+}
+
+export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
+  const { domain, commit, firstSlotOf, deadlineSlots } = parts;
+  const admitted = (modelId: ModelId): readonly KnownKeys[] =>
+    parts.keys.filter((known) => equalBytes(known.modelId, modelId) && parts.isAdmitted(known));
+  return {
+    isDue: (modelId) => admitted(modelId).length > 0,
+    deadlineSlot: (drawnEpoch) => firstSlotOf(drawnEpoch + 1n) + deadlineSlots,
+    async judge(audit, { request, tokens, challenge }, { signal }) {
+      const { modelId } = request;
+      const { receipt, body } = audit.receipt;
+      const byRoot = new Map(admitted(modelId).map((known) => [toHex(known.keysRoot), known]));
+      return checkChallenge(
+        {
+          domain,
+          epoch: audit.drawnEpoch,
+          beacon: audit.drawnBeacon,
+          entryHash: audit.entryHash,
+          modelId,
+          run: { requestId: body.requestId, blinding: request.blinding },
+          temperatureMicro: request.temperatureMicro,
+          promptTokens: receipt.value.promptTokens,
+          outputTokens: tokens,
+          traceRoot: body.traceRoot,
+          prompt: await parts.replayer.prompt(request, { signal }),
+        },
+        challenge,
+        {
+          commit,
+          // The facts stand behind the keys of all operators.
+          keyCount: (root) => {
+            const known = byRoot.get(toHex(root));
+            return known === undefined ? undefined : known.keys.length + 1;
+          },
+          verifyingKey: (root, operator) => byRoot.get(toHex(root))?.keys[operator]?.verifyingKey,
+          async verify(statement) {
+            // A proof takes tens of milliseconds, and others wait for this thread.
+            await nextTurn(undefined, { signal });
+            return verifyLayer(statement).verdict === 'accept';
+          },
+        },
+      );
+    },
+  };
+}
