@@ -264,6 +264,15 @@ def carried_leaf(epoch: int, entry: bytes, drawn: int, beacon: bytes) -> Node:
     return sha256(b"\x00", DOMAIN, u64(epoch), entry, u64(drawn), beacon), []
 
 
+def layer_key_leaf(model: bytes, operator: int, context_index: int, key_id: bytes) -> Node:
+    return sha256(b"\x00", DOMAIN, model, u32(operator), u8(context_index), key_id), []
+
+
+def proof_context(epoch: int, entry: bytes, model: bytes, position: int, operator: int) -> bytes:
+    digest = sha256(b"karmesh:proof", DOMAIN, u64(epoch), entry, model, u32(position), u32(operator))
+    return bytes([digest[0] & 0x1F]) + digest[1:]
+
+
 def hashes_vectors() -> None:
     roots = [label(n) for n in ("receipt set root", "candidates root", "slot hashes root", "escrows root")]
     epoch, count = 7, 1234
@@ -275,8 +284,10 @@ def hashes_vectors() -> None:
     report_hash, slot_hash = label("report hash"), label("slot hash")
     owner_leaf = [34_430, 0, 0, 17_215, 250_000]
     participant, escrow, entry, receipt = label("participant"), label("escrow"), label("entry"), label("receipt")
+    model, key_id, signals = label("model"), label("key"), [bytes(28) + u32(n) for n in (1, 2)] + [b"\x1f" * 32]
+    challenged = int.from_bytes(sha256(b"karmesh:challenge", slot_hash, entry)[:8], "little") % 1000
     write("hashes.json", {
-        "rule": "F-01, P-12, P-14, P-15, P-17, P-04, T-01, T-04, T-05, P-19, E-32, A-09",
+        "rule": "F-01, P-12, P-14, P-15, P-17, P-04, T-01, T-04, T-05, P-19, E-32, A-09, Z-40 to Z-43",
         "domain": {"rule": "F-01", "genesisHash": GENESIS.hex(), "programId": PROGRAM.hex(), "version": VERSION, "domain": DOMAIN.hex()},
         "manifest": {"rule": "P-12", "epoch": str(epoch), "receiptSetRoot": roots[0].hex(), "entryCount": count, "candidatesRoot": roots[1].hex(),
                      "slotHashesRoot": roots[2].hex(), "escrowsRoot": roots[3].hex(), "encoded": manifest.hex(), "manifestHash": sha256(manifest).hex()},
@@ -305,6 +316,13 @@ def hashes_vectors() -> None:
                       "hash": sha256(b"\x00", DOMAIN, u64(epoch), entry).hex(), "sums": ["3444"]},
         "slotHashLeaf": {"rule": "A-09", "slot": "1234567", "slotHash": slot_hash.hex(),
                          "hash": sha256(b"\x00", DOMAIN, u64(1_234_567), slot_hash).hex(), "sums": []},
+        "layerKeyLeaf": {"rule": "Z-40", "modelId": model.hex(), "operator": 11, "contextIndex": 2, "keyId": key_id.hex(),
+                         "hash": layer_key_leaf(model, 11, 2, key_id)[0].hex(), "sums": []},
+        "proofContext": {"rule": "Z-41", "epoch": str(epoch), "entryHash": entry.hex(), "modelId": model.hex(), "position": 300, "operator": 11,
+                         "context": proof_context(epoch, entry, model, 300, 11).hex()},
+        "challengedPosition": {"rule": "Z-42", "beacon": slot_hash.hex(), "entryHash": entry.hex(), "positions": 1000, "position": challenged},
+        "statementHash": {"rule": "Z-43", "operator": 11, "signals": [s.hex() for s in signals],
+                          "hash": sha256(u32(11), *signals).hex()},
     })
 
 

@@ -52,5 +52,9 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::Finalise => processor::finalise::process(cx),
         Instruction::Claim => processor::claim::process(cx),
         Instruction::CloseVote => processor::close_vote::process(cx),
+        Instruction::AttestKeys => processor::attest_keys::process(cx),
+        Instruction::RegisterLayer => processor::register_layer::process(cx),
+        Instruction::VerifyLayerProof => processor::verify_layer_proof::process(cx),
+        Instruction::CloseProven => processor::close_proven::process(cx),
     }
 }

@@ -20,7 +20,8 @@ errors! {
     BondTooSmall, BadModels, BadSecp256k1, IdentityPending, EpochBegun, BadLength, BadAmount, NoWithdrawal, WithdrawalLocked,
     TooEarly, TooLate, NotProposer, NotActive, BadState, WrongManifest, AlreadyVoted, NotVoted, SaltMismatch, SealMismatch,
     SealsIncomplete, TooManyReports, StalePrior, BadPath, AlreadySettled, EscrowShort, NotSettled, CapExceeded, StaleRoot,
-    AlreadyClaimed, Overflow, HashFailed, NotFinalised, WrongEpoch,
+    AlreadyClaimed, Overflow, HashFailed, NotFinalised, WrongEpoch, NotAdmitted, BadKey, BadSignals, SignalRange,
+    WrongContext, BadPoint, BadProof, OtherStatement,
 }
 
 impl From<KarmaError> for ProgramError {

@@ -10,9 +10,13 @@ pub const REPORT_REACHED: [u8; 8] = [69, 41, 67, 185, 27, 136, 198, 184];
 pub const ESCROW_SETTLED: [u8; 8] = [97, 27, 150, 55, 203, 179, 173, 23];
 pub const FINALISED: [u8; 8] = [202, 90, 120, 99, 168, 10, 238, 151];
 pub const CLAIMED: [u8; 8] = [217, 192, 123, 72, 108, 150, 248, 33];
+pub const KEYS_ATTESTED: [u8; 8] = [143, 252, 138, 237, 166, 156, 239, 197];
+pub const LAYER_REGISTERED: [u8; 8] = [180, 217, 243, 128, 159, 218, 125, 164];
+pub const LAYER_PROVEN: [u8; 8] = [44, 1, 204, 18, 139, 68, 107, 189];
+pub const PROVEN_CLOSED: [u8; 8] = [92, 202, 15, 174, 234, 155, 25, 14];
 
-/// The longest event is `Claimed`: 8 + 8 + 32 + 8 + 40 bytes.
-const CAPACITY: usize = 128;
+/// The longest event is `LayerProven`: 8 + 32 + 32 + 8 + 32 + 4 + 4 + 32 bytes.
+const CAPACITY: usize = 152;
 
 /// Collects an event's fields and logs them.
 pub struct Event {

@@ -49,6 +49,10 @@ instructions! {
     Finalise = [197, 63, 114, 249, 245, 72, 39, 132],
     Claim = [62, 198, 214, 193, 213, 159, 108, 210],
     CloseVote = [137, 152, 87, 249, 170, 239, 133, 59],
+    AttestKeys = [46, 116, 75, 113, 240, 27, 129, 194],
+    RegisterLayer = [233, 125, 21, 94, 53, 96, 251, 43],
+    VerifyLayerProof = [129, 97, 125, 44, 235, 74, 255, 171],
+    CloseProven = [154, 240, 48, 194, 86, 237, 64, 239],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.
@@ -79,6 +83,15 @@ impl<'a> Arguments<'a> {
         let (head, rest) = self.rest.split_at(length);
         self.rest = rest;
         Ok(head)
+    }
+
+    /// A borsh vector of items of `N` bytes, one behind the other.
+    #[inline(always)]
+    pub fn items<const N: usize>(&mut self) -> Result<&'a [[u8; N]], ProgramError> {
+        let count = self.u32()? as usize;
+        // No product of 32 bits and an item's few bytes leaves 64.
+        let (items, _) = self.slice(count.wrapping_mul(N))?.as_chunks::<N>();
+        Ok(items)
     }
 
     #[inline(always)]

@@ -7,3 +7,7 @@ pub const CHAIN: &[u8] = b"chain";
 pub const ESCROW: &[u8] = b"escrow";
 pub const EPOCH: &[u8] = b"epoch";
 pub const VOTE: &[u8] = b"vote";
+pub const KEYS: &[u8] = b"keys";
+pub const ATTESTATION: &[u8] = b"attestation";
+pub const LAYER: &[u8] = b"layer";
+pub const PROVEN: &[u8] = b"proven";

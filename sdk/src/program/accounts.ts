@@ -168,6 +168,62 @@ export interface VoteAccount {
   readonly payer: Address;
 }
 
+/** docs/protocol.md, ModelKeys. */
+export interface ModelKeysAccount {
+  readonly address: Address;
+  readonly modelId: Uint8Array;
+  readonly keysRoot: Uint8Array;
+  readonly keyCount: number;
+  readonly attestationCount: number;
+  readonly attestedStake: bigint;
+  /** Of all validators, in the epoch of the newest attestation. */
+  readonly totalStake: bigint;
+  /** `NONE` until they are admitted. */
+  readonly admittedEpoch: bigint;
+  readonly bump: number;
+}
+
+/** docs/protocol.md, KeyAttestation. */
+export interface KeyAttestationAccount {
+  readonly address: Address;
+  readonly modelKeys: Address;
+  readonly validator: Address;
+  readonly payer: Address;
+  readonly stake: bigint;
+  readonly epoch: bigint;
+  readonly bump: number;
+}
+
+/** docs/protocol.md, Layer. */
+export interface LayerAccount {
+  readonly address: Address;
+  readonly modelKeys: Address;
+  readonly operator: number;
+  /** Which signal, from 0, is the context. */
+  readonly contextIndex: number;
+  readonly signalCount: number;
+  readonly bump: number;
+  readonly keyId: Uint8Array;
+  /** The verifying key, 512 bytes and 64 for each signal; the account's unused places are left out. */
+  readonly key: Uint8Array;
+}
+
+/** docs/protocol.md, Proven. */
+export interface ProvenAccount {
+  readonly address: Address;
+  readonly modelKeys: Address;
+  readonly entryHash: Uint8Array;
+  readonly payer: Address;
+  readonly epoch: bigint;
+  /** In which the newest statement was recorded. */
+  readonly recordedEpoch: bigint;
+  readonly position: number;
+  readonly provenCount: number;
+  readonly bump: number;
+  /** By operator, in the order of Z-40: `statementHash`, or undefined while nothing was proven of it. */
+  readonly statements: readonly (Uint8Array | undefined)[];
+}
+
 /** Sizes of the accounts in bytes, by which an RPC node finds them. */
 export const ACCOUNT_SIZE = {
   config: 640,
@@ -177,7 +233,18 @@ export const ACCOUNT_SIZE = {
   escrow: 160,
   epoch: 1024,
   vote: 192,
+  modelKeys: 144,
+  keyAttestation: 128,
+  layer: 1104,
 } as const;
+
+/** Bytes of a record of what was proven under so many keys. No other account has such a size. */
+export function provenSize(keyCount: number): number {
+  return 136 + 32 * keyCount;
+}
+
+/** Where a `Proven` account has its entry's hash. */
+export const PROVEN_ENTRY_OFFSET = 40;
 
 /** An account as an RPC node gives it. */
 export interface RawAccount {
@@ -228,4 +295,29 @@ export function decodeEpoch(account: Pick<RawAccount, 'address' | 'data'>): Epoc
 
 export function decodeVote(account: Pick<RawAccount, 'address' | 'data'>): VoteAccount {
   return { address: account.address, ...(fields('Vote', account.data) as unknown as Omit<VoteAccount, 'address'>) };
+}
+
+export function decodeModelKeys(account: Pick<RawAccount, 'address' | 'data'>): ModelKeysAccount {
+  const decoded = fields('ModelKeys', account.data) as unknown as Omit<ModelKeysAccount, 'address'>;
+  return { address: account.address, ...decoded };
+}
+
+export function decodeKeyAttestation(account: Pick<RawAccount, 'address' | 'data'>): KeyAttestationAccount {
+  const decoded = fields('KeyAttestation', account.data) as unknown as Omit<KeyAttestationAccount, 'address'>;
+  return { address: account.address, ...decoded };
+}
+
+export function decodeLayer(account: Pick<RawAccount, 'address' | 'data'>): LayerAccount {
+  const decoded = fields('Layer', account.data) as unknown as Omit<LayerAccount, 'address'>;
+  return { address: account.address, ...decoded, key: decoded.key.subarray(0, 512 + 64 * decoded.signalCount) };
+}
+
+export function decodeProven(account: Pick<RawAccount, 'address' | 'data'>): ProvenAccount {
+  const decoded = fields('Proven', account.data) as unknown as Omit<ProvenAccount, 'address' | 'statements'> & {
+    readonly statements: readonly Uint8Array[];
+  };
+  const statements = decoded.statements.map((statement) =>
+    statement.some((byte) => byte !== 0) ? statement : undefined,
+  );
+  return { address: account.address, ...decoded, statements };
 }

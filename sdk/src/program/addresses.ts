@@ -1,4 +1,4 @@
-import { u64le } from '../protocol/bytes.ts';
+import { u32le, u64le } from '../protocol/bytes.ts';
 import type { Address } from './address.ts';
 import { findProgramAddress } from './findProgramAddress.ts';
 
@@ -13,6 +13,28 @@ export interface ProgramAddresses {
   escrow(gateway: Address, buyer: Address): Address;
   epoch(epoch: bigint): Address;
   vote(epoch: bigint, validator: Address): Address;
+  modelKeys(keys: KeysName): Address;
+  keyAttestation(modelKeys: Address, validator: Address): Address;
+  layer(modelKeys: Address, operator: number): Address;
+  proven(record: ProvenName): Address;
+}
+
+/** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
+export interface KeysName {
+  readonly modelId: Uint8Array;
+  readonly keysRoot: Uint8Array;
+  readonly keyCount: number;
+}
+
+/** What was proven of one token, as one payer recorded it. */
+export interface ProvenName {
+  readonly modelKeys: Address;
+  readonly entryHash: Uint8Array;
+  /** That of the set in which the entry stands. */
+  readonly epoch: bigint;
+  /** Of the token, from 0 over prompt and answer. */
+  readonly position: number;
+  readonly payer: Address;
 }
 
 export function programAddresses(programId: Address): ProgramAddresses {
@@ -27,5 +49,10 @@ export function programAddresses(programId: Address): ProgramAddresses {
     escrow: (gateway, buyer) => derive('escrow', gateway, buyer),
     epoch: (epoch) => derive('epoch', u64le(epoch)),
     vote: (epoch, validator) => derive('vote', u64le(epoch), validator),
+    modelKeys: ({ modelId, keysRoot, keyCount }) => derive('keys', modelId, keysRoot, u32le(keyCount)),
+    keyAttestation: (modelKeys, validator) => derive('attestation', modelKeys, validator),
+    layer: (modelKeys, operator) => derive('layer', modelKeys, u32le(operator)),
+    proven: ({ modelKeys, entryHash, epoch, position, payer }) =>
+      derive('proven', modelKeys, entryHash, u64le(epoch), u32le(position), payer),
   };
 }

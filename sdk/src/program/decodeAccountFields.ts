@@ -5,6 +5,7 @@ import { idl } from './idl.ts';
 
 const DISCRIMINATOR_BYTES = 8;
 const ADDRESS_BYTES = 32;
+const COUNT_BYTES = 4;
 const types = new Map((idl.types ?? []).map((type) => [type.name, type.type]));
 const discriminators = new Map(
   (idl.accounts ?? []).map(({ name, discriminator }) => [name, new Uint8Array(discriminator)]),
@@ -58,6 +59,13 @@ function readValue(cursor: Cursor, type: IdlType): unknown {
     const [item, length] = type.array;
     if (typeof length !== 'number') throw unknownType(JSON.stringify(type));
     return item === 'u8' ? readBytes(cursor, length) : Array.from({ length }, () => readValue(cursor, item));
+  }
+  if (typeof type === 'object' && 'vec' in type) {
+    const length = view.getUint32(at, true);
+    cursor.at = at + COUNT_BYTES;
+    // No item is shorter than a byte, so that a false count cannot make a list longer than the account.
+    checkedLength(view, cursor.at, length);
+    return Array.from({ length }, () => readValue(cursor, type.vec));
   }
   if (typeof type === 'object' && 'defined' in type) return readStruct(cursor, type.defined.name);
   throw unknownType(JSON.stringify(type));

@@ -1,5 +1,6 @@
 import type { KarmaVector } from '../protocol/karma.ts';
 import { type Address, toBase58 } from './address.ts';
+import type { ProvenName } from './addresses.ts';
 import { decodeEvent } from './coder.ts';
 
 /** What the program says of a transaction that ran (docs/protocol.md, Events). */
@@ -32,7 +33,26 @@ export type ProgramEvent =
         readonly paid: bigint;
         readonly karma: KarmaVector;
       };
-    };
+    }
+  | {
+      readonly name: 'KeysAttested';
+      readonly data: {
+        readonly modelKeys: Address;
+        readonly validator: Address;
+        readonly attestedStake: bigint;
+        /** 1 once the keys are admitted. */
+        readonly admitted: number;
+      };
+    }
+  | {
+      readonly name: 'LayerRegistered';
+      readonly data: { readonly modelKeys: Address; readonly operator: number; readonly keyId: Uint8Array };
+    }
+  | {
+      readonly name: 'LayerProven';
+      readonly data: ProvenName & { readonly operator: number; readonly statement: Uint8Array };
+    }
+  | { readonly name: 'ProvenClosed'; readonly data: ProvenName };
 
 const DATA = 'Program data: ';
 const INVOKE = /^Program (\w+) invoke \[\d+\]$/;

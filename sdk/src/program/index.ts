@@ -1,8 +1,9 @@
 export * from './accounts.ts';
 export { type Address, addressFromBase58, toBase58 } from './address.ts';
-export { type ProgramAddresses, programAddresses } from './addresses.ts';
+export { type KeysName, type ProgramAddresses, type ProvenName, programAddresses } from './addresses.ts';
 export { type ChainView, type ChainViewOptions, checkFresh, createChainView, type Staleness } from './chainView.ts';
 export { checkedConfig } from './checkedConfig.ts';
+export { type CompressedKey, compressVerifyingKey } from './compressVerifyingKey.ts';
 export { eventsInLogs, type ProgramEvent } from './events.ts';
 export { explorerLink } from './explorer.ts';
 export { idl } from './idl.ts';
@@ -10,6 +11,7 @@ export * from './instructions/chain.ts';
 export * from './instructions/claim.ts';
 export * from './instructions/epoch.ts';
 export * from './instructions/escrow.ts';
+export * from './instructions/proofs.ts';
 export * from './instructions/registration.ts';
 export * from './instructions/setup.ts';
 export {

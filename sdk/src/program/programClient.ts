@@ -7,19 +7,29 @@ import {
   decodeEpoch,
   decodeEscrow,
   decodeGatewayChain,
+  decodeKeyAttestation,
+  decodeLayer,
+  decodeModelKeys,
   decodeParticipant,
+  decodeProven,
   decodeVault,
   decodeVote,
   type EpochAccount,
   type EscrowAccount,
   type GatewayChainAccount,
+  type KeyAttestationAccount,
+  type LayerAccount,
+  type ModelKeysAccount,
   type ParticipantAccount,
+  PROVEN_ENTRY_OFFSET,
+  type ProvenAccount,
+  provenSize,
   type RawAccount,
   type VaultAccount,
   type VoteAccount,
 } from './accounts.ts';
-import { type Address, addressFromBase58 } from './address.ts';
-import { type ProgramAddresses, programAddresses } from './addresses.ts';
+import { type Address, addressFromBase58, toBase58 } from './address.ts';
+import { type KeysName, type ProgramAddresses, type ProvenName, programAddresses } from './addresses.ts';
 import { checkedConfig } from './checkedConfig.ts';
 import { PROGRAM_ID } from './programId.ts';
 import { toPublicKey } from './publicKey.ts';
@@ -63,6 +73,16 @@ export interface ProgramClient {
   vote(epoch: bigint, validator: Address, options: WithSignal): Promise<VoteAccount | undefined>;
   /** Every vote account of an epoch. */
   votes(epoch: bigint, options: WithSignal): Promise<readonly VoteAccount[]>;
+  modelKeys(keys: KeysName, options: WithSignal): Promise<ModelKeysAccount | undefined>;
+  keyAttestation(
+    modelKeys: Address,
+    validator: Address,
+    options: WithSignal,
+  ): Promise<KeyAttestationAccount | undefined>;
+  layer(modelKeys: Address, operator: number, options: WithSignal): Promise<LayerAccount | undefined>;
+  proven(record: ProvenName, options: WithSignal): Promise<ProvenAccount | undefined>;
+  /** What anybody recorded of an entry's tokens under keys of this number. */
+  provenOf(entryHash: Uint8Array, keyCount: number, options: WithSignal): Promise<readonly ProvenAccount[]>;
   /** Lamports of any account, zero where there is none. */
   balance(address: Address, options: WithSignal): Promise<bigint>;
   /** The 32 bytes of the cluster's genesis hash. */
@@ -121,6 +141,17 @@ export function createProgramClient({
     async votes(epoch, options) {
       const votes = (await scan(ACCOUNT_SIZE.vote, options)).map(decodeVote);
       return votes.filter((vote) => vote.epoch === epoch);
+    },
+    modelKeys: (keys, options) => decoded(addresses.modelKeys(keys), options, decodeModelKeys),
+    keyAttestation: (modelKeys, validator, options) =>
+      decoded(addresses.keyAttestation(modelKeys, validator), options, decodeKeyAttestation),
+    layer: (modelKeys, operator, options) => decoded(addresses.layer(modelKeys, operator), options, decodeLayer),
+    proven: (record, options) => decoded(addresses.proven(record), options, decodeProven),
+    async provenOf(entryHash, keyCount, { signal }) {
+      const match = { offset: PROVEN_ENTRY_OFFSET, bytes: toBase58(entryHash) };
+      return (await scanAccounts(connection, { programId, size: provenSize(keyCount), match, signal })).map(
+        decodeProven,
+      );
     },
     balance: async (address, options) =>
       BigInt(

@@ -1,3 +1,4 @@
+import { KarmeshError } from '../errors.ts';
 import { readU64le, u32le, u64le } from './bytes.ts';
 import { type Hash, hash } from './hash.ts';
 import type { Domain } from './header.ts';
@@ -77,10 +78,12 @@ export function challengedPosition(draw: {
 
 /** Z-43: what a chain keeps of a proof that held: `H(operator u32 || signals, 32 bytes each, big-endian)`. */
 export function statementHash(operator: number, signals: readonly bigint[]): Hash {
-  return hash(
-    u32le(operator),
-    ...signals.map((signal) =>
-      Uint8Array.from({ length: 32 }, (_, i) => Number((signal >> BigInt(8 * (31 - i))) & 0xffn)),
-    ),
-  );
+  return hash(u32le(operator), ...signals.map(signalBytes));
+}
+
+/** A public signal as a chain takes it: 32 bytes, big-endian. Throws `CODEC` outside 0 to 2^256 - 1. */
+export function signalBytes(signal: bigint): Uint8Array {
+  if (signal < 0n || signal >= 1n << 256n)
+    throw new KarmeshError('CODEC', 'A signal does not fit 32 bytes.', { signal });
+  return Uint8Array.from({ length: 32 }, (_, i) => Number((signal >> BigInt(8 * (31 - i))) & 0xffn));
 }

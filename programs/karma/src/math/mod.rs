@@ -1,3 +1,4 @@
 pub mod checked;
 pub mod decay;
 pub mod mul_div;
+pub mod quorum;

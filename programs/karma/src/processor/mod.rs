@@ -1,7 +1,9 @@
 //! One file per instruction: read accounts, validate, then effects, then the event.
 pub mod attest;
+pub mod attest_keys;
 pub mod claim;
 pub mod close_epoch;
+pub mod close_proven;
 pub mod close_vote;
 pub mod commit_chain;
 pub mod deposit_escrow;
@@ -13,6 +15,7 @@ pub mod post_verdicts;
 pub mod record_beacon;
 pub mod register;
 pub mod register_gateway;
+pub mod register_layer;
 pub mod register_validator;
 pub mod register_worker;
 pub mod request_withdrawal;
@@ -21,6 +24,7 @@ pub mod reveal_salt;
 pub mod rotate_identity;
 pub mod settle_escrow;
 pub mod start;
+pub mod verify_layer_proof;
 pub mod withdraw_escrow;
 
 use pinocchio::{

@@ -159,6 +159,16 @@ impl Config {
         Ok(ordinal)
     }
 
+    /// The stake of the validators that are active in the current epoch, whether or not the counts have moved on to it.
+    #[inline(always)]
+    pub fn stake_now(&self, current: u64) -> Result<u64, ProgramError> {
+        if current > self.stake_epoch {
+            add(self.active_stake[1], self.pending_stake)
+        } else {
+            Ok(self.active_stake[1])
+        }
+    }
+
     /// Who counts in `epoch`. Closing late can only overcount, which makes a quorum harder.
     #[inline(always)]
     pub fn electorate(&self, epoch: u64) -> Electorate {

@@ -1,6 +1,9 @@
 //! Epoch: what one epoch closed, which beacon it drew, and which report reached the quorum.
 use super::{Account, Key};
-use crate::error::{require, KarmaError};
+use crate::{
+    error::{require, KarmaError},
+    math::quorum::is_quorum,
+};
 use core::mem::{offset_of, size_of};
 use pinocchio::error::ProgramError;
 
@@ -96,13 +99,10 @@ impl Epoch {
         require(self.state == state, KarmaError::BadState)
     }
 
-    /// True if `stake` is more than two thirds of the epoch's: `3 x stake > 2 x total`.
+    /// True if `stake` is more than two thirds of the epoch's.
     #[inline(always)]
     pub fn is_quorum(&self, stake: u64) -> bool {
-        // Lamports in existence leave room for the factors: 6 x 10^17 x 3 < 2^64. Saturation can only refuse.
-        let thrice = stake.saturating_add(stake).saturating_add(stake);
-        let twice = self.total_stake.saturating_add(self.total_stake);
-        thrice > twice
+        is_quorum(stake, self.total_stake)
     }
 }
 

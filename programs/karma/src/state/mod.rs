@@ -5,8 +5,12 @@ pub mod create;
 pub mod epoch;
 pub mod escrow;
 pub mod gateway_chain;
+pub mod key_attestation;
 pub mod lamports;
+pub mod layer;
+pub mod model_keys;
 pub mod participant;
+pub mod proven;
 pub mod vault;
 pub mod vote;
 
@@ -30,11 +34,18 @@ pub const NONE: u64 = u64::MAX;
 pub unsafe trait Account: Sized {
     const DISCRIMINATOR: [u8; 8];
     const SIZE: usize = core::mem::size_of::<Self>();
+    /// Bytes of each item of the list behind the structure, 0 if there is none.
+    const ITEM: usize = 0;
 }
 
 #[inline(always)]
 fn check<T: Account>(data: &[u8]) -> Result<(), ProgramError> {
-    if data.len() != T::SIZE || data[..8] != T::DISCRIMINATOR {
+    let fits = if T::ITEM == 0 {
+        data.len() == T::SIZE
+    } else {
+        data.len() >= T::SIZE && (data.len() - T::SIZE).is_multiple_of(T::ITEM)
+    };
+    if !fits || data[..8] != T::DISCRIMINATOR {
         return Err(KarmaError::BadOwner.into());
     }
     Ok(())

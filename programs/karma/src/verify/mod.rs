@@ -1,4 +1,7 @@
+pub mod bn254;
+pub mod groth16;
 pub mod hash;
+pub mod proofs;
 pub mod records;
 pub mod secp256k1;
 pub mod sum_path;

@@ -1,0 +1,10 @@
+//! The strict two thirds that every vote of this program needs.
+
+/// True if `stake` is more than two thirds of `total`: `3 x stake > 2 x total`.
+#[inline(always)]
+pub fn is_quorum(stake: u64, total: u64) -> bool {
+    // Lamports in existence leave room for the factors: 6 x 10^17 x 3 < 2^64. Saturation can only refuse.
+    let thrice = stake.saturating_add(stake).saturating_add(stake);
+    let twice = total.saturating_add(total);
+    thrice > twice
+}
