@@ -779,32 +779,33 @@ def assignment_vectors() -> None:
 
 # ------------------------------------------------------------------------------------------------ quorum.json, audit.json
 
-def quorum_decision(answers: list[tuple[str, str]]) -> dict:
-    """Written from the rule's sentence: count, the larger group, then the earlier first member."""
-    outputs = [o for _, o in answers]
-    workers = [label(w).hex() for w, _ in answers]
-    best = max(outputs, key=lambda o: (outputs.count(o), -outputs.index(o)), default=None)
-    if best is None or outputs.count(best) < 2:
+def quorum_decision(answers: list[tuple[str, str, int]]) -> dict:
+    """Written from the rule's sentence: count those of one output and trace, the larger group, then the earlier first member. Who answers twice counts once."""
+    first = [a for i, a in enumerate(answers) if a[0] not in [b[0] for b in answers[:i]]]
+    said = [(o, t) for _, o, t in first]
+    workers = [label(w).hex() for w, _, _ in first]
+    best = max(said, key=lambda one: (said.count(one), -said.index(one)), default=None)
+    if best is None or said.count(best) < 2:
         return {"kind": "none", "dissenting": workers}
-    return {"kind": "agreed", "outputHash": label(best).hex(), "agreeing": [w for w, o in zip(workers, outputs, strict=True) if o == best],
-            "dissenting": [w for w, o in zip(workers, outputs, strict=True) if o != best]}
+    agrees = [one == best for one in said]
+    return {"kind": "agreed", "outputHash": label(best[0]).hex(), "agreeing": [w for w, yes in zip(workers, agrees, strict=True) if yes],
+            "dissenting": [w for w, yes in zip(workers, agrees, strict=True) if not yes]}
 
 
 def quorum_vectors() -> None:
+    one = 0x5B
     table = {
         "nobody answers": "", "one answer is no quorum": "x", "two agree": "xx", "two differ": "xy", "three agree": "xxx", "the second dissents": "xyx",
         "the first dissents": "yxx", "all three differ": "xyz", "a fourth decides a split": "xyzy", "two pairs: the earlier drawn wins": "xyyx",
         "the larger group wins over the earlier": "xxyyy", "eight answers in three groups": "xyzzyxyz",
     }
-    cases = []
-    for name, pattern in table.items():
-        answers = [(f"worker {i}", f"output {o}") for i, o in enumerate(pattern)]
-        cases.append({"name": name, "answers": [{"worker": label(w).hex(), "outputHash": label(o).hex()} for w, o in answers],
-                      "decision": quorum_decision(answers)})
-    twice = [("worker 0", "output x"), ("worker 0", "output x"), ("worker 1", "output y")]
-    cases.append({"name": "a worker that answers twice counts once", "answers": [{"worker": label(w).hex(), "outputHash": label(o).hex()} for w, o in twice],
-                  "decision": {"kind": "none", "dissenting": [label("worker 0").hex(), label("worker 1").hex()]}})
-    write("quorum.json", {"rule": "Q-01", "cases": cases})
+    cases = [(name, [(f"worker {i}", f"output {o}", one) for i, o in enumerate(pattern)]) for name, pattern in table.items()]
+    cases.append(("a worker that answers twice counts once", [("worker 0", "output x", one), ("worker 0", "output x", one), ("worker 1", "output y", one)]))
+    for name, traces in (("one of three with the same output has another trace", (one, 0x6C, one)), ("same output, three traces: no quorum", (one, 0x6C, 0x7D))):
+        cases.append((name, [(f"worker {i}", "output x", trace) for i, trace in enumerate(traces)]))
+    write("quorum.json", {"rule": "Q-01", "cases": [
+        {"name": name, "answers": [{"worker": label(w).hex(), "outputHash": label(o).hex(), "traceRoot": (bytes([t]) * 32).hex()} for w, o, t in answers],
+         "decision": quorum_decision(answers)} for name, answers in cases]})
 
 
 def audit_vectors() -> None:

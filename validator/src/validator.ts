@@ -26,6 +26,9 @@ import { auditor } from './audit/auditor.ts';
 import { auditThresholds, type Replayer } from './audit/judgeAnswer.ts';
 import type { ChainReader } from './chain/chainReader.ts';
 import type { ChainWriter } from './chain/chainWriter.ts';
+import type { ChallengeJudge } from './challenge/challengeJudge.ts';
+import type { KeyRegistry } from './challenge/keyRegistry.ts';
+import type { ProofRecorder } from './challenge/proofRecorder.ts';
 import { type Duty, nextDuties } from './duties.ts';
 import { dutyLoop } from './dutyLoop.ts';
 import { attestManifest } from './epoch/attestManifest.ts';
@@ -69,6 +72,8 @@ export interface ValidatorParts {
   readonly writer: ChainWriter;
   readonly host: Host;
   readonly replayer: Replayer;
+  /** For models whose answers have to be proven. */
+  readonly challenges?: Challenges | undefined;
   readonly verify: VerifySignature;
   readonly nowMs: () => number;
   readonly sleep: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
@@ -83,6 +88,13 @@ export interface Validator extends AsyncDisposable {
   ledgerEpoch(): bigint | undefined;
   /** Entries held of an epoch. */
   entries(epoch: bigint): number;
+}
+
+/** What a validator needs to judge proofs. */
+export interface Challenges {
+  readonly judge: ChallengeJudge;
+  readonly registry: KeyRegistry;
+  readonly recorder: ProofRecorder;
 }
 
 const signedVerdictCodec = signedCodec(verdictRecord);
@@ -154,6 +166,21 @@ export const validator =
         signer: parts.keypair,
         protection,
         replayer: parts.replayer,
+        challenges: parts.challenges?.judge,
+        async keepProven({ audit, epoch, answer, proven }) {
+          const { entryHash, drawnEpoch, checked } = audit;
+          await store.addBody({ epoch, kind: 'challenge', key: entryHash, bytes: answer });
+          const { modelId } = checked.entry.dispatch.value;
+          const { keysRoot, position, proven: statements } = proven;
+          await parts.challenges?.recorder.add({
+            modelId,
+            keysRoot,
+            epoch: drawnEpoch,
+            entryHash,
+            position,
+            statements,
+          });
+        },
         thresholds: auditThresholds(offchain),
         openStream: (stream, signalled) => host.openStream(stream, signalled),
         isConnected: () => host.peers().length > 0,
@@ -211,6 +238,7 @@ export const validator =
     async function look({ signal }: { readonly signal: AbortSignal }): Promise<void> {
       await chain.refresh({ signal });
       const epoch = currentEpoch();
+      if (epoch !== undefined) await parts.challenges?.registry.look({ signal });
       metrics.waiting.set(taker.waiting);
       metrics.ledger.set(Number((ledger.last?.epoch ?? -1n) + 1n));
       metrics.phase(chain.epochs().at(-1)?.state);

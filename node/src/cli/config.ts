@@ -48,6 +48,15 @@ const engine = {
     .max(256)
     .default(1)
     .meta({ description: 'threads of arithmetic; more than the machine has free cores make it very slow' }),
+  modelKeys: z.string().optional().meta({
+    description:
+      'the file with the model’s keys, for requests that are to be proven; those of the bundled model unless told',
+    placeholder: 'file',
+  }),
+  prover: z.string().optional().meta({
+    description: 'the prover as a program (circuits/native), several times as fast as in WebAssembly',
+    placeholder: 'file',
+  }),
   sequences: z.int().min(1).max(256).default(4).meta({ description: 'requests that run at once' }),
   contextSize: z
     .int()

@@ -42,6 +42,7 @@ import { chainOf } from './chainOf.ts';
 import type { StartConfig } from './config.ts';
 import { openEngine } from './openEngine.ts';
 import { maxMemoryBytes, openGovernor } from './openGovernor.ts';
+import { openProver } from './openProver.ts';
 import { serveAccess } from './serveAccess.ts';
 import { workerMetrics } from './workerMetrics.ts';
 
@@ -94,6 +95,8 @@ export async function startWorker(
 
   const receipts = stack.use(await openReceiptLog(config.dataDir));
   const audits = await openAuditFiles(config.dataDir);
+  const prover = await openProver(config, { engine, domain: view.config().domain, log });
+  if (prover !== undefined) stack.use(prover);
   const numbers = metrics();
   const observed = observePeers(numbers);
   stack.defer(observeChain(numbers, { view, participant: account.address, now: () => performance.now() }));
@@ -108,6 +111,7 @@ export async function startWorker(
     chain,
     receipts: count.receipts(receipts),
     audits,
+    prover,
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     pause() {

@@ -57,6 +57,8 @@ export interface AuditorParts {
   /** Judges challenges of `proof` requests (Z-48). */
   readonly challenges?: ChallengeJudge | undefined;
   readonly thresholds: AuditThresholds;
+  /** Keeps the answer to a challenge that held, and what was proven by it. */
+  readonly keepProven?: ((kept: KeptChallenge) => Promise<void>) | undefined;
   readonly openStream: OpenStream;
   /** False while no peer is connected: then a silent worker proves nothing. */
   readonly isConnected: () => boolean;
@@ -67,6 +69,15 @@ export interface AuditorParts {
     readonly rule: number;
     readonly seconds: number;
   }) => void;
+}
+
+/** An answer to a challenge that held. */
+export interface KeptChallenge {
+  readonly audit: DrawnAudit;
+  /** Of the verdict. */
+  readonly epoch: bigint;
+  readonly answer: Uint8Array;
+  readonly proven: NonNullable<Judgement['proven']>;
 }
 
 export interface Auditor {
@@ -131,7 +142,16 @@ export const auditor =
       if (reply.kind === 'open') {
         const answer = { domain, audit, opened: reply.opened, thresholds: parts.thresholds };
         const challenge = challenges && ((opened: AuditOpen) => challenges.judge(audit, opened, { signal }));
-        return judgeAnswer(answer, { replayer: parts.replayer, challenge, signal });
+        const judged = await judgeAnswer(answer, { replayer: parts.replayer, challenge, signal });
+        // Kept before anybody can ask for it by the verdict's hash.
+        if (judged.proven !== undefined)
+          await parts.keepProven?.({
+            audit,
+            epoch: round.epoch,
+            answer: reply.opened.challenge,
+            proven: judged.proven,
+          });
+        return judged;
       }
       const why = reply.kind === 'refused' ? { reason: reply.reason } : { err: reply.cause };
       log.warn(

@@ -52,6 +52,8 @@ export interface Replayer {
 /** What an audit found: a verdict with its rule (U-03), and the hash of what was measured, zero if nothing was; of a challenge that held, that of its answer (Z-47). */
 export type Judgement = Pick<Verdict, 'verdict' | 'rule' | 'measurementsHash'> & {
   readonly measurements: Measurements | undefined;
+  /** What was proven of a challenged token. */
+  readonly proven?: ChallengeVerdict & { readonly verdict: 'accept' };
 };
 
 function failed(rule: number, measurements?: Measurements): Judgement {
@@ -124,5 +126,6 @@ export async function judgeAnswer(
   if (isExact && !equalBytes(traceRoot, body.traceRoot)) return failed(AUDIT_RULES.traceMismatch, measurements);
   const measurementsHash =
     challenged === undefined ? hashOf(measurementsCodec, measurements) : challengeAnswerHash(opened.challenge);
-  return { verdict: 'pass', rule: 0, measurementsHash, measurements };
+  const proven = challenged === undefined ? {} : { proven: challenged };
+  return { verdict: 'pass', rule: 0, measurementsHash, measurements, ...proven };
 }

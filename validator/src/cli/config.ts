@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { BUNDLED_MODEL_PATH } from '@karmesh/node/models';
+import { BUNDLED_KEYS_PATH, BUNDLED_MODEL_PATH } from '@karmesh/node/models';
 import { clusterSettings } from '@karmesh/sdk/clusters/choose';
 import {
   bondSettings,
@@ -37,6 +37,10 @@ export const startSchema = z.object({
     .meta({ description: 'the GGUF files whose answers this validator can check', placeholder: 'file' }),
   exactModels: z.array(z.string()).default([BUNDLED_MODEL_PATH]).meta({
     description: 'the GGUF files whose answers of the exact engine it can check; each is converted once',
+    placeholder: 'file',
+  }),
+  modelKeys: z.array(z.string()).default([BUNDLED_KEYS_PATH]).meta({
+    description: 'files with the keys of models whose answers have to be proven; it attests them on chain',
     placeholder: 'file',
   }),
   modelCache: z

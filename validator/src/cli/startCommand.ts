@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
@@ -18,9 +19,10 @@ import {
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { chainWriter, followChain } from '../chain/followChain.ts';
-import { validator } from '../validator.ts';
+import { type ValidatorParts, validator } from '../validator.ts';
 import { validatorMetrics } from '../validatorMetrics.ts';
 import { type StartConfig, startSchema } from './config.ts';
+import { openChallenges } from './openChallenges.ts';
 import { openReplayer } from './openReplayer.ts';
 
 /** Without news of the chain for so long a validator misses duties. */
@@ -54,6 +56,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const account = registeredAs('validator', { view, identity: keypair.publicKey });
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const { domain } = view.config();
+  const offchain = parametersOf(cluster, view.config());
   const reached = stages('validator');
   const numbers = metrics();
   const observed = observePeers(numbers);
@@ -62,19 +65,25 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const balance = () => client.balance(keypair.publicKey, { signal: started });
   const now = () => performance.now();
   stack.defer(observeChain(numbers, { view, participant: account.address, balance, now }));
+  const sleep: ValidatorParts['sleep'] = (ms, options) => pause(ms, undefined, options).catch(() => undefined);
+  const challenges = await openChallenges(
+    { keyFiles: config.modelKeys, folder: join(config.dataDir, 'recordings'), isLocalnet: cluster.isLocal },
+    { stack, view, client, me: account.address, identity: keypair.publicKey, offchain, replayer, sleep, log },
+  );
   stack.use(
     await validator({ folder: config.dataDir, pollMs: config.pollMs })({
       domain,
       me: account.address,
       keypair,
-      offchain: parametersOf(cluster, view.config()),
+      offchain,
       chain: followChain({ view, client, me: account.address }),
       writer: chainWriter({ client, me: account.address, identity: keypair.publicKey }),
       host,
       replayer,
+      challenges,
       verify: nativeVerifySignature,
       nowMs: Date.now,
-      sleep: (ms, options) => pause(ms, undefined, options).catch(() => undefined),
+      sleep,
       log,
       metrics: validatorMetrics(numbers),
       onStage: (stage, about) => reached(stage, { ...about, domain }),

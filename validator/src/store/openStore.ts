@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BodyKind, BodyReference } from '@karmesh/sdk/protocol';
+import type { BodyReference } from '@karmesh/sdk/protocol';
 import {
   type CandidateGroup,
   type Domain,
@@ -13,7 +13,7 @@ import {
 } from '@karmesh/sdk/protocol';
 import { type AppendLog, acquireLockFile, openAppendLog, storeError } from '@karmesh/sdk/runtime';
 import { openBodyFiles } from './bodyFiles.ts';
-import { openBodyIndex } from './bodyIndex.ts';
+import { isReference, openBodyIndex, type StoredKind } from './bodyIndex.ts';
 import {
   decodeEpochRecord,
   type EpochRecord,
@@ -55,11 +55,11 @@ export interface Store extends AsyncDisposable {
   addSnapshot(epoch: bigint, groups: readonly CandidateGroup[]): Promise<void>;
   addBody(body: {
     readonly epoch: bigint;
-    readonly kind: BodyKind;
+    readonly kind: StoredKind;
     readonly key: Hash;
     readonly bytes: Uint8Array;
   }): Promise<Hash>;
-  /** The bodies of any epoch on disk. */
+  /** The bodies of any epoch on disk that peers are told of (V-18). */
   bodiesOf(epoch: bigint): readonly BodyReference[];
   /** The bytes under a hash: a body, or an entry of an epoch in memory. */
   bytesOf(hash: Hash): Promise<Uint8Array | undefined>;
@@ -205,7 +205,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       await index.add(epoch, { kind, key, bodyHash });
       return bodyHash;
     },
-    bodiesOf: index.of,
+    bodiesOf: (epoch) => index.of(epoch).filter(isReference),
     async bytesOf(hash) {
       const held = entry(hash);
       return held === undefined ? bodies.get(hash) : encode(entryCodec, held.checked.entry);

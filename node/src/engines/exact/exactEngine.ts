@@ -52,6 +52,8 @@ export interface ExactEngine extends Engine {
     control: { readonly level: TraceLevel; readonly open?: ReadonlySet<number>; readonly signal?: AbortSignal },
   ): Promise<ThreadResult>;
   readonly traceModel: TraceModel;
+  /** The converted model that it runs. */
+  readonly modelPath: string;
   /** Bytes of memory that hold weights, caches and scratch. */
   readonly memoryBytes: number;
 }
@@ -108,7 +110,14 @@ export async function exactEngine(
     contextSize,
     sequences,
   };
-  return engineOver({ description, thread, spoken, traceModel: thread.traceModel, parts: stack.move() });
+  return engineOver({
+    description,
+    thread,
+    spoken,
+    traceModel: thread.traceModel,
+    modelPath: converted.path,
+    parts: stack.move(),
+  });
 }
 
 interface EngineParts {
@@ -116,10 +125,11 @@ interface EngineParts {
   readonly thread: ModelThread;
   readonly spoken: Conversation;
   readonly traceModel: TraceModel;
+  readonly modelPath: string;
   readonly parts: AsyncDisposableStack;
 }
 
-function engineOver({ description, thread, spoken, traceModel, parts }: EngineParts): ExactEngine {
+function engineOver({ description, thread, spoken, traceModel, modelPath, parts }: EngineParts): ExactEngine {
   const { vocabulary } = description.manifest;
 
   const generate: ExactEngine['generate'] = async (options, { signal, onTokens } = {}): Promise<GenerateResult> => {
@@ -212,6 +222,7 @@ function engineOver({ description, thread, spoken, traceModel, parts }: EnginePa
     replay,
     trace,
     traceModel,
+    modelPath,
     memoryBytes: thread.memoryBytes,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

@@ -23,8 +23,6 @@ import type { ProvingJob } from './proveToken.ts';
 import type { FromProving, ProvingTask } from './provingProcess.ts';
 
 export interface TokenProverOptions {
-  /** A converted model. */
-  readonly modelPath: string;
   /** Where answers are kept until no audit can ask for them. */
   readonly folder: string;
   /** Where keys are made, hundreds of megabytes for a small model. */
@@ -34,7 +32,7 @@ export interface TokenProverOptions {
 }
 
 export interface TokenProverParts {
-  readonly engine: Pick<ExactEngine, 'trace' | 'traceModel' | 'applyTemplate'>;
+  readonly engine: Pick<ExactEngine, 'trace' | 'traceModel' | 'modelPath' | 'applyTemplate'>;
   readonly domain: Domain;
   readonly keys: ModelKeys;
   readonly log: Pick<Logger, 'info' | 'error'>;
@@ -118,7 +116,7 @@ export function tokenProver(
 /** Runs the answer again and gathers what its proofs need. */
 async function provingJob(
   { epoch, beacon, entryHash, requestId, request, tokens }: ChallengeJob,
-  { engine, domain, keys, modelPath, keysFolder }: TokenProverParts & TokenProverOptions,
+  { engine, domain, keys, keysFolder }: TokenProverParts & TokenProverOptions,
 ): Promise<ProvingJob> {
   const { developmentSeed: seed, facts, modelId } = keys;
   if (seed === undefined) throw new KarmeshError('PROOF_FAILED', 'Proofs under keys of ceremonies are not made yet.');
@@ -146,7 +144,7 @@ async function provingJob(
   const all = [...prompt, ...tokens];
   const tree = modelKeyTree(domain, keys);
   return {
-    modelPath,
+    modelPath: engine.modelPath,
     keysFolder,
     seed,
     attentionPositions: facts.attentionPositions,
