@@ -86,7 +86,7 @@ async function bestEffort(
     },
     put: async (operator, proof) => void kept.set(operator, proof),
   };
-  await expect(run.prove(job, proofs)).rejects.toMatchObject({ code: 'NO_WITNESS' });
+  await expect(run.prove(job, proofs)).rejects.toMatchObject({ code: 'STATEMENT_FALSE' });
   for (let operator = next; operator < OPERATORS; operator++) kept.set(operator, NO_PROOF);
   return run.prove(job, proofs);
 }

@@ -1,9 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { recheckBundle } from '../client/recheckBundle.ts';
+import { openProofTools } from '../client/openProofTools.ts';
+import { type RecheckedBundle, recheckBundle } from '../client/recheckBundle.ts';
 import { KarmeshError } from '../errors.ts';
-import { type BundleVerdict, decodeBundle, toHex } from '../protocol/index.ts';
+import { decodeBundle, toHex } from '../protocol/index.ts';
 import { command, output } from '../runtime/index.ts';
 import { chainSettings, readingClient } from './chainSettings.ts';
 import { configFiles } from './clientConfig.ts';
@@ -37,7 +38,14 @@ export const receiptVerifyCommand: ListedCommand = {
       if (path === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no bundle to verify.');
       const bundle = decodeBundle(await readJsonFile(path));
       const { cluster, client } = await readingClient(read.config);
-      const recheck = () => recheckBundle(client, { bundle, presets: cluster.presets, signal });
+      const recheck = () =>
+        recheckBundle(client, {
+          bundle,
+          presets: cluster.presets,
+          proofTools: openProofTools,
+          isLocal: cluster.isLocal,
+          signal,
+        });
       const talk = output({ json: read.config.json })();
       // What a bundle lacks no wait brings.
       const isWhole = bundle.set !== undefined && bundle.report !== undefined;
@@ -54,7 +62,7 @@ export const receiptVerifyCommand: ListedCommand = {
 };
 
 /** Whether nothing fails and only the chain's word is missing. */
-function isPending({ checks, pending }: BundleVerdict): boolean {
+function isPending({ checks, pending }: RecheckedBundle): boolean {
   return pending.length > 0 && checks.every(({ holds }) => holds);
 }
 
@@ -71,7 +79,7 @@ async function readJsonFile(path: string): Promise<unknown> {
 }
 
 /** One line per check, then what is pending and the verdict. */
-export function renderVerdict(verdict: BundleVerdict): string {
+export function renderVerdict(verdict: RecheckedBundle): string {
   const width = Math.max(...verdict.checks.map(({ rule }) => rule.length));
   const lines = verdict.checks.map(({ rule, what, holds, facts }) => {
     const detail = Object.entries(facts).map(([name, value]) => `${name}=${value}`);
@@ -83,5 +91,20 @@ export function renderVerdict(verdict: BundleVerdict): string {
     : failed > 0
       ? `The bundle does not hold: ${failed} of ${verdict.checks.length} checks fail.`
       : 'Everything that can be checked now holds; the rest is pending.';
-  return [...lines, ...verdict.pending.map((sentence) => `… ${sentence}`), '', close].join('\n');
+  const pending = verdict.pending.map((sentence) => `… ${sentence}`);
+  return [...lines, ...pending, ...renderProof(verdict), '', close].join('\n');
+}
+
+/** What was proven of which token, and what keeps it from being everything. */
+function renderProof({ proof }: RecheckedBundle): readonly string[] {
+  if (proof === undefined) return [];
+  const { position, proven, unproven, recorded, isInsecure } = proof;
+  return [
+    '',
+    `Token ${position} was drawn: ${proven} operators are proven, and the chain itself has checked ${recorded} of these proofs.`,
+    ...(unproven.length > 0 ? [`Covered by an auditor’s replay alone: ${unproven.join(', ')}.`] : []),
+    ...(isInsecure
+      ? ['INSECURE DEVELOPMENT KEYS: everybody can forge these proofs. They are for this local cluster alone.']
+      : []),
+  ];
 }

@@ -6,10 +6,14 @@ import {
   decodeEpoch,
   decodeEscrow,
   decodeGatewayChain,
+  decodeLayer,
+  decodeModelKeys,
   decodeParticipant,
+  decodeProven,
   decodeVote,
   type EpochAccount,
   type ParticipantAccount,
+  provenSize,
   type RawAccount,
   type VoteAccount,
 } from '../program/accounts.ts';
@@ -18,6 +22,7 @@ import { type ProgramAddresses, programAddresses } from '../program/addresses.ts
 import { checkedConfig } from '../program/checkedConfig.ts';
 import { PROGRAM_ID } from '../program/programId.ts';
 import type { BundleChainReader } from './readBundleChain.ts';
+import type { ChallengeReader } from './recheckChallenge.ts';
 
 export interface ChainReaderOptions {
   /** A Solana RPC node's address. */
@@ -31,7 +36,7 @@ export interface ChainReaderOptions {
 type WithSignal = { readonly signal: AbortSignal };
 
 /** What a page reads of a cluster without a gateway. */
-export interface ChainReader extends BundleChainReader {
+export interface ChainReader extends BundleChainReader, ChallengeReader {
   readonly addresses: ProgramAddresses;
   /** The newest confirmed slot. */
   slot(options: WithSignal): Promise<bigint>;
@@ -57,8 +62,10 @@ const MAX_PARTICIPANTS = 5_000;
 const MAX_ADDRESSES = 100;
 const MAX_TRANSACTIONS = 20;
 
-/** Solana's accounts have 10 MiB at most; the program's have 1 KiB, which is 1,368 characters in base64. */
-const MAX_BASE64 = 4096;
+/** Solana's accounts have 10 MiB at most; the program's have 10 KiB, which is 13,656 characters in base64. */
+const MAX_BASE64 = 16_384;
+/** Where a record of proofs names its entry. */
+const PROVEN_ENTRY_OFFSET = 40;
 
 const reply = z.union([
   z.object({ result: z.unknown() }).refine(({ result }) => result !== undefined),
@@ -164,6 +171,17 @@ export function chainReader(options: ChainReaderOptions): ChainReader {
     // The balance is of no interest here, and with it the rent that lies beneath.
     escrow: (address, { signal }) => account(address, (raw) => decodeEscrow(raw, 0n), signal),
     epoch: (epoch, { signal }) => account(addresses.epoch(epoch), decodeEpoch, signal),
+    modelKeys: (keys, { signal }) => account(addresses.modelKeys(keys), decodeModelKeys, signal),
+    layer: (modelKeys, operator, { signal }) => account(addresses.layer(modelKeys, operator), decodeLayer, signal),
+    async provenOf(entryHash, keyCount, { signal }) {
+      const filters = [
+        { dataSize: provenSize(keyCount) },
+        { memcmp: { offset: PROVEN_ENTRY_OFFSET, bytes: toBase58(entryHash) } },
+      ];
+      const params = [toBase58(programId), { ...encoding, filters }];
+      const found = await callFor(scanReply, { method: 'getProgramAccounts', params, signal });
+      return found.map(({ pubkey, account: value }) => decodeProven(rawAccount(addressFromBase58(pubkey), value)));
+    },
     slot: async ({ signal }) =>
       BigInt(await callFor(z.int(), { method: 'getSlot', params: [{ commitment: 'confirmed' }], signal })),
     async participants({ signal }) {

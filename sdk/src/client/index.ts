@@ -11,3 +11,4 @@ export type { Gateway } from './gateway.ts';
 export * from './readBundleChain.ts';
 export { readEvents } from './readEvents.ts';
 export * from './recheckBundle.ts';
+export type { BundleProof, ProofTools } from './recheckChallenge.ts';

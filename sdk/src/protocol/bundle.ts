@@ -1,7 +1,8 @@
 import { KarmeshError } from '../errors.ts';
 import { type CandidateGroup, candidateGroupCodec, candidateGroupLeaf } from './assignment.ts';
+import { MAX_CHALLENGE_BYTES } from './auditFrames.ts';
 import { equalBytes, fromHex, toHex } from './bytes.ts';
-import { type Codec, type Decoded, decode, encode, fixedBytes, struct, u32, u64, vector } from './codec.ts';
+import { byteString, type Codec, type Decoded, decode, encode, fixedBytes, struct, u32, u64, vector } from './codec.ts';
 import { type Entry, entryCodec, entryHashOf } from './entry.ts';
 import { type Hash, hashCodec } from './hash.ts';
 import type { Domain } from './header.ts';
@@ -75,7 +76,12 @@ const PARTS = {
 } as const;
 
 /** B-05 and B-06: parts that exist once the epoch is closed, and once it is reported. */
-const LATE_PARTS = { set: setPlaceCodec, report: reportPlaceCodec } as const;
+const LATE_PARTS = {
+  set: setPlaceCodec,
+  report: reportPlaceCodec,
+  /** B-09: what the worker of a `proof` request proved of the token that was challenged (Z-47). */
+  challenge: byteString(MAX_CHALLENGE_BYTES),
+} as const;
 
 /** Everything somebody needs to recheck one answer: what was asked and answered, all that was signed, the draw, and the paths to the roots on chain. */
 export interface Bundle {
@@ -89,6 +95,7 @@ export interface Bundle {
   readonly candidates: CandidateGroup;
   readonly set?: Decoded<typeof setPlaceCodec>;
   readonly report?: Decoded<typeof reportPlaceCodec>;
+  readonly challenge?: Uint8Array;
 }
 
 export const BUNDLE_FORMAT = 'karmesh-bundle-1';

@@ -28,6 +28,8 @@ export const modelFactsCodec = struct({
   hidden: u32,
   vocabulary: u32,
   variant: oneOf(['narrow', 'wide']),
+  /** `development` are INSECURE DEVELOPMENT KEYS (Z-30): everybody can forge proofs under them. */
+  keys: oneOf(['ceremony', 'development']),
   /** Positions that attention's circuit has room for. */
   attentionPositions: u32,
   /** Positions that have angles. */

@@ -39,6 +39,8 @@ export type EpochBodies = {
     epoch: bigint,
     options: { readonly signal: AbortSignal },
   ): Promise<{ readonly body: ReportBody; readonly verdictsRoot: Hash } | undefined>;
+  /** The bytes of this hash, if a validator has them. */
+  bytes(wanted: Hash, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined>;
 };
 
 /** Fetches from validators what stands under the chain's hashes. What they send is believed only once it reaches the hash. */
@@ -115,6 +117,8 @@ export const epochBodies = (parts: {
   };
 
   return {
+    bytes: (wanted, { signal }) =>
+      firstOf(signal, (peer) => host.fetchByHash({ peer, hash: wanted, maxBytes: maxBodyBytes }, { signal })),
     async manifest(epoch, { signal }) {
       const account = view.epochAccount(epoch) ?? (await readEpoch(epoch, { signal }));
       if (account === undefined || !reached(account, 'attested')) return undefined;

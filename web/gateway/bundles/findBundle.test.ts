@@ -43,7 +43,7 @@ test('B-01: the bundle is for the key that asked, while its prompt is kept, and 
       }),
     },
     models: [model],
-    bodies: { manifest: async () => undefined, report: async () => undefined },
+    bodies: { manifest: async () => undefined, report: async () => undefined, bytes: async () => undefined },
   });
   expect(await find({ requestId, keyHash: hashApiKey('sk-other') })).toBeUndefined();
   expect(await find({ requestId: new Uint8Array(32), keyHash })).toBeUndefined();

@@ -4,6 +4,7 @@ import {
   type BundleFile,
   type Domain,
   encodeBundle,
+  entryHashOf,
   equalBytes,
   identityInEpoch,
   type Participant,
@@ -41,8 +42,8 @@ export type FindBundleParts = {
   readonly bodies: EpochBodies;
 };
 
-/** Entries that no auditor judged are carried on; the report that credits one is looked for in so many epochs after its own. */
-const REPORTS_SEARCHED = 4n;
+/** Entries that no auditor judged are carried on; the report that credits one is looked for in so many epochs after its own. A token takes minutes to prove. */
+const REPORTS_SEARCHED = { stream: 4n, quorum: 4n, proof: 256n } as const;
 
 /** B-01: the bundle of a request, for the API key that asked it. Undefined for anybody else, for a request without an answer and once its prompt is forgotten. */
 export const findBundle =
@@ -83,10 +84,11 @@ export const findBundle =
 async function lateParts(
   parts: Pick<FindBundleParts, 'bodies' | 'view'>,
   late: { readonly domain: Domain; readonly found: FoundEntry; readonly signal: AbortSignal },
-): Promise<Pick<Bundle, 'set' | 'report'>> {
+): Promise<Pick<Bundle, 'set' | 'report' | 'challenge'>> {
   const { domain, found, signal } = late;
   const { entry, epoch } = found;
-  const places: { set?: NonNullable<Bundle['set']>; report?: NonNullable<Bundle['report']> } = {};
+  const { assurance } = entry.dispatch.value;
+  const places: { -readonly [K in 'set' | 'report' | 'challenge']?: NonNullable<Bundle[K]> } = {};
   const current = parts.view.epoch() ?? 0n;
   try {
     // E-35: an entry stands in the set of its epoch or of the next one.
@@ -98,12 +100,18 @@ async function lateParts(
     const from = places.set?.manifest.epoch;
     for (
       let at = from ?? current;
-      from !== undefined && at <= from + REPORTS_SEARCHED && at <= current && places.report === undefined;
+      from !== undefined && at <= from + REPORTS_SEARCHED[assurance] && at <= current && places.report === undefined;
       at++
     ) {
       const report = await parts.bodies.report(at, { signal });
       const place = report === undefined ? undefined : placeInReport(domain, { ...report, entry });
       if (place !== undefined) places.report = place;
+      if (report === undefined || place === undefined || assurance !== 'proof') continue;
+      const verdict = report.body.verdicts.find(
+        ({ value }) => value.verdict === 'pass' && equalBytes(value.entryHash, entryHashOf(entry)),
+      );
+      const challenge = verdict && (await parts.bodies.bytes(verdict.value.measurementsHash, { signal }));
+      if (challenge !== undefined) places.challenge = challenge;
     }
   } catch (error) {
     // What could not be fetched in time is left out; the bundle says by its absence that it is pending.

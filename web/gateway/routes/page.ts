@@ -36,7 +36,8 @@ function headers({ rpcUrl, cache }: { readonly rpcUrl: string | undefined; reado
   const reachable = ["'self'", ...named, ...OWN_NODES].join(' ');
   const policy = [
     "default-src 'none'",
-    "script-src 'self'",
+    // The page hashes commitments in WebAssembly of its own.
+    "script-src 'self' 'wasm-unsafe-eval'",
     "style-src 'self'",
     "img-src 'self'",
     `connect-src ${reachable}`,

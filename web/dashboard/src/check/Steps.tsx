@@ -1,27 +1,51 @@
-import type { BundleCheck, BundleVerdict } from '@karmesh/sdk/protocol';
+import type { BundleProof, RecheckedBundle } from '@karmesh/sdk/client';
+import type { BundleCheck } from '@karmesh/sdk/protocol';
 import { explainCheck } from './explainCheck.ts';
 
 /** Every step of a recheck, with what it proves and whether it holds; then what cannot be checked yet. */
-export function Steps({ verdict }: { readonly verdict: BundleVerdict }) {
+export function Steps({ verdict }: { readonly verdict: RecheckedBundle }) {
   const firstFailure = verdict.checks.findIndex(({ holds }) => !holds);
   return (
-    <ol className="steps">
-      {verdict.checks.map((check, i) => (
-        <Step key={stepKey(check, i)} check={check} isFirstFailure={i === firstFailure} />
-      ))}
-      {verdict.pending.map((sentence) => (
-        <li key={sentence} className="pending">
-          <p className="what">
-            <span className="mark" aria-hidden="true">
-              …
-            </span>
-            <span className="unseen">Not yet: </span>
-            {sentence}
-          </p>
-          <p className="small">On a local market an epoch is final about two minutes after your question.</p>
-        </li>
-      ))}
-    </ol>
+    <>
+      {verdict.proof !== undefined && <Proof proof={verdict.proof} />}
+      <ol className="steps">
+        {verdict.checks.map((check, i) => (
+          <Step key={stepKey(check, i)} check={check} isFirstFailure={i === firstFailure} />
+        ))}
+        {verdict.pending.map((sentence) => (
+          <li key={sentence} className="pending">
+            <p className="what">
+              <span className="mark" aria-hidden="true">
+                …
+              </span>
+              <span className="unseen">Not yet: </span>
+              {sentence}
+            </p>
+            <p className="small">On a local market an epoch is final about two minutes after your question.</p>
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+/** What was proven of which token. */
+function Proof({ proof }: { readonly proof: BundleProof }) {
+  const { position, proven, recorded, unproven, isInsecure } = proof;
+  return (
+    <>
+      <p>
+        Token {position} of this answer was drawn. Its worker proved {proven} operators without showing a value, and the
+        chain itself has checked {recorded} of these proofs.
+        {unproven.length > 0 && ` An auditor’s replay alone covers ${unproven.join(', ')}.`}
+      </p>
+      {isInsecure && (
+        <p className="small">
+          <strong>INSECURE DEVELOPMENT KEYS:</strong> everybody can forge these proofs. They are for a local cluster
+          alone.
+        </p>
+      )}
+    </>
   );
 }
 

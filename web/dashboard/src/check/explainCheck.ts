@@ -52,6 +52,16 @@ const explanations: Readonly<Record<string, Explanation>> = {
     'Karma and pay are what the rule computes with the chain’s own parameters, to the last unit.',
   ),
   'the credit stands in the worker’s receipts': here('A Merkle path leads from this credit to the worker’s receipts.'),
+  'the proofs of a token can be read': here('The worker’s answer to the challenge is whole.'),
+  'two thirds of the stake attested the model’s keys': chain(
+    'The keys that these proofs are checked with are the ones that validators attested for this model.',
+  ),
+  'the keys are of a ceremony, or the cluster is a local one': here(
+    'Keys for development, under which everybody can forge, are taken on a local cluster alone.',
+  ),
+  'the token that the beacon drew was computed by the model': chain(
+    'A token that nobody could choose was computed operator by operator by the model that was paid for, from the words that stand there: each proof verifies, and each reads what the one before gave.',
+  ),
   'the worker’s lifetime stands under the root': here(
     'A Merkle path leads from the worker’s totals to the root from which it is paid.',
   ),

@@ -4,9 +4,10 @@ import {
   clusterPreset,
   fetchBundle,
   type Gateway,
+  type RecheckedBundle,
   recheckBundle,
 } from '@karmesh/sdk/client';
-import { type BundleVerdict, decodeBundle, toHex } from '@karmesh/sdk/protocol';
+import { decodeBundle, toHex } from '@karmesh/sdk/protocol';
 import type { ChainNode } from '../chain/chainNode.ts';
 import { sentenceOf } from '../page/sentenceOf.ts';
 
@@ -17,9 +18,11 @@ export type Subject =
 
 /** How a recheck ended: with a verdict, or at what it needed and could not get. */
 export type Recheck =
-  | { readonly kind: 'verdict'; readonly verdict: BundleVerdict; readonly rpc: string }
+  | { readonly kind: 'verdict'; readonly verdict: RecheckedBundle; readonly rpc: string }
   | { readonly kind: 'no-bundle'; readonly reason: string }
   | { readonly kind: 'no-chain'; readonly reason: string };
+
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /** The checks of `karmesh receipt verify`, in this browser: the bundle from the gateway or a file, all else from the chain. */
 export async function recheck(
@@ -39,7 +42,14 @@ export async function recheck(
   try {
     const reader = chainReader({ rpcUrl: node.rpcUrl, programId: addressFromBase58(node.programId) });
     const presets = [clusterPreset('localnet'), clusterPreset('devnet')];
-    const verdict = await recheckBundle(reader, { bundle, presets, signal });
+    const verdict = await recheckBundle(reader, {
+      bundle,
+      presets,
+      // Most answers are not proven, and a page that checks none needs no prover's arithmetic.
+      proofTools: async () => (await import('./proofTools.ts')).openProofTools(),
+      isLocal: LOOPBACK.has(new URL(node.rpcUrl).hostname),
+      signal,
+    });
     const rpc = new URL(node.rpcUrl).origin;
     if (subject.kind === 'bundle') return { kind: 'verdict', verdict, rpc };
     // The evidence of another request may be perfectly good, and says nothing about this one.

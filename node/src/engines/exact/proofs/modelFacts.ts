@@ -17,6 +17,8 @@ export interface ModelFactsOptions {
   readonly attentionPositions: number;
   /** Positions whose angles are attested: no answer is longer. */
   readonly positions: number;
+  /** Where the keys come from; `development` unless told. */
+  readonly keys?: ModelFacts['keys'];
 }
 
 const ANGLE_BITS = 16;
@@ -25,7 +27,7 @@ const NO_BLINDING = new Uint8Array(32);
 /** Computes what validators attest of a model beside its keys. Throws `MODEL_INVALID`. */
 export async function modelFacts(
   model: ExactModel,
-  { attentionPositions, positions }: ModelFactsOptions,
+  { attentionPositions, positions, keys = 'development' }: ModelFactsOptions,
   { commit }: { readonly commit: TensorCommitter },
 ): Promise<ProvableModel> {
   const traceModel = traceModelOf(model);
@@ -42,7 +44,7 @@ export async function modelFacts(
   );
   const roots = { anglesRoot: angles.root.hash, embeddingsRoot: embeddings.root.hash };
   return {
-    facts: { ...traceModel, attentionPositions, positions, ...roots },
+    facts: { ...traceModel, keys, attentionPositions, positions, ...roots },
     angles: { commitment: (position) => commitments[position] ?? NO_BLINDING, tree: angles },
     embeddings: { row, tree: embeddings },
   };
