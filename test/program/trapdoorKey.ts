@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { bn254 } from '@noble/curves/bn254.js';
-import { writeG1, writeG2 } from '../../circuits/src/verify/points.ts';
+import { bytesOf, writeG1, writeG2 } from '../../circuits/src/verify/points.ts';
 
 const { Fr } = bn254.fields;
 const G1 = bn254.G1.Point.BASE;
@@ -41,4 +41,19 @@ export function trapdoorKey(name: string, signalCount: number): TrapdoorKey {
       );
     },
   };
+}
+
+/** A point of the twist, 128 bytes, that is not in the group of the order that pairings need. */
+export function outsideOfGroup(): Uint8Array {
+  const { Fp2 } = bn254.fields;
+  const { b } = bn254.G2.Point.CURVE();
+  // The first x from 1 + i on whose x^3 + b has a root.
+  for (let each = Fp2.create({ c0: 1n, c1: 1n }); ; each = Fp2.add(each, Fp2.ONE)) {
+    try {
+      const y = Fp2.sqrt(Fp2.add(Fp2.mul(Fp2.sqr(each), each), b));
+      return bytesOf([each.c1, each.c0, y.c1, y.c0]);
+    } catch {
+      // No root: the next one.
+    }
+  }
 }
