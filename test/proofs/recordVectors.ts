@@ -98,6 +98,7 @@ function outside(): Uint8Array {
 const reject = (rule: string, fault: string): Verdict => ({ rule, fault });
 const forged = Uint8Array.from(key.verifyingKey);
 forged.copyWithin(64 + 2 * 128, 64 + 128, 64 + 2 * 128);
+const blank = (from: number, to?: number): Uint8Array => Uint8Array.from(key.verifyingKey).fill(0, from, to);
 const infinity = (bytes: number): Uint8Array => new Uint8Array(bytes);
 
 /** A proof of this context and everything that must not pass for one. */
@@ -161,6 +162,9 @@ async function casesOf(context: bigint): Promise<readonly Case[]> {
     of('a key with a point off its curve', reject('Z-20', 'key'), {
       key: joined(bytesOf([1n, 1n]), key.verifyingKey.subarray(64)),
     }),
+    of('a key whose alpha is zero', reject('Z-20', 'key'), { key: blank(0, 64) }),
+    of('a key whose beta is zero', reject('Z-20', 'key'), { key: blank(64, 192) }),
+    of('a key that does not depend on a signal', reject('Z-20', 'key'), { key: blank(-64) }),
   ];
 }
 
