@@ -5,6 +5,7 @@ import { bytesOf, writeG1, writeG2 } from '../../circuits/src/verify/points.ts';
 const { Fr } = bn254.fields;
 const G1 = bn254.G1.Point.BASE;
 const G2 = bn254.G2.Point.BASE;
+const joined = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(Buffer.concat(parts));
 
 /** A verifying key whose secrets the test knows, so that it can prove anything of any number of signals without a circuit. */
 export interface TrapdoorKey {
@@ -12,6 +13,8 @@ export interface TrapdoorKey {
   readonly keyId: Uint8Array;
   /** 256 bytes: A, B and C. Another `salt` gives another proof of the same statement. */
   prove(signals: readonly bigint[], salt?: string): Uint8Array;
+  /** A proof whose C is the point at infinity. */
+  proveWithoutC(signals: readonly bigint[]): Uint8Array;
 }
 
 /** The same key for the same name in every run. */
@@ -20,26 +23,26 @@ export function trapdoorKey(name: string, signalCount: number): TrapdoorKey {
     Fr.create(BigInt(`0x${createHash('sha512').update(`karmesh test trapdoor ${name} ${of}`).digest('hex')}`));
   const [alpha, beta, gamma, delta] = [scalar('alpha'), scalar('beta'), scalar('gamma'), scalar('delta')];
   const inputs = Array.from({ length: signalCount + 1 }, (_, i) => scalar(`input ${i}`));
-  const verifyingKey = Uint8Array.from(
-    Buffer.concat([
-      writeG1(G1.multiply(alpha)),
-      ...[beta, gamma, delta].map((secret) => writeG2(G2.multiply(secret))),
-      ...inputs.map((secret) => writeG1(G1.multiply(secret))),
-    ]),
+  const verifyingKey = joined(
+    writeG1(G1.multiply(alpha)),
+    ...[beta, gamma, delta].map((secret) => writeG2(G2.multiply(secret))),
+    ...inputs.map((secret) => writeG1(G1.multiply(secret))),
   );
+  /** alpha beta + inputs gamma: what a b is without C. */
+  const rightSide = (signals: readonly bigint[]): bigint => {
+    const terms = inputs.map((secret, i) => Fr.mul(secret, i === 0 ? 1n : (signals[i - 1] ?? 0n)));
+    const sum = terms.reduce((all, term) => Fr.add(all, term), 0n);
+    return Fr.add(Fr.mul(alpha, beta), Fr.mul(sum, gamma));
+  };
   return {
     verifyingKey,
     keyId: new Uint8Array(createHash('sha256').update(verifyingKey).digest()),
     prove(signals, salt = '') {
       const [a, b] = [scalar(`a ${salt}`), scalar(`b ${salt}`)];
-      const terms = inputs.map((secret, i) => Fr.mul(secret, i === 0 ? 1n : (signals[i - 1] ?? 0n)));
-      const sum = terms.reduce((all, term) => Fr.add(all, term), 0n);
-      const rest = Fr.sub(Fr.sub(Fr.mul(a, b), Fr.mul(alpha, beta)), Fr.mul(sum, gamma));
-      const c = Fr.div(rest, delta);
-      return Uint8Array.from(
-        Buffer.concat([writeG1(G1.multiply(a)), writeG2(G2.multiply(b)), writeG1(G1.multiply(c))]),
-      );
+      const c = Fr.div(Fr.sub(Fr.mul(a, b), rightSide(signals)), delta);
+      return joined(writeG1(G1.multiply(a)), writeG2(G2.multiply(b)), writeG1(G1.multiply(c)));
     },
+    proveWithoutC: (signals) => joined(writeG1(G1.multiply(rightSide(signals))), writeG2(G2), new Uint8Array(64)),
   };
 }
 

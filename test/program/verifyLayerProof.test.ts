@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { eventsInLogs, PROGRAM_ID, programErrorName, verifyLayerProof } from '@karmesh/sdk/program';
-import { statementHash, toHex } from '@karmesh/sdk/protocol';
+import { signalBytes, statementHash, toHex } from '@karmesh/sdk/protocol';
+import { bn254 } from '@noble/curves/bn254.js';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount, withData } from './bent.ts';
 import { namedHash, namedKey } from './keys.ts';
@@ -24,6 +25,7 @@ import { refused } from './refused.ts';
 import { trapdoorKey } from './trapdoorKey.ts';
 import { buildWorld, firstSlot, lamportsOf, MODEL, SOL, startWorld, type World } from './world.ts';
 
+const BASE_ORDER = bn254.fields.Fp.ORDER;
 const first = trapdoorKey('first', 2);
 const second = trapdoorKey('second', 3);
 
@@ -207,6 +209,25 @@ test('P-25: refuses other accounts and no signature', async () => {
     ledger.send([unsigned(withAccount(instruction, 0, stranger.publicKey), 0)], [operator]),
     'WrongIdentity',
   );
+});
+
+test('Z-22: a point at infinity is zeros, and a coordinate below its field’s order', async () => {
+  const { world, registry } = await registeredWorld();
+  const signals = [11n, 12n, contextOf(world, 1)];
+  const proof = second.proveWithoutC(signals);
+  const [x, y] = [192, 224];
+  for (const [at, value] of [
+    // The system calls take these two bits of y for marks.
+    [y, 1n << 254n],
+    [y, 1n << 255n],
+    [y, BASE_ORDER],
+    [x, BASE_ORDER],
+  ] as const) {
+    const marked = Uint8Array.from(proof);
+    marked.set(signalBytes(value), at);
+    await refused(sendProof(world, registry, { operator: 1, signals, proof: marked }), 'BadPoint');
+  }
+  await sendProof(world, registry, { operator: 1, signals, proof });
 });
 
 interface Case {
