@@ -11,14 +11,37 @@ import {
   toPublicKey,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
+import { equalBytes, PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
 import { Connection } from '@solana/web3.js';
 import { describe, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../harness/cluster.ts';
 import { namedHash, namedKey } from './keys.ts';
 import { clusterLedger } from './ledger/clusterLedger.ts';
 import { PROGRAM_FILE } from './ledger/programFile.ts';
-import { buildWorld, OFFCHAIN_HASH, PARAMETERS, parameterList, SOL, type World } from './world.ts';
+import {
+  admit,
+  contextOf,
+  readKeyAttestation,
+  readLayer,
+  readModelKeys,
+  readProven,
+  recordOf,
+  registryOf,
+  sendLayer,
+  sendProof,
+  TOKEN,
+} from './proofSteps.ts';
+import { trapdoorKey } from './trapdoorKey.ts';
+import {
+  buildWorld,
+  type Member,
+  OFFCHAIN_HASH,
+  PARAMETERS,
+  parameterList,
+  SOL,
+  startWorld,
+  type World,
+} from './world.ts';
 
 const operator = namedKey('operator');
 const payer = transactionSigner(operator);
@@ -160,5 +183,39 @@ describe('the program client on localnet', { timeout: 60_000 }, () => {
     expect(view.participantByIdentity(next.publicKey)?.address).toEqual(gateway.address);
     expect(view.participantByIdentity(gateway.identity.publicKey)?.address).toEqual(gateway.address);
     expect(view.participantByIdentity(namedHash('nobody'))).toBeUndefined();
+  });
+
+  test('a model’s keys, its layers, and what anybody proved of an entry', async ({ signal }) => {
+    await using ledger = await clusterLedger({ kind: 'localnet', slotMs: 50, signal });
+    const world = await buildWorld(ledger);
+    await startWorld(world);
+    const [validator] = world.validators as [Member];
+    const client = createProgramClient({ connection: ledger.connection, payer });
+    const key = trapdoorKey('layer', 3);
+    const registry = registryOf(world, [{ ...key, contextIndex: 2 }]);
+    const { modelId, keysRoot, keyCount } = registry;
+    expect(await client.modelKeys({ modelId, keysRoot, keyCount }, { signal })).toBeUndefined();
+    await admit(world, registry);
+    await sendLayer(world, registry, 0);
+    expect(await client.modelKeys(registry, { signal })).toEqual(await readModelKeys(world, registry));
+    expect(await client.keyAttestation(registry.address, validator.address, { signal })).toEqual(
+      await readKeyAttestation(world, registry, validator),
+    );
+    expect(await client.layer(registry.address, 0, { signal })).toEqual(await readLayer(world, registry, 0));
+
+    const payers = [operator, world.buyer];
+    for (const [i, of] of payers.entries()) {
+      const signals = [BigInt(i), 2n, contextOf(world, 0)];
+      await sendProof(world, registry, { operator: 0, signals, proof: key.prove(signals), payer: of });
+    }
+    const records = await Promise.all(payers.map((of) => readProven(world, registry, of)));
+    expect(await client.proven(recordOf(world, registry), { signal })).toEqual(records[0]);
+    const found = await client.provenOf(TOKEN.entryHash, keyCount, { signal });
+    const byProvers = payers.map((of) => found.find((record) => equalBytes(record.payer, of.publicKey)));
+    expect([found.length, byProvers]).toEqual([2, records]);
+    expect(await client.provenOf(namedHash('another entry'), keyCount, { signal })).toEqual([]);
+    expect(await client.provenOf(TOKEN.entryHash, keyCount + 1, { signal })).toEqual([]);
+    // A record never passes for an account of another type, even among those that are found by their size.
+    expect((await client.escrows({ signal })).map(({ address }) => address)).toEqual([world.escrow]);
   });
 });

@@ -15,6 +15,7 @@ import { makeReport, settlement, toFinalised } from './epochSteps.ts';
 import { namedHash, namedKey } from './keys.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { provenToken } from './provenToken.ts';
 import { wholeEpoch } from './wholeEpoch.ts';
 import { buildWorld, member, SOL, startWorld } from './world.ts';
 
@@ -42,6 +43,7 @@ function measuring(ledger: Ledger, table: Map<string, number>): Ledger {
 test('every instruction takes the compute units of compute-units.json', async () => {
   const table = new Map<string, number>();
   await wholeEpoch(measuring(liteSvmLedger(), table));
+  await provenToken(measuring(liteSvmLedger(), table));
 
   const ledger = measuring(liteSvmLedger(), table);
   const world = await buildWorld(ledger);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BorshCoder, Program } from '@coral-xyz/anchor';
 import { CLUSTER_NAMES, clusterPreset } from '@karmesh/sdk/clusters';
-import { ACCOUNT_SIZE, initialise, PROGRAM_ID, toBase58 } from '@karmesh/sdk/program';
+import { ACCOUNT_SIZE, initialise, PROGRAM_ID, provenSize, toBase58 } from '@karmesh/sdk/program';
 import { Connection } from '@solana/web3.js';
 import { describe, expect, test } from 'vitest';
 import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
@@ -30,14 +30,15 @@ function sizeOf(type: Type): number {
   if (typeof type === 'string') return primitive[type] ?? Number.NaN;
   if ('array' in type) return sizeOf(type.array[0]) * type.array[1];
   if ('defined' in type) return (structs.get(type.defined.name) ?? []).reduce((sum, f) => sum + sizeOf(f.type), 0);
-  return Number.NaN;
+  // Its count; the items are not part of the structure.
+  return 4;
 }
 
 function alignmentOf(type: Type): number {
   if (typeof type === 'string') return type === 'pubkey' ? 1 : sizeOf(type);
   if ('array' in type) return alignmentOf(type.array[0]);
   if ('defined' in type) return Math.max(...(structs.get(type.defined.name) ?? []).map((f) => alignmentOf(f.type)));
-  return 1;
+  return 4;
 }
 
 function camelCase(name: string): string {
@@ -62,7 +63,9 @@ function offsets(account: string): Record<string, number> {
   const out: Record<string, number> = {};
   let offset = 8;
   for (const field of structs.get(account) ?? []) {
-    out[camelCase(field.name)] = offset;
+    const isList = typeof field.type === 'object' && 'vec' in field.type;
+    if (isList) out.keyCount = offset;
+    out[camelCase(field.name)] = isList ? offset + sizeOf(field.type) : offset;
     offset += sizeOf(field.type);
   }
   return out;
@@ -79,7 +82,9 @@ function documented(account: string): { readonly size: number; readonly offsets:
   return { size: Number(/, (\d+) bytes/.exec(paragraph)?.[1]), offsets: found };
 }
 
-describe.each(['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'Epoch', 'Vote'])('%s', (account) => {
+const ACCOUNTS = ['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'Epoch', 'Vote', 'ModelKeys'];
+
+describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven'])('%s', (account) => {
   test('has the offsets and the size of docs/protocol.md', () => {
     const lays = offsets(account);
     const doc = documented(account);
@@ -87,7 +92,8 @@ describe.each(['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'Epoc
     expect(Object.fromEntries(Object.keys(doc.offsets).map((name) => [name, lays[name]]))).toEqual(doc.offsets);
     expect(Object.keys(lays).filter((name) => !/^padding/.test(name))).toEqual(Object.keys(doc.offsets));
     expect(8 + sizeOf({ defined: { name: account } })).toBe(doc.size);
-    expect(doc.size).toBe(ACCOUNT_SIZE[`${account[0]?.toLowerCase()}${account.slice(1)}` as keyof typeof ACCOUNT_SIZE]);
+    const sizes: Readonly<Record<string, number>> = { ...ACCOUNT_SIZE, proven: provenSize(0) };
+    expect(doc.size).toBe(sizes[`${account[0]?.toLowerCase()}${account.slice(1)}`]);
   });
 
   test('has no hidden padding, so that borsh reads what the program laid', () => {
@@ -98,6 +104,13 @@ describe.each(['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'Epoc
     }
     expect(offset % 8).toBe(0);
   });
+});
+
+test('no account has the size of another type, by which who reads the chain tells them apart', () => {
+  const sizes = Object.values(ACCOUNT_SIZE) as number[];
+  expect(new Set(sizes).size).toBe(sizes.length);
+  const records = Array.from({ length: 257 }, (_, keyCount) => provenSize(keyCount));
+  expect(records.filter((size) => sizes.includes(size))).toEqual([]);
 });
 
 test('discriminators are those of Anchor and of the program', async () => {

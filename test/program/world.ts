@@ -189,7 +189,7 @@ export async function startWorld(world: World): Promise<void> {
   await world.ledger.untilSlot(epochZeroSlot);
 }
 
-async function must<T>(account: Promise<T | undefined>): Promise<T> {
+export async function must<T>(account: Promise<T | undefined>): Promise<T> {
   const found = await account;
   if (found === undefined) throw new Error('There is no such account.');
   return found;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { CircuitsError } from '@karmesh/circuits';
 import { verifyLayer } from '@karmesh/circuits/verify';
+import { proofContext } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 
 interface Case {
@@ -11,8 +12,9 @@ interface Case {
   readonly verdict: 'accept' | { readonly rule: string; readonly fault: string };
 }
 
-const { cases } = JSON.parse(await readFile(new URL('../vectors/proofs.json', import.meta.url), 'utf8')) as {
+const { cases, chain } = JSON.parse(await readFile(new URL('../vectors/proofs.json', import.meta.url), 'utf8')) as {
   readonly cases: readonly Case[];
+  readonly chain: { readonly place: Readonly<Record<string, string | number>>; readonly cases: readonly Case[] };
 };
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
 
@@ -29,4 +31,20 @@ function judge({ key, signals, proof }: Case): Case['verdict'] {
 
 test.each(cases)('Z-20 to Z-23: $name', (each) => {
   expect(judge(each)).toEqual(each.verdict);
+});
+
+test.each(chain.cases)('Z-20 to Z-23, for a chain: $name', (each) => {
+  expect(judge(each)).toEqual(each.verdict);
+});
+
+test('Z-41: the context of the chain’s cases is that of their place', () => {
+  const { domain, epoch, entryHash, modelId, position, operator } = chain.place;
+  const context = proofContext(bytes(String(domain)), {
+    epoch: BigInt(epoch ?? ''),
+    entryHash: bytes(String(entryHash)),
+    modelId: bytes(String(modelId)),
+    position: Number(position),
+    operator: Number(operator),
+  });
+  expect(chain.cases.find(({ verdict }) => verdict === 'accept')?.signals[2]).toBe(String(context));
 });

@@ -16,8 +16,8 @@ export interface VerifyingKey {
 const FIXED_BYTES = G1_BYTES + 3 * G2_BYTES;
 
 /**
- * Z-20: reads a key. Throws `KEY_INVALID` for bytes of another length, a point that is not on its curve or outside of its group, and for a key whose gamma
- * is its delta: one that no second phase went into, under which anyone can make proofs.
+ * Z-20: reads a key. Throws `KEY_INVALID` for bytes of another length, a point that is not on its curve, outside of its group or zero, and for a key whose
+ * gamma is its delta: one that no second phase went into, under which anyone can make proofs.
  */
 export function readVerifyingKey(bytes: Uint8Array): VerifyingKey {
   const count = (bytes.length - FIXED_BYTES) / G1_BYTES;
@@ -39,7 +39,11 @@ export function readVerifyingKey(bytes: Uint8Array): VerifyingKey {
   };
   if (key.gamma.equals(key.delta))
     throw new CircuitsError('KEY_INVALID', 'A key whose gamma is its delta lets anyone make proofs.');
-  if (key.gamma.equals(bn254.G2.Point.ZERO) || key.delta.equals(bn254.G2.Point.ZERO))
-    throw new CircuitsError('KEY_INVALID', 'A key’s gamma and delta are not zero.');
+  const { G1, G2 } = bn254;
+  if (
+    [key.beta, key.gamma, key.delta].some((point) => point.equals(G2.Point.ZERO)) ||
+    [key.alpha, ...key.inputs].some((point) => point.equals(G1.Point.ZERO))
+  )
+    throw new CircuitsError('KEY_INVALID', 'No point of a key is zero.');
   return key;
 }

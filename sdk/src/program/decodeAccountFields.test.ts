@@ -1,7 +1,7 @@
 import { BN, BorshAccountsCoder } from '@coral-xyz/anchor';
 import { PublicKey } from '@solana/web3.js';
 import { expect, test } from 'vitest';
-import { ACCOUNT_SIZE } from './accounts.ts';
+import { ACCOUNT_SIZE, provenSize } from './accounts.ts';
 import { decodeAccountFields } from './decodeAccountFields.ts';
 import { idl } from './idl.ts';
 
@@ -41,5 +41,16 @@ test.each(sizes)('refuses a %s of another type and of another size', (name, size
     Buffer.concat([data, Buffer.alloc(1)]),
   ]) {
     expect(() => decodeAccountFields(String(name), wrong)).toThrowError(refused);
+  }
+});
+
+test('reads a list behind its count as Anchor does, and refuses a count that the account has not', () => {
+  const data = account('Proven', provenSize(3));
+  const at = provenSize(0) - 4;
+  data.writeUInt32LE(3, at);
+  expect(plain(decodeAccountFields('Proven', data))).toEqual(plain(anchor.decode('Proven', data)));
+  for (const count of [0, 2, 4, 96, 97, 2 ** 32 - 1]) {
+    data.writeUInt32LE(count, at);
+    expect(() => decodeAccountFields('Proven', data)).toThrowError(expect.objectContaining({ code: 'CODEC' }));
   }
 });

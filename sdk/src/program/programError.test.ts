@@ -28,8 +28,8 @@ test.each([
 
 test('knows the first and the last number', () => {
   expect(numberedError(6000)?.name).toBe('AlreadyInitialised');
-  expect(numberedError(6041)?.name).toBe('WrongEpoch');
-  expect(numberedError(6042)).toBeUndefined();
+  expect(numberedError(6049)?.name).toBe('OtherStatement');
+  expect(numberedError(6050)).toBeUndefined();
   expect(numberedError(5999)).toBeUndefined();
 });
 

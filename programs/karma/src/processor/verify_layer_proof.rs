@@ -15,7 +15,7 @@ use crate::{
         read, write, Key,
     },
     verify::{
-        groth16::{self, key_bytes, Statement},
+        groth16::{self, Statement},
         proofs::{proof_context, statement_hash, ProofPlace},
     },
 };
@@ -80,8 +80,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     require(is_new || recorded == statement, KarmaError::OtherStatement)?; // P-25
     {
         let layer = read::<Layer>(layer, cx.program)?;
-        let key = &layer.key[..key_bytes(signals.len())];
-        groth16::verify(&Statement { key, signals, proof })?; // Z-22, Z-23
+        groth16::verify(&Statement { key: &layer.key, signals, proof })?; // Z-22, Z-23
     }
     // Z-24: another proof of what is recorded holds, and changes nothing.
     if !is_new {

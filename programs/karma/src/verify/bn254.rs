@@ -42,11 +42,11 @@ pub fn negate(point: &G1) -> G1 {
         return out;
     }
     let mut borrow = 0;
-    for (digit, of_order) in y.iter_mut().zip(BASE_ORDER).rev() {
-        // 256 more than the difference, so that it has no sign.
-        let difference = 256 + of_order as u32 - *digit as u32 - borrow;
-        *digit = difference as u8;
-        borrow = 1 - (difference >> 8);
+    for (limb, of_order) in y.as_chunks_mut::<8>().0.iter_mut().zip(BASE_ORDER.as_chunks().0).rev() {
+        let (difference, first) = u64::from_be_bytes(*of_order).overflowing_sub(u64::from_be_bytes(*limb));
+        let (difference, second) = difference.overflowing_sub(borrow);
+        *limb = difference.to_be_bytes();
+        borrow = (first | second) as u64;
     }
     out
 }

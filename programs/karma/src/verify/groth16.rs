@@ -77,9 +77,9 @@ fn write_g2(point: &[u8; 64], to: &mut [u8]) -> Result<(), ProgramError> {
 
 /// A proof and what it is to prove.
 pub struct Statement<'a> {
-    /// As `decompress` left it, without what lies behind the last signal's point.
-    pub key: &'a [u8],
-    /// As many as the key has points for, big-endian.
+    /// As `decompress` left it.
+    pub key: &'a [u8; MAX_KEY_BYTES],
+    /// As many as the key has, big-endian.
     pub signals: &'a [Key],
     /// A, B and C.
     pub proof: &'a [u8; 256],
@@ -92,11 +92,10 @@ pub fn require_signals(signals: &[Key]) -> Result<(), ProgramError> {
 }
 
 /// Z-22: `BadPoint` unless coordinates are of their field, A and C on the curve and B in its group. Z-23: `BadProof` unless
-/// `e(A, B) = e(alpha, beta) e(inputs, gamma) e(C, delta)`. Signals must have passed `require_signals`.
+/// `e(A, B) = e(alpha, beta) e(inputs, gamma) e(C, delta)`. Signals must be as many as the key's and have passed `require_signals`.
 #[inline(never)]
 pub fn verify(statement: &Statement) -> Result<(), ProgramError> {
     let Statement { key, signals, proof } = statement;
-    require(key.len() == key_bytes(signals.len()), KarmaError::BadSignals)?; // Z-21
     require(has_coordinates(*proof), KarmaError::BadPoint)?; // Z-22
     let inputs = combine(&key[INPUTS..], signals)?;
     let (a, rest) = proof.split_first_chunk::<G1_BYTES>().ok_or(KarmaError::BadPoint)?;
