@@ -112,7 +112,7 @@ contract KarmeshProofs {
     );
     bytes32 private constant KEYS_TYPE = keccak256("Keys(bytes32 modelId,bytes32 keysRoot,uint32 keyCount)");
     uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
-    uint256 private constant MAX_VALIDATORS = 1024;
+    uint256 private constant MAX_VALIDATORS = 512;
 
     /// F-01: cluster, program and version of Karmesh.
     bytes32 public immutable domain;

@@ -1,4 +1,4 @@
-import { BaseWallet, type ContractRunner, FetchRequest, JsonRpcProvider, NonceManager, SigningKey } from 'ethers';
+import { BaseWallet, type ContractRunner, FetchRequest, JsonRpcProvider, SigningKey } from 'ethers';
 import { KarmeshError } from '../errors.ts';
 import type { Secp256k1Key } from '../runtime/secp256k1Key.ts';
 import { hex } from './evmAddress.ts';
@@ -32,8 +32,6 @@ export async function openEvmChain(options: {
     return BigInt((response.bodyJson as { readonly result: string }).result);
   });
   const provider = new JsonRpcProvider(url, chainId, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 500 });
-  // Transactions that are sent one behind the other must not wait for each other’s blocks to know their number.
-  const runner =
-    key === undefined ? provider : new NonceManager(new BaseWallet(new SigningKey(hex(key.secretKey())), provider));
+  const runner = key === undefined ? provider : new BaseWallet(new SigningKey(hex(key.secretKey())), provider);
   return { chainId, runner, [Symbol.dispose]: () => provider.destroy() };
 }

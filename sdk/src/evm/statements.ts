@@ -76,17 +76,21 @@ export function statementDigest(contract: ProofsContract, statement: EvmStatemen
   return bytesOfHex(TypedDataEncoder.hash(domain, TYPES[kind], value));
 }
 
+const SIGNATURE_BYTES = 65;
+
 /** r, s and v one behind the other, 65 bytes, as EVM tools show signatures. */
 export function signatureBytes({ r, s, recoveryId }: Secp256k1Signature): Uint8Array {
   return Uint8Array.of(...r, ...s, 27 + recoveryId);
 }
 
-/** Whose signature of a statement 65 bytes are, or undefined if they are none, or the one of two with s in the upper half. */
+/** Whose signature of a statement these 65 bytes are, or undefined if they are none, or the one of two with s in the upper half. */
 export function statementSigner(
   contract: ProofsContract,
   statement: EvmStatement,
   signature: Uint8Array,
 ): EvmAddress | undefined {
+  // ethers also takes shorter signatures and another v, which the contract does not.
+  if (signature.length !== SIGNATURE_BYTES || (signature[64] !== 27 && signature[64] !== 28)) return undefined;
   try {
     const read = Signature.from(hex(signature));
     return parseEvmAddress(recoverAddress(statementDigest(contract, statement), read));
