@@ -145,6 +145,6 @@ test('a cluster that does not answer, and a command that is not there, are said'
   expect([down.code, errorOf(down)]).toMatchObject([1, { error: { code: 'RPC_UNREACHABLE' } }]);
   expect([unknown.code, errorOf(unknown)]).toMatchObject([
     2,
-    { error: { code: 'CONFIG_INVALID', facts: { known: 'start, status, register' } } },
+    { error: { code: 'CONFIG_INVALID', facts: { known: 'start, status, register, sign-epoch' } } },
   ]);
 });
