@@ -22,7 +22,7 @@ import {
 import { type Anvil, noAnvil, rpc, startAnvil, WITH_ANVIL } from './startAnvil.ts';
 
 describe.skipIf(noAnvil)(WITH_ANVIL, () => {
-  const signal = AbortSignal.timeout(170_000);
+  const { signal } = new AbortController();
   const options = { signal, gasLimit };
   let anvil: Anvil;
   let layers: ProvenLayers;
@@ -131,6 +131,15 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
         proving({ entry: { ...claim.entry, price: (1n << 64n) - 1n } }),
       ]),
     ).toEqual(Array.from({ length: 10 }, () => 'WrongEntry'));
+  });
+
+  test('T-02: no sum of a path leaves 64 bits', async () => {
+    const [neighbour, ...above] = claim.entry.path;
+    if (neighbour === undefined) throw new Error('The entry has no neighbour.');
+    const sum = claim.entry.price + (neighbour.sums[0] ?? 0n);
+    // Cut to 64 bits this would come to the same.
+    const path = [{ ...neighbour, sums: [(1n << 64n) - 1n] }, ...above];
+    expect(await proving({ entry: { ...claim.entry, price: sum + 1n, path } })).toBe('WrongEntry');
   });
 
   test('Z-55: a path says no more of a price than of it and its neighbour’s together', async () => {

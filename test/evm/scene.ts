@@ -104,7 +104,7 @@ export interface Scene {
 
 /** A contract that has taken in an epoch, a model’s keys and two of its layers. */
 export async function openScene(anvil: Anvil, layers: ProvenLayers): Promise<Scene> {
-  const options = { signal: AbortSignal.timeout(60_000), gasLimit };
+  const options = { signal: new AbortController().signal, gasLimit };
   const client = await deployProofs(
     { domain, fromEpoch: 0n, set: validators },
     { runner: anvil.chain.runner, ...options },

@@ -1,25 +1,30 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import {
   collectSignatures,
+  connectProofs,
   deployProofs,
   evmAddressOf,
   evmValidatorSet,
+  parseEvmAddress,
   parseSignedStatement,
   signedStatementJson,
 } from '@karmesh/sdk/evm';
 import { createSecp256k1KeyFile, type Secp256k1Key } from '@karmesh/sdk/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readGuide } from '../e2e/guideBlocks.ts';
 import { makeReport, settlement, toFinalised } from '../program/epochSteps.ts';
 import { type ClusterLedger, clusterLedger } from '../program/ledger/clusterLedger.ts';
 import { buildWorld, readEpoch, readParticipant, startWorld, type World } from '../program/world.ts';
 import { gasLimit } from './scene.ts';
 import { type Anvil, noAnvil, startAnvil, WITH_ANVIL } from './startAnvil.ts';
 
-const main = fileURLToPath(new URL('../../validator/src/main.ts', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const main = join(root, 'validator/src/main.ts');
 
 describe.skipIf(noAnvil)(WITH_ANVIL, () => {
   const ending = new AbortController();
@@ -121,6 +126,27 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
       entryCount,
     });
     expect(await client.nextEpoch(options)).toBe(1n);
+  });
+
+  test('docs/guides/evm.md: its files begin a contract and bring an epoch, as they stand there', async () => {
+    for (const block of await readGuide('docs/guides/evm.md'))
+      if (block.kind === 'file') await writeFile(join(folder, block.name), block.text);
+    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+    const payer = join(folder, 'payer.key');
+    await writeFile(payer, `0x${Buffer.from(anvil.account.secretKey()).toString('hex')}\n`, { mode: 0o600 });
+    const follow = async (...args: readonly string[]): Promise<string> =>
+      (await promisify(execFile)(process.execPath, [...args], { cwd: folder })).stdout.trim();
+    const address = await follow('deploy.ts', ledger.connection.rpcEndpoint, anvil.url, payer, '0');
+    const files = await Promise.all(
+      keys.map(async (_, i) => {
+        const file = join(folder, `signed-${i}.json`);
+        await writeFile(file, (await signEpoch(join(folder, `evm-${i}.key`), address)).stdout);
+        return file;
+      }),
+    );
+    expect(await follow('collect.ts', anvil.url, payer, ...files)).toMatch(/^0x[0-9a-f]{64} [0-9]+n$/);
+    const client = await connectProofs(parseEvmAddress(address), { runner: anvil.chain.runner, signal });
+    expect([await client.nextEpoch({ signal }), client.contract.domain]).toEqual([1n, Uint8Array.from(world.domain)]);
   });
 
   test('nothing is signed of an epoch that is not final, by a key that nobody registered, or that others can read', async () => {

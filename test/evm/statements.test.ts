@@ -18,7 +18,7 @@ import { domain, epochStatement, gasLimit, modelId, named, signatures, signed, s
 import { type Anvil, noAnvil, rpc, startAnvil, WITH_ANVIL } from './startAnvil.ts';
 
 describe.skipIf(noAnvil)(WITH_ANVIL, () => {
-  const signal = AbortSignal.timeout(170_000);
+  const { signal } = new AbortController();
   const options = { signal, gasLimit };
   let anvil: Anvil;
   let client: ProofsClient;

@@ -22,7 +22,7 @@ export async function run({ talk }: { readonly talk: (line: string) => void }): 
   try {
     await using anvil = await startAnvil();
     await using layers = await openProvenLayers();
-    const options = { signal: AbortSignal.timeout(300_000), gasLimit };
+    const options = { signal: new AbortController().signal, gasLimit };
     const { runner } = anvil.chain;
     talk('Deploying the contract …');
     const scene = await openScene(anvil, layers);
