@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { parseEvmAddress } from './evmAddress.ts';
 import { openEvmChain } from './openEvmChain.ts';
@@ -14,8 +15,7 @@ afterEach(() => {
 /** A node that answers each method with what it is told, and nothing to the others. */
 async function serve(answers: Readonly<Record<string, unknown>>): Promise<string> {
   const server = createServer(async (request, response) => {
-    const body = (await Array.fromAsync(request.setEncoding('utf8'))).join('');
-    const asked = JSON.parse(body) as { id: number; method: string } | { id: number; method: string }[];
+    const asked = JSON.parse(await text(request)) as { id: number; method: string } | { id: number; method: string }[];
     const answer = ({ id, method }: { id: number; method: string }) => ({
       jsonrpc: '2.0',
       id,
