@@ -1,6 +1,7 @@
 import {
   type BaseContract,
   type ContractTransactionResponse,
+  type ErrorDescription,
   type Interface,
   isError,
   type TransactionReceipt,
@@ -55,7 +56,10 @@ export async function evmRequest<T>(
     }
     both.addEventListener('abort', onAbort, { once: true });
     request()
-      .then(resolve, (cause: unknown) => reject(evmError({ what, abi }, cause)))
+      .catch((cause: unknown) => {
+        throw evmError({ what, abi }, cause);
+      })
+      .then(resolve, reject)
       .finally(() => both.removeEventListener('abort', onAbort));
   });
 }
@@ -101,15 +105,16 @@ export async function included(
   return { transactionHash: receipt.hash, gasUsed: receipt.gasUsed };
 }
 
-/** `PROGRAM_ERROR` by the contract’s own name, `TRANSACTION_FAILED` for a transaction that failed otherwise, else `RPC_UNREACHABLE` or `RPC_FAILED`. */
+/** `PROGRAM_ERROR` by the contract’s own name, `TRANSACTION_FAILED` for a call that failed otherwise, `PROGRAM_MISMATCH` for answers of another contract, else `RPC_UNREACHABLE` or
+ * `RPC_FAILED`. */
 function evmError(
   { what, abi }: { readonly what: string; readonly abi: Interface | undefined },
   cause: unknown,
 ): KarmeshError {
   if (cause instanceof KarmeshError) return cause;
   if (isError(cause, 'CALL_EXCEPTION')) {
-    const known = cause.data === null || cause.data === undefined ? null : (abi?.parseError(cause.data) ?? null);
-    if (known !== null) {
+    const known = namedRevert(cause.data, abi);
+    if (known !== undefined) {
       const facts: ErrorFacts = Object.fromEntries(
         known.fragment.inputs.map(({ name }, i) => [name, known.args[i] as bigint]),
       );
@@ -123,10 +128,27 @@ function evmError(
     const facts = { what, reason: cause.reason ?? undefined, transaction: cause.receipt?.hash };
     return new KarmeshError('TRANSACTION_FAILED', 'The EVM chain refused the call or the transaction.', facts, cause);
   }
+  if (isError(cause, 'BAD_DATA'))
+    return new KarmeshError(
+      'PROGRAM_MISMATCH',
+      'The contract at this address answers as another one.',
+      { what },
+      cause,
+    );
   if (isError(cause, 'NETWORK_ERROR') || isError(cause, 'TIMEOUT') || hasErrno(cause))
     return new KarmeshError('RPC_UNREACHABLE', 'The EVM chain’s node could not be reached.', { what }, cause);
   const message = cause instanceof Error ? cause.message : String(cause);
   return new KarmeshError('RPC_FAILED', 'The EVM chain’s node refused a request.', { what, message }, cause);
+}
+
+/** What a contract of this interface says by the data that it reverts with; undefined for none, or another contract’s. */
+function namedRevert(data: string | null | undefined, abi: Interface | undefined): ErrorDescription | undefined {
+  try {
+    return abi?.parseError(data ?? '0x') ?? undefined;
+  } catch {
+    // ethers throws for data that are too short, as a node gives them where gas ran out.
+    return undefined;
+  }
 }
 
 function hasErrno(cause: unknown): boolean {

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { keccak_256 } from '@noble/hashes/sha3.js';
 import { afterEach, expect, test } from 'vitest';
+import { toHex } from '../protocol/bytes.ts';
 import { parseEvmAddress } from './evmAddress.ts';
 import { openEvmChain } from './openEvmChain.ts';
 import { connectProofs } from './proofsContract.ts';
@@ -31,6 +33,9 @@ async function serve(answers: Readonly<Record<string, unknown>>): Promise<string
 }
 
 const { signal } = new AbortController();
+const chainId = { result: '0x7a69' };
+/** What `NoQuorum(uint256,uint256)` begins with. */
+const NO_QUORUM = `0x${toHex(keccak_256(new TextEncoder().encode('NoQuorum(uint256,uint256)')).subarray(0, 4))}`;
 const address = parseEvmAddress(`0x${'11'.repeat(20)}`);
 
 test('a node that is not there cannot be reached', async () => {
@@ -85,5 +90,43 @@ test('what a node refuses is said with its words', async () => {
   await expect(connectProofs(address, { runner: chain.runner, signal })).rejects.toMatchObject({
     code: 'RPC_FAILED',
     facts: { what: 'connect', message: expect.stringContaining('daily request count exceeded') },
+  });
+});
+
+test.each([
+  ['nothing', '0x'],
+  ['three bytes', '0x010203'],
+  ['a name of ours and half of what belongs to it', `${NO_QUORUM}${'00'.repeat(40)}`],
+  ['a name of another contract', '0x01020304'],
+])('a call that reverts with %s has failed', async (_name, data) => {
+  const reverted = { error: { code: 3, message: 'execution reverted', data } };
+  const url = await serve({ eth_chainId: chainId, eth_getCode: { result: '0x00' }, eth_call: reverted });
+  using chain = await openEvmChain({ url, signal });
+  await expect(connectProofs(address, { runner: chain.runner, signal })).rejects.toMatchObject({
+    code: 'TRANSACTION_FAILED',
+    message: 'The EVM chain refused the call or the transaction.',
+    facts: { what: 'domain' },
+  });
+});
+
+test('what it reverts with is said by the contract’s name of it', async () => {
+  const data = `${NO_QUORUM}${2n.toString(16).padStart(64, '0')}${3n.toString(16).padStart(64, '0')}`;
+  const reverted = { error: { code: 3, message: 'execution reverted', data } };
+  const url = await serve({ eth_chainId: chainId, eth_getCode: { result: '0x00' }, eth_call: reverted });
+  using chain = await openEvmChain({ url, signal });
+  await expect(connectProofs(address, { runner: chain.runner, signal })).rejects.toMatchObject({
+    code: 'PROGRAM_ERROR',
+    message: 'The contract on the EVM chain refused the call.',
+    facts: { name: 'NoQuorum', method: 'domain', signedStake: 2n, totalStake: 3n },
+  });
+});
+
+test('another contract is no contract of ours', async () => {
+  const url = await serve({ eth_chainId: chainId, eth_getCode: { result: '0x00' }, eth_call: { result: '0x' } });
+  using chain = await openEvmChain({ url, signal });
+  await expect(connectProofs(address, { runner: chain.runner, signal })).rejects.toMatchObject({
+    code: 'PROGRAM_MISMATCH',
+    message: 'The contract at this address answers as another one.',
+    facts: { what: 'domain' },
   });
 });
