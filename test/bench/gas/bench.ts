@@ -14,7 +14,8 @@ const AIM = 260_000;
 
 /**
  * What proofs cost on an EVM chain, in gas: our verifier beside the contract that snarkjs exports for the same key, both as transactions on anvil with the
- * same proof; and the calls that bind a proof to a receipt, beside the latter too, which binds it to nothing. Gas is the same on every machine.
+ * same proof; and the calls that bind a proof to a receipt, beside the latter too, which binds it to nothing. Gas is the same on every machine, but for the zeros among a
+ * proof’s bytes, which are cheaper.
  */
 export async function run({ talk }: { readonly talk: (line: string) => void }): Promise<BenchReport> {
   const before = loadNow();
