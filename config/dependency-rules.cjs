@@ -21,7 +21,15 @@ module.exports = {
       'sdk-is-the-base',
       'sdk imports no other workspace, but lazily what rechecks proofs.',
       { path: '^sdk/src/', pathNot: '^sdk/src/client/openProofTools\\.ts$' },
-      { path: ['^circuits/', '^node/', '^validator/', '^web/', '^programs/(?!karma/idl\\.json$)'] },
+      {
+        path: [
+          '^circuits/(?!solidity/contracts\\.json$)',
+          '^node/',
+          '^validator/',
+          '^web/',
+          '^programs/(?!karma/idl\\.json$)',
+        ],
+      },
     ),
     forbid(
       'circuits-know-no-market',
@@ -58,6 +66,25 @@ module.exports = {
       'Only sdk/program knows Anchor’s client.',
       { path: '^(sdk|node|validator|web|programs)/', pathNot: '^sdk/src/program/|\\.test\\.ts$' },
       { path: 'node_modules/@coral-xyz/anchor/' },
+    ),
+    forbid(
+      'one-user-of-ethers',
+      'Only sdk/evm knows an EVM chain’s client.',
+      { path: '^(sdk|circuits|node|validator|web|programs)/', pathNot: '^sdk/src/evm/' },
+      { path: 'node_modules/ethers/' },
+    ),
+    forbid(
+      'evm-is-browser-safe',
+      'A dApp’s page loads sdk/evm: files and keys are its caller’s.',
+      { path: '^sdk/src/evm/', pathNot: '\\.test\\.ts$' },
+      {
+        path: [
+          '^sdk/src/(runtime|network|participant|cli)/',
+          '^sdk/src/program/(?!(accounts|address)\\.ts$)',
+          '^(node:)?[a-z_]+$',
+        ],
+        dependencyTypesNot: ['type-only'],
+      },
     ),
     forbid(
       'engines-have-no-network',
@@ -178,7 +205,7 @@ module.exports = {
       'no-dev-dependencies-in-products',
       'Product code needs no test tool.',
       { path: '^(sdk|node|validator|web|programs)/', pathNot: '\\.test\\.ts$' },
-      { path: 'node_modules/(vitest|openai|typescript|dependency-cruiser|knip|@biomejs)/' },
+      { path: 'node_modules/(vitest|openai|typescript|dependency-cruiser|knip|solc|@biomejs)/' },
     ),
   ],
   options: {

@@ -22,6 +22,8 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'runtime-stays-in-node': ['sdk/src/client/disk.ts', '../runtime/some.ts'],
   'one-user-of-opentelemetry': ['sdk/src/runtime/spans.ts', '@opentelemetry/api'],
   'one-user-of-anchor': ['validator/src/chain.ts', '@coral-xyz/anchor'],
+  'one-user-of-ethers': ['validator/src/evm.ts', 'ethers'],
+  'evm-is-browser-safe': ['sdk/src/evm/key.ts', '../runtime/some.ts'],
   'engines-have-no-network': ['node/src/engines/dial.ts', 'node:net'],
   'exact-page-is-browser-safe': ['node/src/engines/exact/browser/page.ts', '../behindPage.ts'],
   'conversion-is-browser-safe': ['node/src/engines/exact/convert/file.ts', 'node:fs'],
@@ -60,7 +62,7 @@ beforeAll(async () => {
   await Promise.all(innocents.map((path) => write(`${path}/some.ts`, 'export const some = 1;\n')));
   await write('node/src/engines/exact/behindPage.ts', "import 'node:fs';\n");
   await write('sdk/src/client/circleBack.ts', "import './circle.ts';\n");
-  for (const name of ['@coral-xyz/anchor', '@opentelemetry/api', 'snarkjs', 'vitest']) {
+  for (const name of ['@coral-xyz/anchor', '@opentelemetry/api', 'ethers', 'snarkjs', 'vitest']) {
     await write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }));
     await write(`node_modules/${name}/index.js`, '');
   }

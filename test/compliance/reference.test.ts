@@ -32,6 +32,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh validator start', 'validator/src/main.ts', 'start'],
   ['karmesh validator status', 'validator/src/main.ts', 'status'],
   ['karmesh validator register', 'validator/src/main.ts', 'register'],
+  ['karmesh validator sign-epoch', 'validator/src/main.ts', 'sign-epoch'],
 ];
 
 test('docs/reference/commands.md holds every command’s help', { timeout: 120_000 }, async () => {

@@ -30,7 +30,7 @@ test('every block for a shell parses', () => {
 
 test('every block of TypeScript parses and has a name to be saved under', () => {
   const files = placed.filter((block) => block.kind === 'file');
-  expect(files.map(({ name }) => name)).toEqual(['ask.ts']);
+  expect(files.map(({ name }) => name)).toEqual(['ask.ts', 'deploy.ts', 'collect.ts']);
   for (const { text } of files) expect(stripTypeScriptTypes(text).length).toBe(text.length);
 });
 

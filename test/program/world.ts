@@ -1,3 +1,4 @@
+import { secp256k1Proof } from '@karmesh/sdk/participant';
 import {
   type ConfigAccount,
   commitChain,
@@ -24,7 +25,7 @@ import {
   type VoteAccount,
 } from '@karmesh/sdk/program';
 import { CHAIN_PARAMETERS, type ChainParameters, makeDomain, PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
-import type { Keypair } from '@karmesh/sdk/runtime';
+import type { Keypair, Secp256k1Key } from '@karmesh/sdk/runtime';
 import { namedHash, namedKey } from './keys.ts';
 import type { Ledger } from './ledger/ledger.ts';
 
@@ -95,11 +96,14 @@ export interface WorldOptions {
   readonly parameters?: Partial<ChainParameters>;
   /** Bonds of the validators in SOL; four of equal stake unless told. */
   readonly stakes?: readonly bigint[];
+  /** Keys of EVM chains that the first validators prove (P-04). */
+  readonly evmKeys?: readonly Secp256k1Key[];
 }
 
 /** Initialises the program and registers four validators, two workers and a gateway with an escrow of 10 SOL and a chain for epoch 0. */
 export async function buildWorld<L extends Ledger>(ledger: L, options: WorldOptions = {}): Promise<World<L>> {
   const addresses = programAddresses(PROGRAM_ID);
+  const domain = makeDomain({ genesisHash: ledger.genesis, programId: PROGRAM_ID });
   const operator = namedKey('operator');
   const buyer = namedKey('buyer');
   const parameters = { ...PARAMETERS, ...options.parameters };
@@ -131,7 +135,15 @@ export async function buildWorld<L extends Ledger>(ledger: L, options: WorldOpti
     await ledger.send(
       pair.map(({ identity }, i) => {
         const bond = (stakes[first + i] ?? 0n) * SOL;
-        return registerValidator(addresses, { owner: operator.publicKey, identity: identity.publicKey, bond });
+        const key = options.evmKeys?.[first + i];
+        const participant = addresses.participant(identity.publicKey);
+        const proof = key === undefined ? {} : { secp256k1: secp256k1Proof(key, { domain, participant }) };
+        return registerValidator(addresses, {
+          owner: operator.publicKey,
+          identity: identity.publicKey,
+          bond,
+          ...proof,
+        });
       }),
       [operator, ...pair.map(({ identity }) => identity)],
     );
@@ -171,7 +183,7 @@ export async function buildWorld<L extends Ledger>(ledger: L, options: WorldOpti
   return {
     ledger,
     addresses,
-    domain: makeDomain({ genesisHash: ledger.genesis, programId: PROGRAM_ID }),
+    domain,
     parameters,
     operator,
     validators,

@@ -15,8 +15,8 @@ import {
   toPublicKey,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { CHAIN_PARAMETERS, offchainParametersHash, PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
-import { createKeypairFile } from '@karmesh/sdk/runtime';
+import { CHAIN_PARAMETERS, offchainParametersHash, PROTOCOL_VERSION, toHex } from '@karmesh/sdk/protocol';
+import { createKeypairFile, createSecp256k1KeyFile } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fixtureLocalnet } from './fixtures/localnet.ts';
@@ -86,9 +86,13 @@ test('a validator registers, starts, keeps a second process out, shows its statu
   const early = await run('start', ...withKey(), '--data-dir', dataDir, '--json');
   expect([early.code, errorOf(early)]).toMatchObject([2, { error: { code: 'CONFIG_INVALID' } }]);
 
-  const registered = await run('register', ...withKey(), '--owner', join(folder, 'owner.json'), '--json');
+  const evmKey = join(folder, 'evm.key');
+  const { address } = await createSecp256k1KeyFile(evmKey);
+  const bonded = ['--owner', join(folder, 'owner.json'), '--evm-key', evmKey];
+  const registered = await run('register', ...withKey(), ...bonded, '--json');
   expect(registered.code).toBe(0);
-  expect(JSON.parse(registered.stdout)).toMatchObject({ participant, bond: '1000000000' });
+  const evmAddress = `0x${toHex(address)}`;
+  expect(JSON.parse(registered.stdout)).toMatchObject({ participant, bond: '1000000000', evmAddress });
 
   const child = launch(['start', ...withKey(), '--data-dir', dataDir, '--json', '--log-level', 'error']);
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as string[];
@@ -145,6 +149,6 @@ test('a cluster that does not answer, and a command that is not there, are said'
   expect([down.code, errorOf(down)]).toMatchObject([1, { error: { code: 'RPC_UNREACHABLE' } }]);
   expect([unknown.code, errorOf(unknown)]).toMatchObject([
     2,
-    { error: { code: 'CONFIG_INVALID', facts: { known: 'start, status, register' } } },
+    { error: { code: 'CONFIG_INVALID', facts: { known: 'start, status, register, sign-epoch' } } },
   ]);
 });

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { toBase58 } from '../program/index.ts';
-import { loadKeypair } from '../runtime/index.ts';
+import { toHex } from '../protocol/index.ts';
+import { loadKeypair, loadSecp256k1Key } from '../runtime/index.ts';
 
 const script = fileURLToPath(new URL('./karmesh.ts', import.meta.url));
 let folder: string;
@@ -64,6 +65,13 @@ test('keygen shows the address of a new file and overwrites none', async () => {
     stdout: '',
     stderr: '✖ A keypair file is already there.',
   });
+});
+
+test('keygen --evm shows the address of a new key of EVM chains', async () => {
+  const path = join(folder, 'evm.key');
+  const made = await karmesh('keygen', '--evm', path);
+  const { address } = await loadSecp256k1Key(path);
+  expect(made).toEqual({ code: 0, stdout: `0x${toHex(address)}\n`, stderr: '' });
 });
 
 test('a group alone lists its members', async () => {

@@ -2,13 +2,20 @@ import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
 import { speechSettings } from '../participant/settings.ts';
 import { toBase58 } from '../program/index.ts';
-import { command, createKeypairFile, output } from '../runtime/index.ts';
+import { toHex } from '../protocol/index.ts';
+import { command, createKeypairFile, createSecp256k1KeyFile, output } from '../runtime/index.ts';
 import { configFiles } from './clientConfig.ts';
 import type { ListedCommand } from './listedCommand.ts';
 
-const schema = z.object(speechSettings);
+const schema = z.object({
+  evm: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'a key of EVM chains instead, as their tools write them: 0x and 64 digits' }),
+  ...speechSettings,
+});
 
-/** `karmesh keygen FILE`: a new keypair; its address is all of stdout, so that a shell can keep it. */
+/** `karmesh keygen FILE`: a new keypair, or with --evm a key of EVM chains; its address is all of stdout, so that a shell can keep it. */
 export const keygenCommand: ListedCommand = {
   title: 'make a keypair file and show its address',
   ...command({
@@ -21,8 +28,10 @@ export const keygenCommand: ListedCommand = {
     async run({ config, positionals }) {
       const [path] = positionals;
       if (path === undefined) throw new KarmeshError('CONFIG_INVALID', 'There is no file to make.');
-      const { publicKey } = await createKeypairFile(path);
-      output({ json: config.json })().data({ address: toBase58(publicKey), path }, ({ address }) => address);
+      const address = config.evm
+        ? `0x${toHex((await createSecp256k1KeyFile(path)).address)}`
+        : toBase58((await createKeypairFile(path)).publicKey);
+      output({ json: config.json })().data({ address, path }, (made) => made.address);
       return 0;
     },
   }),

@@ -3,3 +3,4 @@ export * from './observePeers.ts';
 export * from './openParticipantHost.ts';
 export * from './registered.ts';
 export * from './registration.ts';
+export * from './secp256k1Proof.ts';

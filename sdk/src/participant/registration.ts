@@ -7,7 +7,7 @@ import {
   toBase58,
   transactionSigner,
 } from '../program/index.ts';
-import { type ChainParameters, equalBytes, namedParameters } from '../protocol/index.ts';
+import { type ChainParameters, type Domain, equalBytes, namedParameters } from '../protocol/index.ts';
 import { loadKeypair } from '../runtime/index.ts';
 
 type Signalled = { readonly signal: AbortSignal };
@@ -22,6 +22,7 @@ export interface RegistrationKeys {
 export interface Registration {
   /** The parameters of the cluster, such as the least bonds. */
   readonly parameters: ChainParameters;
+  readonly domain: Domain;
   /**
    * Sends the instructions in one transaction, signed by owner and identity, or says under `dryRun` what that would do. Throws what
    * `ProgramClient.send` and `simulate` throw.
@@ -75,8 +76,10 @@ export async function openRegistration(
     programId: cluster.programId,
     payer: transactionSigner(owner),
   });
+  const chain = await client.checkCluster({ signal });
   return {
-    parameters: namedParameters((await client.checkCluster({ signal })).parameters),
+    parameters: namedParameters(chain.parameters),
+    domain: chain.domain,
     async register(instructionsOf, options) {
       const keys = { owner: owner.publicKey, identity: identity.publicKey };
       const instructions = instructionsOf(client.addresses, keys);

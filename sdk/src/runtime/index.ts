@@ -12,6 +12,7 @@ export * from './metrics.ts';
 export * from './nativeVerifySignature.ts';
 export * from './openTracing.ts';
 export * from './output.ts';
+export * from './secp256k1Key.ts';
 export * from './shutdown.ts';
 export * from './stages.ts';
 export * from './storeError.ts';

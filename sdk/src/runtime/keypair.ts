@@ -1,11 +1,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
 import type { Signer } from '../signer.ts';
-import { syncFolder } from './atomicFile.ts';
-import { errnoOf, storeError } from './storeError.ts';
+import { createSecretFile, readSecretFile } from './secretFile.ts';
 
 /** A signer that can also hand its secret to libp2p's noise handshake. A method, so that no log or JSON shows it. */
 export type Keypair = Signer & {
@@ -15,7 +12,6 @@ export type Keypair = Signer & {
 
 const secretLength = 64;
 const seedLength = 32;
-const maxFileBytes = 1024;
 const fileSchema = z.array(z.int().min(0).max(255)).length(secretLength);
 // RFC 8410: what stands before the 32-byte seed of an Ed25519 key in PKCS #8.
 const pkcs8Prefix = Uint8Array.from([48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32]);
@@ -60,21 +56,7 @@ export function generateKeypair(): Keypair {
  * @throws KarmeshError `KEYPAIR_MODE` when group or others may read it, `KEYPAIR_INVALID` for another shape or no such file.
  */
 export async function loadKeypair(path: string): Promise<Keypair> {
-  let text: string;
-  try {
-    await using file = await open(path, 'r');
-    const { mode, size } = await file.stat();
-    // Windows keeps rights elsewhere and reports 0666 for every file.
-    if (process.platform !== 'win32' && (mode & 0o777) !== 0o600) {
-      const found = (mode & 0o777).toString(8).padStart(4, '0');
-      throw new KarmeshError('KEYPAIR_MODE', 'The keypair file must have mode 0600.', { path, mode: found });
-    }
-    if (size > maxFileBytes) throw invalid('The keypair file is too long.', { path, bytes: size });
-    text = await file.readFile('utf8');
-  } catch (cause) {
-    if (cause instanceof KarmeshError) throw cause;
-    throw invalid('The keypair file could not be read.', { path, errno: errnoOf(cause) }, cause);
-  }
+  const text = await readSecretFile(path);
   let numbers: unknown;
   try {
     numbers = JSON.parse(text);
@@ -94,17 +76,7 @@ export async function loadKeypair(path: string): Promise<Keypair> {
  */
 export async function createKeypairFile(path: string): Promise<Keypair> {
   const keypair = generateKeypair();
-  try {
-    await using file = await open(path, 'wx', 0o600);
-    // The umask may have taken more bits away, and then loading would refuse the file.
-    await file.chmod(0o600);
-    await file.writeFile(`${JSON.stringify(Array.from(keypair.secretKey()))}\n`);
-    await file.sync();
-    await syncFolder(dirname(path));
-  } catch (cause) {
-    if (errnoOf(cause) === 'EEXIST') throw invalid('A keypair file is already there.', { path }, cause);
-    throw storeError(path, cause);
-  }
+  await createSecretFile(path, `${JSON.stringify(Array.from(keypair.secretKey()))}\n`);
   return keypair;
 }
 

@@ -21,6 +21,22 @@ export const registerSchema = z.object({
   ...clusterSettings,
   ...identitySettings,
   ...bondSettings,
+  evmKey: z.string().optional().meta({
+    description: 'a key file from karmesh keygen --evm; its address is registered too, and signs for EVM chains',
+    placeholder: 'file',
+  }),
+  ...speechSettings,
+});
+
+export const signEpochSchema = z.object({
+  ...clusterSettings,
+  evmKey: z.string().meta({ description: 'the key file whose address the validator registered', placeholder: 'file' }),
+  evmChainId: z.bigint().min(1n).meta({ description: 'the EVM chain' }),
+  contract: z
+    .string()
+    .regex(/^0x[0-9a-fA-F]{40}$/)
+    .meta({ description: 'the contract on it that the statement is for', placeholder: 'address' }),
+  epoch: z.bigint().min(0n).optional().meta({ description: 'a final epoch; the last one unless told' }),
   ...speechSettings,
 });
 
