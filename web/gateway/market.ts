@@ -16,7 +16,7 @@ export type MarketModel = { readonly modelId: ModelId; readonly manifest: ModelM
 /** What a client wants answered; the market adds blinding and makes the canonical request (F-10) of it. */
 export type MarketRequest = {
   readonly model: MarketModel;
-  readonly assurance: Extract<Assurance, 'stream' | 'quorum'>;
+  readonly assurance: Assurance;
   /** Tokens of the answer at most. */
   readonly maxTokens: number;
   /** Millionths. */

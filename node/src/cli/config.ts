@@ -94,6 +94,22 @@ export const inspectSchema = z.object({ variant: exactVariant, json: speechSetti
 
 export const convertSchema = z.object({ variant: exactVariant, modelCache, json: speechSettings.json });
 
+export const keysSchema = z.object({
+  modelCache,
+  attentionPositions: z.int().min(1).max(4096).default(64).meta({
+    description: 'positions that attention’s circuit has room for; beyond them an auditor’s replay covers it',
+  }),
+  out: z
+    .string()
+    .optional()
+    .meta({ description: 'where to write the keys that validators attest', placeholder: 'file' }),
+  check: z
+    .string()
+    .optional()
+    .meta({ description: 'a file of such keys that these must be the same as', placeholder: 'file' }),
+  json: speechSettings.json,
+});
+
 export const benchSchema = z.object({
   modelCache,
   threads: engine.threads,

@@ -4,6 +4,7 @@ const usage = `Usage: karmesh model COMMAND [--json] [--help]
 
   karmesh model inspect  what a model file is, and what exact arithmetic makes of it
   karmesh model convert  convert a model for exact arithmetic
+  karmesh model keys     make development keys for proofs of a model
   karmesh model bench    measure both engines on this machine
 
 Each command has its own --help.
@@ -12,6 +13,7 @@ Each command has its own --help.
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./modelInspectCommand.ts')).modelInspectCommand,
   bench: async () => (await import('./modelBenchCommand.ts')).modelBenchCommand,
+  keys: async () => (await import('./modelKeysCommand.ts')).modelKeysCommand,
   convert: async () => (await import('./modelConvertCommand.ts')).modelConvertCommand,
 };
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '@karmesh/sdk/clock';
 import type { FrameStream } from '@karmesh/sdk/network';
 import {
+  type Assurance,
   type AuditAsk,
   type AuditFrame,
   answerOf,
@@ -36,6 +37,7 @@ import {
   type WorkerFrame,
 } from '@karmesh/sdk/protocol';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ChallengeJob, ChallengeProver } from '../engines/challengeProver.ts';
 import type { Engine } from '../engines/engine.ts';
 import { llamaEngine } from '../engines/llama/llamaEngine.ts';
 import { framePair } from '../fixtures/framePair.ts';
@@ -511,8 +513,8 @@ describe('an audit', () => {
   const beacon = new Uint8Array(32).fill(3);
 
   /** An epoch whose set holds one entry: three workers' answer to a dispatch. */
-  async function audited(dispatchNumber: number) {
-    const dispatch = market.dispatch({ dispatchNumber, slot: 99n });
+  async function audited(dispatchNumber: number, assurance: Assurance = 'quorum') {
+    const dispatch = market.dispatch({ dispatchNumber, slot: 99n, request: { assurance } });
     const runs = await runAll(dispatch);
     const { domain } = market;
     const evidence = {
@@ -574,10 +576,11 @@ describe('an audit', () => {
   async function answerTo(
     setting: { readonly folder: string; readonly place: number; readonly chain: Partial<WorkerChain> },
     question: { readonly asker: Uint8Array; readonly ask: AuditAsk },
+    prover?: ChallengeProver,
   ): Promise<AuditFrame> {
     const [near, far] = framePair({ first: named('worker'), second: question.asker });
     const chain = market.chain(setting.place, setting.chain);
-    const served = auditSession({ chain, audits: await openAuditFiles(setting.folder) }, far);
+    const served = auditSession({ chain, audits: await openAuditFiles(setting.folder), prover }, far);
     await near.send(encodeAuditFrame(question.ask));
     const answer = await near.receive();
     await served;
@@ -598,6 +601,39 @@ describe('an audit', () => {
       receiptHash: receiptRecord.hash(market.domain, receipt.value),
       challenge: new Uint8Array(),
     });
+  });
+
+  test('Z-47: a challenged token is proven in the background, and the answer goes along once it is there', async () => {
+    const { dispatch, runs, ask, chain, identityAt, drawn } = await audited(47, 'proof');
+    const run = runs[drawn];
+    if (run === undefined) throw new RangeError('a drawn run');
+    const jobs: ChallengeJob[] = [];
+    const answers = [undefined, named('proofs')];
+    const prover: ChallengeProver = {
+      answer: async (job) => answers[jobs.push(job) - 1],
+      dropUpTo: async () => undefined,
+    };
+    const setting = { ...run.running, place: run.place, chain };
+    const asked = () => answerTo(setting, { asker: identityAt(0), ask }, prover);
+    expect(await asked()).toEqual({ type: 'refuse', reason: 'proving' });
+    expect(await asked()).toMatchObject({ type: 'open', challenge: named('proofs') });
+    const job: ChallengeJob = {
+      epoch: 0n,
+      beacon: ask.drawnBeacon,
+      entryHash: entryHashOf(ask.entry),
+      requestId: dispatch.ticket.value.requestId,
+      request: dispatch.request,
+      tokens: run.reveal.tokens,
+    };
+    expect(jobs).toEqual([job, job]);
+    // Who proves nothing says so by an empty answer, and an answer that nobody asked to be proven has none.
+    expect(await answerTo(setting, { asker: identityAt(0), ask })).toMatchObject({ challenge: new Uint8Array() });
+    const plain = await audited(48);
+    const other = plain.runs[plain.drawn];
+    if (other === undefined) throw new RangeError('a drawn run');
+    const unasked = { ...other.running, place: other.place, chain: plain.chain };
+    const open = await answerTo(unasked, { asker: plain.identityAt(0), ask: plain.ask }, prover);
+    expect([open, jobs.length]).toEqual([expect.objectContaining({ challenge: new Uint8Array() }), 2]);
   });
 
   test('U-11: nobody else gets anything', async () => {

@@ -7,6 +7,7 @@ import { acquireLockFile, exitCodes, logLevels, output, readConfig, toJson } fro
 import { z } from 'zod';
 import { askOnce } from './up/askOnce.ts';
 import { EXACT_WORKERS, type MarketFolder, openMarketFolder } from './up/folder.ts';
+import { makeKeys } from './up/makeKeys.ts';
 import { type RunningMarket, startMarket } from './up/startMarket.ts';
 
 const schema = z.object({
@@ -18,6 +19,9 @@ const schema = z.object({
   once: z.string().min(1).optional().meta({
     description: 'ask this, wait until it is final and paid, print one JSON object, end',
     placeholder: 'question',
+  }),
+  assurance: z.enum(['quorum', 'proof']).default('quorum').meta({
+    description: 'of --once: proof waits until a token that nobody could choose is proven and recorded, minutes longer',
   }),
   slotMs: z.int().min(20).max(10_000).default(400).meta({ description: 'milliseconds per slot of the local cluster' }),
   rpcPort: z.int().min(0).max(65_534).default(8899).meta({ description: 'port of the Solana RPC; 0 finds a free one' }),
@@ -39,8 +43,8 @@ const schema = z.object({
   logLevel: z.enum(logLevels).default('info').meta({ description: 'the least level in the programs’ logs' }),
 });
 
-/** How long `--once` may take from start to claim, in milliseconds. */
-const ONCE_DEADLINE_MS = 15 * 60_000;
+/** How long `--once` may take from start to claim, in milliseconds. Keys for proofs are made on the first use. */
+const ONCE_DEADLINE_MS = { quorum: 15 * 60_000, proof: 75 * 60_000 } as const;
 
 async function main(argv: readonly string[]): Promise<number> {
   const read = await readConfig({
@@ -58,23 +62,28 @@ async function main(argv: readonly string[]): Promise<number> {
     return exitCodes.ok;
   }
   const { config } = read;
-  const { once } = config;
+  const { once, assurance } = config;
   const stopping = new AbortController();
   const stop = (): void => stopping.abort(new KarmeshError('ABORTED', 'Stopped.'));
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   process.on('SIGHUP', stop);
   const signal =
-    once === undefined ? stopping.signal : AbortSignal.any([stopping.signal, AbortSignal.timeout(ONCE_DEADLINE_MS)]);
+    once === undefined
+      ? stopping.signal
+      : AbortSignal.any([stopping.signal, AbortSignal.timeout(ONCE_DEADLINE_MS[assurance])]);
   const { talk, data } = output({ json: config.json, color: process.env.NO_COLOR === undefined })();
 
   const path = resolve(config.dataDir);
   await using stack = new AsyncDisposableStack();
   stack.use(await acquireLockFile(join(path, 'up.lock')));
-  // One question needs no second engine.
-  const exactWorkers = config.exactWorkers ?? (once === undefined ? EXACT_WORKERS : 0);
+  // One question needs no second engine, unless it is to be proven.
+  const exactWorkers = config.exactWorkers ?? (once === undefined || assurance === 'proof' ? EXACT_WORKERS : 0);
   const folder = await openMarketFolder(path, { exactWorkers });
   const cluster = clusterPreset('localnet');
+  const modelPath = config.model === undefined ? undefined : resolve(config.model);
+  const isProven = once !== undefined && assurance === 'proof';
+  const modelKeys = isProven ? await makeKeys(folder, { modelPath, signal, talk }) : undefined;
   const market = stack.use(
     await startMarket(
       {
@@ -82,7 +91,8 @@ async function main(argv: readonly string[]): Promise<number> {
         cluster,
         slotMs: config.slotMs,
         logLevel: config.logLevel,
-        modelPath: config.model === undefined ? undefined : resolve(config.model),
+        modelPath,
+        modelKeys,
         rpcPort: config.rpcPort,
         gatewayPort: config.gatewayPort,
       },
@@ -93,7 +103,16 @@ async function main(argv: readonly string[]): Promise<number> {
   if (once !== undefined) {
     const { client, gateway, failed } = market;
     const result = await Promise.race([
-      askOnce(client, { question: once, gateway, folder, cluster, signal, talk }),
+      askOnce(client, {
+        question: once,
+        assurance,
+        model: assurance === 'proof' ? market.modelNames.at(-1) : undefined,
+        gateway,
+        folder,
+        cluster,
+        signal,
+        talk,
+      }),
       failed.then((what) => {
         throw new KarmeshError('PROGRAM_ENDED', 'A part of the market ended by itself.', {
           what,

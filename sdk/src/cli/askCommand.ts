@@ -21,10 +21,14 @@ const schema = z.object({
     .max(2)
     .default(0)
     .meta({ description: 'randomness; 0 always takes the likeliest token' }),
+  assurance: z.enum(['quorum', 'proof']).default('quorum').meta({
+    description:
+      'proof: the worker must prove a token of the answer that nobody could choose; see docs/guides/buy-inference.md',
+  }),
   bundle: z.string().optional().meta({ description: 'also save the receipt bundle to this file', placeholder: 'file' }),
 });
 
-/** `karmesh ask "…"`: one question with assurance `quorum`. */
+/** `karmesh ask "…"`: one question with assurance `quorum` or `proof`. */
 export const askCommand: ListedCommand = {
   title: 'ask one question and show who agreed',
   ...command({
@@ -43,6 +47,7 @@ export const askCommand: ListedCommand = {
       const asking = ask(gateway, {
         prompt,
         temperature: config.temperature,
+        assurance: config.assurance,
         signal,
         ...(config.model === undefined ? {} : { model: config.model }),
         ...(config.maxTokens === undefined ? {} : { maxTokens: config.maxTokens }),

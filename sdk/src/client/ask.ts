@@ -31,6 +31,8 @@ export interface AskOptions {
   readonly prompt: string;
   readonly maxTokens?: number;
   readonly temperature?: number;
+  /** `quorum` unless told; `proof` waits for the same answer, whose receipt then waits until a token of it is proven. */
+  readonly assurance?: 'quorum' | 'proof';
   readonly signal?: AbortSignal;
 }
 
@@ -55,7 +57,7 @@ export async function listModels(
 }
 
 /**
- * Asks one question with assurance `quorum`: the answer comes whole, after two of three workers agreed. Throws what `callGateway`
+ * Asks one question with assurance `quorum`, or `proof` if told: the answer comes whole, after two of three workers agreed. Throws what `callGateway`
  * throws, `MODEL_UNKNOWN` when the gateway sells nothing or not this model, `PROTOCOL_VIOLATION` when its answer is not what docs/protocol.md says.
  */
 export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer> {
@@ -68,7 +70,7 @@ export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer
       messages: [{ role: 'user', content: options.prompt }],
       ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),
       ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
-      karmesh: { assurance: 'quorum' },
+      karmesh: { assurance: options.assurance ?? 'quorum' },
     },
     ...(signal === undefined ? {} : { signal }),
   });

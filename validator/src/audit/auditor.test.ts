@@ -7,9 +7,11 @@ import type { FrameStream } from '@karmesh/sdk/network';
 import {
   type AuditFrame,
   type AuditOpen,
+  type ChallengeVerdict,
   decodeAuditFrame,
   encodeAuditFrame,
   equalBytes,
+  hash,
   hashOf,
   type Measurements,
   measurementsCodec,
@@ -147,7 +149,26 @@ describe('the auditor', () => {
     secondDeadlineSlot: 716n,
   };
 
-  /** A worker that answers each ask with what `reply` gives; undefined is silence. */
+  /** Streams to a worker that answers each ask with what `reply` gives; undefined is silence. */
+  function streamOf(reply: (ask: AuditFrame) => AuditFrame | undefined): AuditorParts['openStream'] {
+    return async () => {
+      let answer: AuditFrame | undefined;
+      const stream: Partial<FrameStream> = {
+        send: async (frame) => {
+          answer = reply(decodeAuditFrame(frame));
+        },
+        receive: async () => {
+          if (answer === undefined) throw new KarmeshError('PEER_UNREACHABLE', 'The peer was silent for too long.');
+          return encodeAuditFrame(answer);
+        },
+        close: async () => undefined,
+        [Symbol.asyncDispose]: async () => undefined,
+      };
+      return stream as FrameStream;
+    };
+  }
+
+  /** An auditor before such a worker. */
   function setUp(
     me: typeof first,
     reply: (ask: AuditFrame) => AuditFrame | undefined,
@@ -161,25 +182,15 @@ describe('the auditor', () => {
       protection,
       replayer: replayer(),
       thresholds: auditThresholds(offchain),
-      openStream: async ({ peer }) => {
-        expect(peer).toEqual(
+      openStream: async (options, signalled) => {
+        expect(options.peer).toEqual(
           drawn.checked.drawn.find((one) => equalBytes(one.participant, drawn.receipt.receipt.value.worker))?.identity,
         );
-        let answer: AuditFrame | undefined;
-        const stream: Partial<FrameStream> = {
-          send: async (frame) => {
-            const ask = decodeAuditFrame(frame);
-            asked.push(ask);
-            answer = reply(ask);
-          },
-          receive: async () => {
-            if (answer === undefined) throw new KarmeshError('PEER_UNREACHABLE', 'The peer was silent for too long.');
-            return encodeAuditFrame(answer);
-          },
-          close: async () => undefined,
-          [Symbol.asyncDispose]: async () => undefined,
-        };
-        return stream as FrameStream;
+        const answering = streamOf((ask) => {
+          asked.push(ask);
+          return reply(ask);
+        });
+        return answering(options, signalled);
       },
       isConnected: () => true,
       nowMs: () => 0,
@@ -262,6 +273,95 @@ describe('the auditor', () => {
     const { asked, run } = setUp(idle, () => opened);
     expect(await run()).toEqual([]);
     expect(asked).toEqual([]);
+  });
+
+  describe('of an answer that has to be proven', () => {
+    const proofWish: EntryWish = { dispatchNumber: 3, slot: 501n, assurance: 'proof' };
+    const [found] = drawnAudits({
+      domain,
+      epoch: 5n,
+      beacon: named('beacon'),
+      offchain,
+      validators,
+      entries: [accepted(market, proofWish).checked],
+      carried: [],
+      drawnBefore: [],
+    });
+    if (found === undefined) throw new RangeError('The answer is drawn.');
+    const challenged: DrawnAudit = found;
+    const me = memberOf(challenged.auditors[0]?.participant);
+    const proven: AuditOpen = {
+      ...opened,
+      request: market.request(proofWish),
+      tokens: market.tokens(proofWish),
+      salt: challenged.receipt.body.salt,
+      receiptHash: challenged.receiptHash,
+      challenge: named('what was proven'),
+    };
+    const held: ChallengeVerdict = {
+      verdict: 'accept',
+      position: 3,
+      keysRoot: named('keys'),
+      proven: [],
+      unproven: [],
+    };
+    /** What the auditor makes of a worker's reply when challenges are judged so, and in which order things happen. */
+    function judged(reply: AuditFrame, verdict: ChallengeVerdict, isDue = true) {
+      const events: unknown[] = [];
+      const { run } = setUp(me, () => reply, {
+        challenges: {
+          isDue: () => isDue,
+          deadlineSlot: (epoch) => 1_000n + epoch,
+          judge: async (audit, { challenge }) => {
+            events.push(['judged', audit.entryHash, challenge]);
+            return verdict;
+          },
+        },
+        keepProven: async ({ answer }) => {
+          events.push(['kept', answer]);
+        },
+        openStream: streamOf(() => reply),
+      });
+      const round = { audits: [challenged] };
+      return { events, run: (slot: bigint) => run({ ...round, slot }) };
+    }
+
+    test('Z-47: a pass names the answer, which is kept before', async () => {
+      const { events, run } = judged(proven, held);
+      const verdicts = await run(700n);
+      expect(verdicts.map(({ value }) => value)).toEqual([
+        {
+          ...verdictOf(me, { measurementsHash: hash(proven.challenge) }),
+          entryHash: challenged.entryHash,
+          receiptHash: challenged.receiptHash,
+        },
+      ]);
+      expect(events).toEqual([
+        ['judged', challenged.entryHash, proven.challenge],
+        ['kept', proven.challenge],
+      ]);
+    });
+
+    test('U-03: what does not hold fails by its rule, and is not kept', async () => {
+      const { events, run } = judged(proven, { verdict: 'reject', rule: 34, what: 'Operator 7 is not proven.' });
+      expect((await run(700n)).map(({ value }) => [value.verdict, value.rule])).toEqual([['fail', 34]]);
+      expect(events.length).toBe(1);
+    });
+
+    test('U-09: a worker that still proves has until the deadline of challenges', async () => {
+      const proving: AuditFrame = { type: 'refuse', reason: 'proving' };
+      const { run } = judged(proving, held);
+      for (const slot of [700n, 711n, 1_004n]) expect(await run(slot)).toEqual([]);
+      expect((await run(1_005n)).map(({ value }) => [value.verdict, value.rule])).toEqual([['fail', 10]]);
+    });
+
+    test('Z-40: without admitted keys the replay alone decides', async () => {
+      const { events, run } = judged({ ...proven, challenge: new Uint8Array() }, held, false);
+      expect((await run(700n)).map(({ value }) => [value.verdict, value.measurementsHash])).toEqual([
+        ['pass', hashOf(measurementsCodec, clean)],
+      ]);
+      expect(events).toEqual([]);
+    });
   });
 
   test('an engine that breaks gives no verdict', async () => {

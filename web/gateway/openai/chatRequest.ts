@@ -1,4 +1,4 @@
-import { type ChatMessage, REQUEST_LIMITS } from '@karmesh/sdk/protocol';
+import { type Assurance, type ChatMessage, REQUEST_LIMITS } from '@karmesh/sdk/protocol';
 import { z } from 'zod';
 import { type ApiError, invalidRequest } from './apiError.ts';
 
@@ -11,7 +11,7 @@ export type ChatRequest = {
   readonly maxTokens: number | undefined;
   readonly temperatureMicro: number;
   readonly stops: readonly string[];
-  readonly assurance: 'stream' | 'quorum';
+  readonly assurance: Assurance;
 };
 
 const MAX_TOKENS = 2 ** 31 - 1;
@@ -35,7 +35,7 @@ const message = z.discriminatedUnion('role', [
   z.strictObject({ role: z.literal('assistant'), content, ...emptyLeftovers }),
 ]);
 
-const assurance = z.enum(['stream', 'quorum']);
+const assurance = z.enum(['stream', 'quorum', 'proof']);
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 const stop = z.string().min(1);
 
@@ -123,7 +123,10 @@ export function parseChatRequest(body: unknown, assuranceHeader: string | undefi
   }
   const header = assurance.optional().safeParse(assuranceHeader);
   if (!header.success)
-    throw invalidRequest("The header 'x-karmesh-assurance' must be 'stream' or 'quorum'.", 'karmesh.assurance');
+    throw invalidRequest(
+      "The header 'x-karmesh-assurance' must be 'stream', 'quorum' or 'proof'.",
+      'karmesh.assurance',
+    );
   const stream = data.stream ?? false;
   const stops = data.stop == null ? [] : typeof data.stop === 'string' ? [data.stop] : data.stop;
   return {

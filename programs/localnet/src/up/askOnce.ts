@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ask, fetchBundle, type Gateway, readBundleChain } from '@karmesh/sdk/client';
+import { ask, type BundleProof, fetchBundle, type Gateway, readBundleChain, recheckBundle } from '@karmesh/sdk/client';
+import { openProofTools } from '@karmesh/sdk/client/proofs';
 import type { Cluster } from '@karmesh/sdk/clusters';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { eventsInLogs, type ParticipantAccount, type ProgramClient, toBase58, toPublicKey } from '@karmesh/sdk/program';
@@ -37,18 +38,23 @@ export interface OnceResult {
   >;
   readonly bundle: string;
   readonly verified: boolean;
+  /** Of a `proof` request: what was proven of its challenged token, and how many of these proofs the chain has checked itself. */
+  readonly proof?: BundleProof;
 }
 
 const POLL_MS = 1000;
 
 /**
- * Asks with assurance `quorum`, then waits until the epoch is final and every agreeing worker's claim has landed, and rechecks the
+ * Asks, then waits until the epoch is final and every agreeing worker's claim has landed, and rechecks the
  * bundle. Throws what `ask` throws, and `NO_QUORUM` if the final report credits nothing for the answer.
  */
 export async function askOnce(
   client: ProgramClient,
   options: {
     readonly question: string;
+    readonly assurance: 'quorum' | 'proof';
+    /** The first on offer unless told. */
+    readonly model: string | undefined;
     readonly gateway: Gateway;
     readonly folder: MarketFolder;
     readonly cluster: Cluster;
@@ -56,17 +62,28 @@ export async function askOnce(
     readonly talk: (sentence: string) => void;
   },
 ): Promise<OnceResult> {
-  const { question, gateway, folder, cluster, signal, talk } = options;
+  const { question, assurance, model, gateway, folder, cluster, signal, talk } = options;
   const before = await standings(client, { folder, signal });
   talk('Asking three workers …');
-  const answer = await ask(gateway, { prompt: question, temperature: 0, signal });
+  const named = model === undefined ? {} : { model };
+  const answer = await ask(gateway, { prompt: question, temperature: 0, assurance, ...named, signal });
   const { evidence } = answer;
   talk(
-    `${evidence.quorum.agreeing} of ${evidence.quorum.asked} agreed. Waiting until epoch ${evidence.epoch} is final …`,
+    assurance === 'proof'
+      ? `${evidence.quorum.agreeing} of ${evidence.quorum.asked} agreed. Epoch ${evidence.epoch} must close before its beacon draws a token; proving that takes minutes …`
+      : `${evidence.quorum.agreeing} of ${evidence.quorum.asked} agreed. Waiting until epoch ${evidence.epoch} is final …`,
   );
-  const bundle = await finalBundle(client, { requestId: evidence.requestId, gateway, cluster, signal });
+  const bundle = await finalBundle(client, {
+    requestId: evidence.requestId,
+    assurance,
+    gateway,
+    cluster,
+    signal,
+  });
   const path = join(folder.path, `bundle-${evidence.requestId.slice(0, 16)}.json`);
   await writeFile(path, `${JSON.stringify(bundle.file)}\n`, { mode: 0o600 });
+  const proof =
+    assurance === 'proof' ? await recordedProof(client, { bundle: bundle.file, cluster, signal, talk }) : undefined;
   talk('Final. Waiting for the claims …');
   await claimed(client, { report: bundle.report, signal });
   const after = await standings(client, { folder, signal });
@@ -90,6 +107,7 @@ export async function askOnce(
     ),
     bundle: path,
     verified: bundle.holds,
+    ...(proof === undefined ? {} : { proof }),
   };
 }
 
@@ -111,6 +129,31 @@ async function standings(
   );
 }
 
+/** Rechecks the proofs and waits until the chain keeps every statement. Throws `BUNDLE_INVALID` for a bundle whose proofs do not hold. */
+async function recordedProof(
+  client: ProgramClient,
+  options: {
+    readonly bundle: unknown;
+    readonly cluster: Cluster;
+    readonly signal: AbortSignal;
+    readonly talk: (sentence: string) => void;
+  },
+): Promise<BundleProof> {
+  const { cluster, signal, talk } = options;
+  const bundle = decodeBundle(options.bundle);
+  const tools = await openProofTools();
+  for (let isFirst = true; ; isFirst = false) {
+    const recheck = { bundle, presets: [cluster], proofTools: async () => tools, isLocal: true, signal };
+    const { checks, proof } = await recheckBundle(client, recheck);
+    const failed = checks.find(({ holds }) => !holds);
+    if (failed !== undefined || proof === undefined)
+      throw new KarmeshError('BUNDLE_INVALID', 'The proofs of this answer do not hold.', { what: failed?.what });
+    if (proof.recorded === proof.proven) return proof;
+    if (isFirst) talk(`${proof.proven} operators of token ${proof.position} are proven. The chain is checking them …`);
+    await pause(POLL_MS, undefined, { signal });
+  }
+}
+
 type Report = NonNullable<Bundle['report']>;
 
 /** Polls the gateway until its bundle is complete and the chain calls the report final. */
@@ -118,6 +161,7 @@ async function finalBundle(
   client: ProgramClient,
   options: {
     readonly requestId: string;
+    readonly assurance: 'quorum' | 'proof';
     readonly gateway: Gateway;
     readonly cluster: Cluster;
     readonly signal: AbortSignal;
@@ -137,7 +181,8 @@ async function finalBundle(
           what: failed.what,
         });
       }
-      if (verdict.pending.length === 0) return { file, report: bundle.report, holds: verdict.holds };
+      const isWhole = options.assurance !== 'proof' || bundle.challenge !== undefined;
+      if (verdict.pending.length === 0 && isWhole) return { file, report: bundle.report, holds: verdict.holds };
     }
     await pause(POLL_MS, undefined, { signal });
   }

@@ -27,6 +27,8 @@ export interface MarketOptions {
   readonly logLevel?: string;
   /** The GGUF file that workers run and validators check; the bundled one unless told. */
   readonly modelPath?: string | undefined;
+  /** The file with its keys, for requests that are to be proven; the bundled model has one. */
+  readonly modelKeys?: string | undefined;
 }
 
 /** A whole market of processes. Disposing of it ends them, the last started first. */
@@ -135,6 +137,7 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
         ...modelOption('exact-models', options.modelPath),
         '--model-cache',
         modelCache(folder),
+        ...(options.modelKeys === undefined ? [] : ['--model-keys', options.modelKeys]),
       ]),
     ),
   ]);
@@ -222,16 +225,17 @@ function modelOption(name: 'model' | 'models' | 'exact-models', modelPath: strin
   return modelPath === undefined ? [] : [`--${name}`, modelPath];
 }
 
-function modelCache(folder: MarketFolder): string {
+export function modelCache(folder: MarketFolder): string {
   return join(folder.path, 'models');
 }
 
 /** What a worker's program is told about its engine. */
 function engineOptions(
-  { folder, modelPath }: Pick<MarketOptions, 'folder' | 'modelPath'>,
+  { folder, modelPath, modelKeys }: Pick<MarketOptions, 'folder' | 'modelPath' | 'modelKeys'>,
   engine: WorkerEngine,
 ): readonly string[] {
-  return [...modelOption('model', modelPath), '--engine', engine, '--model-cache', modelCache(folder)];
+  const keys = modelKeys === undefined ? [] : ['--model-keys', modelKeys];
+  return [...modelOption('model', modelPath), '--engine', engine, '--model-cache', modelCache(folder), ...keys];
 }
 
 /** The class and model that this machine's workers of an engine register with. */
