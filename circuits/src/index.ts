@@ -1,3 +1,9 @@
+export { type ApplyBeaconOptions, applyBeacon } from './ceremony/applyBeacon.ts';
+export { type BeginKeyOptions, beginKey, type PinnedPowers } from './ceremony/beginKey.ts';
+export { beginPowers } from './ceremony/beginPowers.ts';
+export { type CeremonyPhase, phaseOf } from './ceremony/ceremonyFile.ts';
+export { type ContributeOptions, type ContributeResult, contribute } from './ceremony/contribute.ts';
+export { type PowersVerdict, verifyPowers } from './ceremony/verifyPowers.ts';
 export { elementBytes, elementOf } from './commitment/elements.ts';
 export { openTensorCommitter } from './commitment/openTensorCommitter.ts';
 export {
@@ -7,7 +13,8 @@ export {
   tensorCommitter,
 } from './commitment/tensorCommitter.ts';
 export { CircuitsError, type CircuitsErrorCode } from './errors.ts';
-export { type AdmissionPolicy, type AdmissionVerdict, admitKey } from './keys/admitKey.ts';
+export { type AdmissionPolicy, type AdmissionVerdict, type AdmitKeyOptions, admitKey } from './keys/admitKey.ts';
+export { type LayerConstraints, type LayerConstraintsOptions, layerConstraints } from './keys/layerConstraints.ts';
 export { type LayerKey, type SetupLayerOptions, setupLayer } from './keys/layerKey.ts';
 export { circuitInputs, type OperatorValues } from './prove/circuitInputs.ts';
 export { kernelProver } from './prove/kernelProver.ts';
