@@ -21,7 +21,7 @@ export { kernelProver } from './prove/kernelProver.ts';
 export { nativeProver } from './prove/nativeProver.ts';
 export { type ProveLayerOptions, proveLayer } from './prove/proveLayer.ts';
 export type { Proven, Prover } from './prove/prover.ts';
-export { endSnarkjs, snarkjsProver, witnessOf } from './prove/snarkjsProver.ts';
+export { endSnarkjs, snarkjsProver, verifyingKeyBytes, witnessOf } from './prove/snarkjsProver.ts';
 export { statementOf } from './prove/statement.ts';
 export { appendRows, type Weights } from './r1cs/appendRows.ts';
 export { readR1cs } from './r1cs/r1csFile.ts';
