@@ -32,14 +32,14 @@ let reader: GuideReader;
 const at = (name: string): string => join(reader.folder, 'ceremony', name);
 
 beforeAll(async () => {
-  reader = await openGuideReader({ env: {} });
+  reader = await openGuideReader({ env: {}, readyMs: 30 * MINUTE });
 });
 afterAll(async () => {
   await endSnarkjs();
   await reader[Symbol.asyncDispose]();
 });
 
-test('ceremony: the key is made, taken, and refused for other weights', { timeout: 40 * MINUTE }, async () => {
+test('ceremony: the key is made, taken, and refused for other weights', { timeout: 60 * MINUTE }, async () => {
   const printed: string[] = [];
   for (const block of await readGuide('docs/guides/ceremony.md')) printed.push(await reader.follow(block));
   const text = printed.join('');
