@@ -4,7 +4,15 @@ import { CircuitsError } from '../errors.ts';
  * The circuits of a layer's operators, without weights: what is the same for every matrix of a shape. Widths and shifts are in bits. Rules X-… are
  * those of docs/exact-arithmetic.md.
  */
-export type Shape = LinearShape | RotatedShape | AttentionShape | ResidualShape | NormShape | HiddenShape | HeadShape;
+export type Shape =
+  | LinearShape
+  | RotatedShape
+  | AttentionShape
+  | ResidualShape
+  | NormShape
+  | HiddenShape
+  | HeadShape
+  | RefutationShape;
 
 /** X-22: y = rshr(W x + b, shift). */
 export interface LinearShape {
@@ -81,6 +89,16 @@ export interface HeadShape {
   readonly inputBits: number;
   readonly shift: number;
   readonly logitBits: number;
+}
+
+/** Z-15: y is not what X-22 makes of x. */
+export interface RefutationShape extends Omit<LinearShape, 'kind'> {
+  readonly kind: 'refutation';
+}
+
+/** The circuit that refutes an operator of a shape; its matrix is the same. */
+export function refutationOf(shape: LinearShape): RefutationShape {
+  return { ...shape, kind: 'refutation' };
 }
 
 /** An input that is compiled as public, so that circom keeps its wires, and made private when weights are appended. */
@@ -178,6 +196,16 @@ export function circuitOf(shape: Shape): Circuit {
         component: `Head(${vocabulary}, ${columns}, ${inputBits}, ${shift}, ${logitBits})`,
         signals: ['commitmentX', 'context', 'token'],
         open: matrix(vocabulary, columns),
+      };
+    }
+    case 'refutation': {
+      const { rows, columns, inputBits, shift, outputBits } = shape;
+      return {
+        name: `refutation-${rows}x${columns}-${inputBits}to${outputBits}-shift${shift}`,
+        template: 'refutation.circom',
+        component: `Refutation(${rows}, ${columns}, ${inputBits}, ${shift}, ${outputBits})`,
+        signals: ['commitmentX', 'commitmentY', 'context'],
+        open: matrix(rows, columns),
       };
     }
   }
