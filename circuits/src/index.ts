@@ -27,5 +27,5 @@ export { appendRows, type Weights } from './r1cs/appendRows.ts';
 export { readR1cs } from './r1cs/r1csFile.ts';
 export { brokenConstraints, readWitness } from './r1cs/witnessFile.ts';
 export { compileShape } from './shapes/compileShape.ts';
-export { type Circuit, circuitOf, refutationOf, type Shape } from './shapes/shape.ts';
+export { type Circuit, circuitOf, type HeadTile, headTiles, refutationOf, type Shape } from './shapes/shape.ts';
 export * from './verify/index.ts';

@@ -12,6 +12,7 @@ export type Shape =
   | NormShape
   | HiddenShape
   | HeadShape
+  | HeadTileShape
   | RefutationShape;
 
 /** X-22: y = rshr(W x + b, shift). */
@@ -89,6 +90,30 @@ export interface HeadShape {
   readonly inputBits: number;
   readonly shift: number;
   readonly logitBits: number;
+}
+
+/** Z-16: rows of a head, for vocabularies that are too large for one circuit. */
+export interface HeadTileShape {
+  readonly kind: 'headTile';
+  readonly rows: number;
+  readonly columns: number;
+  readonly inputBits: number;
+  readonly shift: number;
+  readonly logitBits: number;
+}
+
+/** Some rows of a head, from `first` on. */
+export interface HeadTile {
+  readonly shape: HeadTileShape;
+  readonly first: number;
+}
+
+/** Z-16: the tiles that cover a vocabulary, `rows` each but the last one, which has what is left. */
+export function headTiles({ kind: _, vocabulary, ...same }: HeadShape, rows: number): readonly HeadTile[] {
+  return Array.from({ length: Math.ceil(vocabulary / rows) }, (_, tile) => {
+    const first = tile * rows;
+    return { shape: { kind: 'headTile', rows: Math.min(rows, vocabulary - first), ...same }, first };
+  });
 }
 
 /** Z-15: y is not what X-22 makes of x. */
@@ -196,6 +221,16 @@ export function circuitOf(shape: Shape): Circuit {
         component: `Head(${vocabulary}, ${columns}, ${inputBits}, ${shift}, ${logitBits})`,
         signals: ['commitmentX', 'context', 'token'],
         open: matrix(vocabulary, columns),
+      };
+    }
+    case 'headTile': {
+      const { rows, columns, inputBits, shift, logitBits } = shape;
+      return {
+        name: `headTile-${rows}x${columns}-${inputBits}to${logitBits}-shift${shift}`,
+        template: 'headTile.circom',
+        component: `HeadTile(${rows}, ${columns}, ${inputBits}, ${shift}, ${logitBits})`,
+        signals: ['commitmentX', 'commitmentTop', 'context', 'token', 'first'],
+        open: matrix(rows, columns),
       };
     }
     case 'refutation': {

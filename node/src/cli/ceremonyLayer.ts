@@ -70,5 +70,6 @@ async function layerOf(
     throw new KarmeshError('CONFIG_INVALID', 'The model has no such operator.', {
       '--operator': `${operator} of ${operators.length}`,
     });
-  return (await operatorCircuits(exact)).of(place, { positions });
+  // Weights are read before the file is closed.
+  return await (await operatorCircuits(exact)).of(place, { positions });
 }
