@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { attended, gated, inverseRoot, multiply, rotated, rshr } from '../../../circuits/src/audit/exactReference.ts';
 import { seededRandom } from '../seededRandom.ts';
 import { simulate, survivors } from './simulate.ts';
 import { skipLayers, skipTokens, teleport } from './strategies.ts';
@@ -69,6 +70,20 @@ test('each cheat has as many false operators as the theory counts', () => {
     expect(falseTokens.length / run.positions).toBe(strategy.falseTokens);
     for (const count of falseTokens) expect(count / run.operators).toBeCloseTo(strategy.falseOperators, 12);
   }
+});
+
+test('a layer whose norms are said to give zeros has nothing else that is false: zeros give zeros by the rules', () => {
+  const zeros = [0n, 0n, 0n, 0n];
+  const matrix = [3n, -5n, 7n, 11n].map((weight, i) => zeros.map((_, j) => weight + BigInt(i * j)));
+  const linear = (x: readonly bigint[]): readonly bigint[] => multiply(matrix, x).map((sum) => rshr(sum, 9));
+  expect(linear(zeros)).toEqual(zeros);
+  expect(rotated(zeros, [20_000n, 25_000n, 30_000n, 12_000n], { pairs: 'halves', fraction: 12 })).toEqual(zeros);
+  const past = { keys: [zeros, zeros, zeros], values: [zeros, zeros, zeros] };
+  expect(attended(zeros, past, 10).output).toEqual(zeros);
+  expect(gated(0n, 0n, 14, 17)).toBe(0n);
+  // Only the norm itself is false, unless what it reads is 0.
+  const residual = [70_000n, -3n, 0n, 12n];
+  expect(residual.map((value) => rshr(value * inverseRoot(residual, 4n) * 20_000n, 38))).not.toEqual(zeros);
 });
 
 test('the rate that deters: at twice of it a cheat loses on average, at half of it it gains', () => {
