@@ -8,6 +8,7 @@ const usage = `Usage: karmesh worker COMMAND [--json] [--help]
   karmesh worker access    which gateways a worker that asks works for (also: karmesh access)
   karmesh worker describe  show the engine class and model id of this machine
   karmesh worker model     inspect, convert and measure model files (also: karmesh model)
+  karmesh worker ceremony  make the keys of proofs with others (also: karmesh ceremony)
 
 Each command has its own --help.
 `;
@@ -18,6 +19,7 @@ const commands = {
   access: async () => (await import('./cli/accessCommand.ts')).accessCommand,
   describe: async () => (await import('./cli/describeCommand.ts')).describeCommand,
   model: async () => (await import('./cli/modelCommand.ts')).modelCommand,
+  ceremony: async () => (await import('./cli/ceremonyCommand.ts')).ceremonyCommand,
 };
 
 process.exitCode = await runCommands({ usage, commands }, process.argv.slice(2));

@@ -34,6 +34,7 @@ export type KarmeshErrorCode =
   | 'PROGRAM_ERROR'
   | 'BUNDLE_INVALID'
   | 'SLASHING_PROTECTION'
+  | 'CEREMONY_REFUSED'
   | 'ABORTED';
 
 /** The values that an error shows beside its sentence. Never a key, a prompt or an answer. */

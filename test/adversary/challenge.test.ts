@@ -265,11 +265,14 @@ describe('what was run', () => {
   });
 
   test('one flipped weight has no proof under the keys of the model that was paid for', async () => {
+    // One bit of one weight, in the group of 32 with the largest scale.
+    const flipped = (data: Uint8Array): Uint8Array => {
+      const scales = Array.from({ length: data.length / 34 }, (_, group) => (data[group * 34 + 1] ?? 0) & 0x7f);
+      const at = scales.indexOf(Math.max(...scales)) * 34 + 2;
+      return data.map((byte, i) => (i === at ? byte ^ 0x40 : byte));
+    };
     const ran = smallModel({
-      replace: (tensor) =>
-        tensor.name === 'blk.0.attn_q.weight'
-          ? { ...tensor, data: tensor.data.map((byte, i) => (i === 2 ? byte ^ 0x40 : byte)) }
-          : tensor,
+      replace: (tensor) => (tensor.name === 'blk.0.attn_q.weight' ? { ...tensor, data: flipped(tensor.data) } : tensor),
     });
     await using cheat = await runOf({ ran });
     expect(await judge(await bestEffort(cheat, cheat.job), {}, cheat)).toEqual(fallsAt(1));

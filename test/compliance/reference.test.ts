@@ -29,6 +29,9 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh worker describe', 'node/src/main.ts', 'describe'],
   ['karmesh model inspect', 'node/src/main.ts', 'model', 'inspect'],
   ['karmesh model convert', 'node/src/main.ts', 'model', 'convert'],
+  ...['powers', 'begin', 'contribute', 'beacon', 'verify'].map(
+    (step) => [`karmesh ceremony ${step}`, 'node/src/main.ts', 'ceremony', step] as const,
+  ),
   ['karmesh validator start', 'validator/src/main.ts', 'start'],
   ['karmesh validator status', 'validator/src/main.ts', 'status'],
   ['karmesh validator register', 'validator/src/main.ts', 'register'],

@@ -5,6 +5,8 @@ export interface Line {
   /** Upper and lower ends of an interval at each point. */
   readonly intervals?: readonly (readonly [low: number, high: number])[];
   readonly markers?: boolean;
+  /** Marks alone, without a line between them. */
+  readonly isDotted?: boolean;
 }
 
 export interface Axis {
@@ -110,9 +112,10 @@ function panelSvg({ title, x, y, lines, diagonal }: Panel): string {
       );
     }
     const path = line.points.map(([px, py]) => `${place(atX(px))},${place(atY(py))}`).join(' ');
-    parts.push(
-      `<polyline points="${path}" fill="none" stroke="${line.colour}" stroke-width="2" stroke-linejoin="round"/>`,
-    );
+    if (line.isDotted !== true)
+      parts.push(
+        `<polyline points="${path}" fill="none" stroke="${line.colour}" stroke-width="2" stroke-linejoin="round"/>`,
+      );
     if (line.markers === true)
       for (const [px, py] of line.points)
         parts.push(`<circle cx="${place(atX(px))}" cy="${place(atY(py))}" r="3" fill="${line.colour}"/>`);

@@ -29,8 +29,11 @@ const MARK = 'the block is done';
  */
 export async function openGuideReader({
   env,
+  readyMs = READY_MS,
 }: {
   readonly env: Readonly<Record<string, string>>;
+  /** How long one block may take. */
+  readonly readyMs?: number;
 }): Promise<GuideReader> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'karmesh-guide-'));
@@ -41,7 +44,7 @@ export async function openGuideReader({
   }
   const owned = stack.move();
   const open = (args: readonly string[]): Shell => {
-    const shell = openShell(args, { folder, env: { ...cleanEnv(), HOME: home, ...env } });
+    const shell = openShell(args, { folder, readyMs, env: { ...cleanEnv(), HOME: home, ...env } });
     owned.defer(() => shell.end());
     return shell;
   };
@@ -100,8 +103,13 @@ type Shell = {
 
 function openShell(
   args: readonly string[],
-  { folder, env }: { readonly folder: string; readonly env: Readonly<Record<string, string | undefined>> },
+  options: {
+    readonly folder: string;
+    readonly readyMs: number;
+    readonly env: Readonly<Record<string, string | undefined>>;
+  },
 ): Shell {
+  const { folder, readyMs, env } = options;
   // A process group of its own, as a terminal gives one, so that Ctrl-C reaches all that the block started.
   const child = spawn('bash', args, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const closed = once(child, 'close');
@@ -126,7 +134,7 @@ function openShell(
         };
         const timer = setTimeout(
           () => settle(() => reject(new Error(`"${text}" was not printed in time, but:\n${printed}`))),
-          READY_MS,
+          readyMs,
         );
         const look = (): void => {
           if (printed.includes(text)) settle(resolve);

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { bn254 } from '@noble/curves/bn254.js';
 import { FIELD_ORDER, readElement } from '../r1cs/r1csFile.ts';
 import { readSections, type Section } from '../r1cs/sections.ts';
 
@@ -7,6 +9,10 @@ export interface Contribution {
   readonly kind: 'contribution' | 'beacon';
   /** What the contributor called itself; nobody has checked it. */
   readonly name: string;
+  /** BLAKE2b of its points and of what came before: what snarkjs told the contributor. 64 bytes. */
+  readonly hash: Uint8Array;
+  /** Of a beacon: the public randomness, which was hashed 2^iterations times. */
+  readonly beacon?: { readonly value: Uint8Array; readonly iterations: number };
 }
 
 /** What a .zkey file says of itself. */
@@ -25,10 +31,13 @@ const HEADER_BYTES = 84 + 64 + 64 + 128 + 128 + 64 + 128;
 const GAMMA_AT = 84 + 64 + 64 + 128;
 const DELTA_AT = GAMMA_AT + 128 + 64;
 const HASH_BYTES = 64;
-/** Points of a contribution and the hash of what came before. */
-const CONTRIBUTION_BYTES = 64 + 64 + 64 + 128 + 64;
+/** Delta behind a contribution, its own points and the hash of what came before. */
+const POINTS_BYTES = 64 + 64 + 64 + 128;
+const CONTRIBUTION_BYTES = POINTS_BYTES + 64;
 const INSECURE_SECTION = 11;
 const MOST_CONTRIBUTIONS = 1024;
+/** Who checks a beacon hashes as often: more would keep an auditor busy for hours. */
+export const MOST_BEACON_ITERATIONS = 24;
 
 /** Reads what a Groth16 .zkey file over BN254 says of itself; it checks no point. Throws `FILE_INVALID`. */
 export function inspectKey(bytes: Uint8Array): KeyDescription {
@@ -68,13 +77,50 @@ function contributionsOf(
   const count = u32();
   if (count > MOST_CONTRIBUTIONS) fail('more contributions than anybody asks for');
   const contributions = Array.from({ length: count }, (): Contribution => {
-    take(CONTRIBUTION_BYTES);
+    const hash = contributionHash(take(CONTRIBUTION_BYTES));
     const kind = u32() === 1 ? 'beacon' : 'contribution';
-    const parameters = take(u32());
-    // Parameters are a number, a length and so many bytes each; 1 is the name, and it stands first.
-    const name = parameters[0] === 1 ? parameters.subarray(2, 2 + (parameters[1] ?? 0)) : new Uint8Array(0);
-    return { kind, name: new TextDecoder().decode(name) };
+    const parameters = parametersOf(take(u32()), fail);
+    const name = new TextDecoder().decode(parameters.get(NAME));
+    if (kind === 'contribution') return { kind, name, hash };
+    const [iterations = 0] = parameters.get(ITERATIONS) ?? [];
+    return { kind, name, hash, beacon: { value: parameters.get(BEACON) ?? new Uint8Array(0), iterations } };
   });
   if (at !== end) fail('bytes behind its contributions');
   return { contributions, circuitHash };
+}
+
+const NAME = 1;
+const ITERATIONS = 2;
+const BEACON = 3;
+
+/** Each is a number, and the iterations a byte, the others a length and so many bytes. snarkjs has them in ascending order. */
+function parametersOf(bytes: Uint8Array, fail: (fault: string) => never): ReadonlyMap<number, Uint8Array> {
+  const parameters = new Map<number, Uint8Array>();
+  let last = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const number = bytes[at] ?? 0;
+    if (number <= last || number > BEACON) fail('a contribution has other parameters');
+    last = number;
+    const start = number === ITERATIONS ? at + 1 : at + 2;
+    const length = number === ITERATIONS ? 1 : (bytes[at + 1] ?? 0);
+    if (start + length > bytes.length) fail('its contributions end within one');
+    parameters.set(number, bytes.slice(start, start + length));
+    at = start + length;
+  }
+  return parameters;
+}
+
+const COORDINATE_BYTES = 32;
+const { Fp } = bn254.fields;
+/** Files have coordinates times 2^256. */
+const MONTGOMERY = Fp.inv(Fp.create(1n << 256n));
+
+/** snarkjs hashes points as numbers, big-endian, of an element of the quadratic extension the imaginary part first. */
+function contributionHash(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const coordinate = (i: number): Uint8Array =>
+    Fp.toBytes(Fp.mul(Fp.create(readElement(view, i * COORDINATE_BYTES)), MONTGOMERY));
+  // deltaAfter, g1_s, g1_sx and g2_spx, of whose coordinates the parts stand the other way round.
+  const points = [0, 1, 2, 3, 4, 5, 7, 6, 9, 8].map(coordinate);
+  return createHash('blake2b512').update(Buffer.concat(points)).update(bytes.subarray(POINTS_BYTES)).digest();
 }

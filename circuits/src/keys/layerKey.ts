@@ -1,13 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CircuitsError } from '../errors.ts';
 import { verifyingKeyBytes } from '../prove/snarkjsProver.ts';
-import { appendRows, type Weights } from '../r1cs/appendRows.ts';
-import { readR1cs } from '../r1cs/r1csFile.ts';
-import { compileShape } from '../shapes/compileShape.ts';
-import { circuitOf, type Shape } from '../shapes/shape.ts';
+import type { Weights } from '../r1cs/appendRows.ts';
+import type { Shape } from '../shapes/shape.ts';
 import { developmentKey } from './developmentKey.ts';
+import { layerConstraints } from './layerConstraints.ts';
 
 /** What a layer's proofs are made and checked with. */
 export interface LayerKey {
@@ -42,15 +40,13 @@ export interface SetupLayerOptions {
 /** Compiles a layer's circuit, appends its weights and makes its development key, unless that has been done. Throws `COMPILE_FAILED`, `KERNEL_FAILED`, `BAD_INPUT`. */
 export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> {
   const { shape, weights, folder, seed, onProgress } = options;
-  const circuit = circuitOf(shape);
-  const { name } = circuit;
-  if ((weights === undefined) !== (circuit.open === undefined))
-    throw new CircuitsError('BAD_INPUT', 'This circuit and these weights do not belong together.', { name });
   await mkdir(folder, { recursive: true });
-  const compiled = await compileShape(circuit, folder, { onCompile: () => onProgress?.('compiling', name) });
-  const file = readR1cs(await readFile(compiled.r1cs));
-  const pieces = (): Iterable<Uint8Array> =>
-    weights === undefined ? [file.bytes] : appendRows(file, circuit, weights);
+  const { name, compiled, count, pieces } = await layerConstraints({
+    shape,
+    weights,
+    folder,
+    onCompile: (circuit) => onProgress?.('compiling', circuit),
+  });
   const constraints = createHash('sha256');
   for (const piece of pieces()) constraints.update(piece);
   const constraintsHash = constraints.digest();
@@ -66,7 +62,7 @@ export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> 
       shape,
       keyId,
       verifyingKey: bytes,
-      constraints: file.header.constraints + (weights?.rows ?? 0),
+      constraints: count,
       constraintsHash,
       zkey,
       witnessProgram: compiled.witness,

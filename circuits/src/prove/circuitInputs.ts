@@ -13,14 +13,17 @@ export interface OperatorValues {
   readonly context: bigint;
   /** Of a head: the token it chose. Of attention: how many positions there are. */
   readonly token?: number;
+  /** Of a tile of a head: its first row in the vocabulary. */
+  readonly first?: number;
   readonly count?: number;
 }
 
 /** All inputs of an operator’s circuit, those among them that follow from the others. Throws `BAD_INPUT` if a tensor is missing. */
 export function circuitInputs(shape: Shape, weights: Weights | undefined, values: OperatorValues): CircuitSignals {
-  const { tensors, blindings, context, token, count } = values;
+  const { tensors, blindings, context, token, first, count } = values;
   const signals: CircuitSignals = { context: context.toString() };
   if (token !== undefined) signals.token = token;
+  if (first !== undefined) signals.first = first;
   if (count !== undefined) signals.count = count;
   for (const [name, blinding] of Object.entries(blindings))
     signals[name] = typeof blinding === 'bigint' ? blinding.toString() : padded(blinding.map(String), shape);

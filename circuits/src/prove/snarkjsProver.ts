@@ -6,8 +6,8 @@ import type { Prover } from './prover.ts';
 
 let loading: Promise<typeof import('snarkjs')> | undefined;
 
-/** Half a second of a processor’s time, which only those pay who make proofs. */
-function loadSnarkjs(): Promise<typeof import('snarkjs')> {
+/** Half a second of a processor’s time, which only those pay who make proofs or keys. */
+export function loadSnarkjs(): Promise<typeof import('snarkjs')> {
   loading ??= import('snarkjs');
   return loading;
 }

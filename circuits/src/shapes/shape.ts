@@ -4,7 +4,16 @@ import { CircuitsError } from '../errors.ts';
  * The circuits of a layer's operators, without weights: what is the same for every matrix of a shape. Widths and shifts are in bits. Rules X-… are
  * those of docs/exact-arithmetic.md.
  */
-export type Shape = LinearShape | RotatedShape | AttentionShape | ResidualShape | NormShape | HiddenShape | HeadShape;
+export type Shape =
+  | LinearShape
+  | RotatedShape
+  | AttentionShape
+  | ResidualShape
+  | NormShape
+  | HiddenShape
+  | HeadShape
+  | HeadTileShape
+  | RefutationShape;
 
 /** X-22: y = rshr(W x + b, shift). */
 export interface LinearShape {
@@ -81,6 +90,40 @@ export interface HeadShape {
   readonly inputBits: number;
   readonly shift: number;
   readonly logitBits: number;
+}
+
+/** Z-16: rows of a head, for vocabularies that are too large for one circuit. */
+export interface HeadTileShape {
+  readonly kind: 'headTile';
+  readonly rows: number;
+  readonly columns: number;
+  readonly inputBits: number;
+  readonly shift: number;
+  readonly logitBits: number;
+}
+
+/** Some rows of a head, from `first` on. */
+export interface HeadTile {
+  readonly shape: HeadTileShape;
+  readonly first: number;
+}
+
+/** Z-16: the tiles that cover a vocabulary, `rows` each but the last one, which has what is left. */
+export function headTiles({ kind: _, vocabulary, ...same }: HeadShape, rows: number): readonly HeadTile[] {
+  return Array.from({ length: Math.ceil(vocabulary / rows) }, (_, tile) => {
+    const first = tile * rows;
+    return { shape: { kind: 'headTile', rows: Math.min(rows, vocabulary - first), ...same }, first };
+  });
+}
+
+/** Z-15: y is not what X-22 makes of x. */
+export interface RefutationShape extends Omit<LinearShape, 'kind'> {
+  readonly kind: 'refutation';
+}
+
+/** The circuit that refutes an operator of a shape; its matrix is the same. */
+export function refutationOf(shape: LinearShape): RefutationShape {
+  return { ...shape, kind: 'refutation' };
 }
 
 /** An input that is compiled as public, so that circom keeps its wires, and made private when weights are appended. */
@@ -178,6 +221,26 @@ export function circuitOf(shape: Shape): Circuit {
         component: `Head(${vocabulary}, ${columns}, ${inputBits}, ${shift}, ${logitBits})`,
         signals: ['commitmentX', 'context', 'token'],
         open: matrix(vocabulary, columns),
+      };
+    }
+    case 'headTile': {
+      const { rows, columns, inputBits, shift, logitBits } = shape;
+      return {
+        name: `headTile-${rows}x${columns}-${inputBits}to${logitBits}-shift${shift}`,
+        template: 'headTile.circom',
+        component: `HeadTile(${rows}, ${columns}, ${inputBits}, ${shift}, ${logitBits})`,
+        signals: ['commitmentX', 'commitmentTop', 'context', 'token', 'first'],
+        open: matrix(rows, columns),
+      };
+    }
+    case 'refutation': {
+      const { rows, columns, inputBits, shift, outputBits } = shape;
+      return {
+        name: `refutation-${rows}x${columns}-${inputBits}to${outputBits}-shift${shift}`,
+        template: 'refutation.circom',
+        component: `Refutation(${rows}, ${columns}, ${inputBits}, ${shift}, ${outputBits})`,
+        signals: ['commitmentX', 'commitmentY', 'context'],
+        open: matrix(rows, columns),
       };
     }
   }

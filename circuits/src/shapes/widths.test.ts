@@ -41,6 +41,11 @@ test.each([
   ['head', 'Head(4, 2, 16, 0, 32)', 'context'],
   ['head', 'Head(1, 2, 16, 10, 32)', 'context'],
   ['head', 'Head(4, 2, 16, 220, 32)', 'context'],
+  ['headTile', 'HeadTile(4, 2, 16, 0, 32)', 'context'],
+  ['headTile', 'HeadTile(0, 2, 16, 10, 32)', 'context'],
+  ['headTile', 'HeadTile(4, 2, 16, 220, 32)', 'context'],
+  ['refutation', 'Refutation(2, 2, 16, -1, 16)', 'context'],
+  ['refutation', 'Refutation(2, 2, 16, 105, 16)', 'context'],
 ])('%s: %s does not compile', async (template, component, signal) => {
   const circuit = { name: 'bad', template: `${template}.circom`, component, signals: [signal] };
   const error = await compileShape(circuit, folder).catch((cause: unknown) => cause);

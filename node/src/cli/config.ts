@@ -123,6 +123,84 @@ export const benchSchema = z.object({
   json: speechSettings.json,
 });
 
+const hex = (bytes: number): z.ZodString => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
+
+/** Which layer a ceremony is for, and what its key begins with. */
+const ceremonyLayer = {
+  model: z.string().optional().meta({
+    description: 'the GGUF file of which a layer is meant; the small bundled one unless told',
+    placeholder: 'file',
+  }),
+  operator: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'the operator of that model by its number (docs/proofs.md, Z-40)', placeholder: 'number' }),
+  positions: z
+    .int()
+    .min(1)
+    .max(4096)
+    .default(64)
+    .meta({ description: 'how many positions the circuit of attention has room for' }),
+  layer: z.string().optional().meta({
+    description: 'instead of a model’s operator: a shape, rows of weights and a bias as JSON',
+    placeholder: 'file',
+  }),
+  variant: exactVariant,
+  modelCache,
+  circuitCache: z
+    .string()
+    .default(join('.karmesh', 'circuits'))
+    .meta({ description: 'where compiled circuits are kept', placeholder: 'folder' }),
+  powers: z
+    .string()
+    .optional()
+    .meta({ description: 'the powers of tau, prepared for a second phase', placeholder: 'file' }),
+  powersHash: hex(32)
+    .optional()
+    .meta({ description: 'the SHA-256 that they are pinned by, in hexadecimal', placeholder: 'hash' }),
+};
+export type CeremonyLayerConfig = z.output<z.ZodObject<typeof ceremonyLayer>>;
+
+export const ceremonyPowersSchema = z.object({
+  power: z
+    .int()
+    .min(1)
+    .max(28)
+    .meta({ description: 'room for circuits of fewer than 2^power constraints and public signals' }),
+  json: speechSettings.json,
+});
+
+export const ceremonyBeginSchema = z.object({ ...ceremonyLayer, json: speechSettings.json });
+
+export const ceremonyContributeSchema = z.object({
+  name: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,64}$/)
+    .meta({ description: 'what you are called in the file' }),
+  json: speechSettings.json,
+});
+
+export const ceremonyBeaconSchema = z.object({
+  slotHash: hex(32).meta({
+    description: 'the hash of a slot that was announced before it came, in hexadecimal',
+    placeholder: 'hash',
+  }),
+  iterations: z.int().min(10).max(24).default(10).meta({ description: 'it is hashed 2^iterations times' }),
+  json: speechSettings.json,
+});
+
+export const ceremonyVerifySchema = z.object({
+  ...ceremonyLayer,
+  contributions: z.int().min(1).max(1023).default(3).meta({ description: 'contributions before the beacon, at least' }),
+  slotHash: hex(32).optional().meta({ description: 'what the beacon must be, in hexadecimal', placeholder: 'hash' }),
+  contributionHashes: z.array(hex(64)).default([]).meta({
+    description: 'contributions that must be among them, as contributors published them',
+    placeholder: 'hash,…',
+  }),
+  json: speechSettings.json,
+});
+
 /** For whom it works. A draw names workers for whichever gateway, so that a closed one makes all others wait for its refusal. */
 const access = z.enum(['open', 'ask']).default('open').meta({
   description: 'whom it works for: every registered gateway, or those that ask and that `karmesh access grant` lets in',

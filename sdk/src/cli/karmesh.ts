@@ -26,6 +26,7 @@ const external: Readonly<Record<string, string>> = {
   worker: 'run a worker (karmesh worker start)',
   access: 'which gateways a worker works for (karmesh access list, grant, revoke)',
   model: 'what a model file is, and its form for exact arithmetic (karmesh model inspect, convert, bench)',
+  ceremony: 'make the key of a layer’s proofs with others (karmesh ceremony powers, begin, contribute, beacon, verify)',
   validator: 'run a validator (karmesh validator start, status)',
   gateway: 'run a gateway',
   localnet: 'run a local Solana cluster',
@@ -68,8 +69,9 @@ async function main(argv: readonly string[]): Promise<number> {
       process.once('SIGINT', () => abort.abort(new KarmeshError('ABORTED', 'Cancelled.')));
       return await command.run({ argv: argv.slice(words.length), env: process.env, signal: abort.signal });
     }
-    // Access and models are a worker's, and asked for so often that they have words of their own.
-    if (first === 'access' || first === 'model') return await runProgram(findProgram('worker'), argv);
+    // Access, models and ceremonies are a worker's, and asked for so often that they have words of their own.
+    if (first === 'access' || first === 'model' || first === 'ceremony')
+      return await runProgram(findProgram('worker'), argv);
     if (Object.hasOwn(external, first)) return await runProgram(findProgram(first), argv.slice(1));
     const members = Object.entries(commands).filter(([name]) => name.startsWith(`${first} `));
     if (members.length > 0 && (second === undefined || second === '--help' || second === '-h')) {

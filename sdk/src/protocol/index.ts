@@ -15,6 +15,7 @@ export * from './engineClass.ts';
 export * from './entry.ts';
 export * from './epochClock.ts';
 export * from './epochFrames.ts';
+export * from './freivalds.ts';
 export * from './hash.ts';
 export * from './header.ts';
 export * from './ids.ts';
