@@ -1,13 +1,12 @@
 import { beginKey, layerConstraints, type Shape, type Weights } from '@karmesh/circuits';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { fromHex } from '@karmesh/sdk/protocol';
+import { fromHex, traceShape } from '@karmesh/sdk/protocol';
 import type { Output } from '@karmesh/sdk/runtime';
 import { openExactModel } from '../engines/exact/file/exactModel.ts';
 import { exactModelFile } from '../engines/exact/file/exactModelFile.ts';
 import { openModelFile } from '../engines/exact/file/modelFiles.ts';
 import { operatorCircuits } from '../engines/exact/proofs/operatorCircuits.ts';
 import { traceModelOf } from '../engines/exact/trace/traceModel.ts';
-import { traceShape } from '../engines/exact/trace/traceShape.ts';
 import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
 import type { CeremonyLayerConfig } from './config.ts';
 import { conversionProgress } from './conversionProgress.ts';

@@ -1,12 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkOpenedLayer, freivaldsPoint, hash, type ModelId, projectMatrix } from '@karmesh/sdk/protocol';
+import {
+  checkOpenedLayer,
+  freivaldsPoint,
+  hash,
+  type ModelId,
+  projectMatrix,
+  type TensorName,
+} from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { provableRun } from '../../../fixtures/provableRun.ts';
 import { BUNDLED_MODEL_PATH } from '../../../models/bundled.ts';
 import { exactModelFile } from '../file/exactModelFile.ts';
-import type { TensorName } from '../trace/traceShape.ts';
 import { openLayer } from './openLayer.ts';
 import { type OperatorCircuits, operatorCircuits } from './operatorCircuits.ts';
 

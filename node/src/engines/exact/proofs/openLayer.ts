@@ -1,7 +1,11 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { LinearMatrix, OpenedLayer } from '@karmesh/sdk/protocol';
-import { operatorInputs, type TensorPlace } from '../dispute/replayOperator.ts';
-import type { TraceModel } from '../trace/traceShape.ts';
+import {
+  type LinearMatrix,
+  type OpenedLayer,
+  operatorInputs,
+  type TensorPlace,
+  type TraceModel,
+} from '@karmesh/sdk/protocol';
 import type { OperatorCircuits } from './operatorCircuits.ts';
 import type { ProvableRun } from './prepareOperator.ts';
 
