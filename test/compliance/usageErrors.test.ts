@@ -48,14 +48,14 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "wroker start".
       didYouMean: worker
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, model, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, model, ceremony, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts karam show
     2
     ✖ There is no command "karam show".
       didYouMean: karma show
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, model, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, model, ceremony, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts receipt ftech
@@ -84,7 +84,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "regsiter".
       didYouMean: register
-      known: start, register, access, describe, model
+      known: start, register, access, describe, model, ceremony
       See docs/errors.md#config_invalid
 
     node/src/main.ts register --onwer owner.json
@@ -98,7 +98,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "model convrt".
       didYouMean: model convert
-      known: model inspect, model bench, model convert
+      known: model inspect, model bench, model keys, model convert
       See docs/errors.md#config_invalid
 
     validator/src/main.ts statsu
