@@ -9,7 +9,7 @@ const SIZES = [
 const ROUNDS = 5;
 const SHIFT = 15;
 
-/** Opened layers of 8-bit weights and 16-bit inputs: the check under an epoch's vector beside computing the layer again in doubles, which is exact here, and how many checks pay for a vector. */
+/** Opened layers of 8-bit weights and 16-bit inputs: the check under an epoch's vector beside computing the layer again in doubles, which is exact here; what the vector takes is said beside. */
 export async function run({ talk }: { readonly talk: (line: string) => void }): Promise<BenchReport> {
   const before = loadNow();
   const rows: BenchRow[] = [];
