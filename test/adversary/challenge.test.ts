@@ -27,7 +27,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exactModelFile } from '../../node/src/engines/exact/file/exactModelFile.ts';
 import { modelFacts } from '../../node/src/engines/exact/proofs/modelFacts.ts';
 import type { KeptProofs, ProvingJob } from '../../node/src/engines/exact/proofs/proveToken.ts';
-import { beaconFor, type ChallengedRun, challengedRun } from '../../node/src/fixtures/challengedRun.ts';
+import { beaconFor, type ChallengedRun, challengedModel } from '../../node/src/fixtures/challengedRun.ts';
 import { SMALL, smallModel } from '../../node/src/fixtures/smallModel.ts';
 
 const POSITION = 5;
@@ -37,15 +37,17 @@ const OPERATORS = operatorCount(SMALL.layers);
 const named = (name: string) => hash(new TextEncoder().encode(name));
 
 let folder: string;
+let opened: AsyncDisposableStack;
 let honest: ChallengedRun;
 let answer: Uint8Array;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'karmesh-challenge-'));
+  opened = new AsyncDisposableStack();
   honest = await runOf();
   answer = await honest.prove(honest.job);
 }, 600_000);
 afterAll(async () => {
-  await honest[Symbol.asyncDispose]();
+  await opened.disposeAsync();
   await endSnarkjs();
   await rm(folder, { recursive: true });
 });
@@ -64,7 +66,8 @@ async function runOf(
   const { path, modelId } = await convert(smallModel());
   const ran = options.ran === undefined ? {} : { ran: (await convert(options.ran)).path };
   const { prompt = PROMPT, position = POSITION } = options;
-  return challengedRun({ path, modelId, ...ran, folder, prompt, limit: LIMIT, position, attentionPositions: 8 });
+  const model = opened.use(await challengedModel({ path, modelId, ...ran, folder, attentionPositions: 8 }));
+  return model.run({ prompt, limit: LIMIT, position });
 }
 
 const NO_PROOF = new Uint8Array(256);
@@ -218,7 +221,7 @@ describe('what it is sent for', () => {
   });
 
   test('Z-46: the prompt’s token is the one that the tokenizer gives', async () => {
-    await using early = await runOf({ position: 2 });
+    const early = await runOf({ position: 2 });
     const prompt = PROMPT.map((token, i) => (i === 2 ? token + 1 : token));
     expect(await judge(await early.prove(early.job, noProofs), { prompt }, early)).toEqual(
       rejected(AUDIT_RULES.challengeAnchor, /another token/),
@@ -274,19 +277,19 @@ describe('what was run', () => {
     const ran = smallModel({
       replace: (tensor) => (tensor.name === 'blk.0.attn_q.weight' ? { ...tensor, data: flipped(tensor.data) } : tensor),
     });
-    await using cheat = await runOf({ ran });
+    const cheat = await runOf({ ran });
     expect(await judge(await bestEffort(cheat, cheat.job), {}, cheat)).toEqual(fallsAt(1));
   });
 
   test('a model of another quantisation begins with other embeddings', async () => {
-    await using cheat = await runOf({ ran: smallModel({ type: 'Q4_0' }) });
+    const cheat = await runOf({ ran: smallModel({ type: 'Q4_0' }) });
     expect(await judge(await cheat.prove(cheat.job, noProofs), {}, cheat)).toEqual(
       rejected(AUDIT_RULES.challengeAnchor, /another embedding/),
     );
   });
 
   test('a teleport into another answer’s trace falls at its first operator', async () => {
-    await using cached = await runOf({ prompt: [2, 9, 4, 4, 11], position: 2 });
+    const cached = await runOf({ prompt: [2, 9, 4, 4, 11], position: 2 });
     const { commit, model, facts: known } = cached;
     const { run, outputTokens } = known;
     const promptTokens = PROMPT.length;

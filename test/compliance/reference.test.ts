@@ -29,6 +29,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh worker describe', 'node/src/main.ts', 'describe'],
   ['karmesh model inspect', 'node/src/main.ts', 'model', 'inspect'],
   ['karmesh model convert', 'node/src/main.ts', 'model', 'convert'],
+  ['karmesh model keys', 'node/src/main.ts', 'model', 'keys'],
   ...['powers', 'begin', 'contribute', 'beacon', 'verify'].map(
     (step) => [`karmesh ceremony ${step}`, 'node/src/main.ts', 'ceremony', step] as const,
   ),

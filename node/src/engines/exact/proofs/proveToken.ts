@@ -1,4 +1,4 @@
-import { elementOf, type Prover, proveLayer, type TensorCommitter } from '@karmesh/circuits';
+import { elementOf, type LayerKey, type Prover, proveLayer, type TensorCommitter } from '@karmesh/circuits';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   type CommittedRun,
@@ -61,6 +61,8 @@ export async function proveToken(
     readonly commit: TensorCommitter;
     readonly prover: Prover;
     readonly kept: KeptProofs;
+    /** Keys that are at hand; others are looked up by their constraints, which takes as long as building these. */
+    readonly keyAt?: (operator: number) => LayerKey | undefined;
     readonly onProof?: (done: { readonly operator: number; readonly operators: number }) => void;
   },
 ): Promise<Uint8Array> {
@@ -118,7 +120,8 @@ export async function proveToken(
       { place: { name, layer, position }, context, positions: attentionPositions },
       { circuits, commit, traceModel },
     );
-    const key = await operatorKey(circuits, { name, layer, positions: attentionPositions, folder: keysFolder, seed });
+    const sought = { name, layer, positions: attentionPositions, folder: keysFolder, seed };
+    const key = parts.keyAt?.(operator) ?? (await operatorKey(circuits, sought));
     return proveLayer({ key, inputs: prepared.inputs, signals: prepared.signals }, { prover });
   }
 
