@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { clusterPreset } from '@karmesh/sdk/clusters';
+import { operatorCount } from '@karmesh/sdk/protocol';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { fixtureLocalnet } from '../../validator/src/fixtures/localnet.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const LAYERS = 4;
+const HOUR_MS = 3_600_000;
+
+/** Runs a program and gives what it printed and how it ended. */
+async function run(script: string, args: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, script), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  let text = '';
+  child.stdout.on('data', (piece: Buffer) => {
+    text += piece.toString();
+  });
+  const [code] = await once(child, 'close');
+  return { code: Number(code), text };
+}
+
+const onceResult = z.object({
+  bundle: z.string(),
+  requestId: z.string(),
+  verified: z.boolean(),
+  workers: z.record(z.string(), z.object({ after: z.object({ karma: z.record(z.string(), z.string()) }) })),
+  proof: z.object({
+    position: z.number(),
+    proven: z.number(),
+    unproven: z.array(z.string()),
+    recorded: z.number(),
+    isInsecure: z.boolean(),
+  }),
+});
+
+test('an answer is proven, recorded on chain and paid; bundle and chain alone show it again, and nothing that is changed', {
+  timeout: 2 * HOUR_MS,
+}, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'karmesh-proof-'));
+  try {
+    const asked = await run('programs/localnet/src/up.ts', [
+      '--data-dir',
+      folder,
+      '--once',
+      'What is the capital of France?',
+      '--assurance',
+      'proof',
+      '--rpc-port=0',
+      '--gateway-port=0',
+    ]);
+    expect(asked.code).toBe(0);
+    const { bundle, proof, requestId, verified, workers } = onceResult.parse(JSON.parse(asked.text));
+    const operators = operatorCount(LAYERS);
+    expect(verified).toBe(true);
+    expect(proof).toMatchObject({ isInsecure: true, recorded: proof.proven });
+    // Behind a prompt's tokens nothing is chosen; behind 64 positions attention has no room.
+    expect(proof.proven + proof.unproven.length).toBeGreaterThanOrEqual(operators - 2);
+    const earned = Object.values(workers).filter(({ after }) => BigInt(after.karma.inference ?? '0') > 0n);
+    expect(earned.length).toBe(3);
+
+    const { programId } = clusterPreset('localnet');
+    await using chain = await fixtureLocalnet({ programId, slotMs: 400, dataDir: join(folder, 'ledger') });
+    const verify = (path: string) => run('sdk/src/cli/karmesh.ts', ['receipt', 'verify', path, '--url', chain.rpcUrl]);
+    const whole = await verify(bundle);
+    expect(whole.code).toBe(0);
+    expect(whole.text).toContain(
+      `Token ${proof.position} was drawn: ${proof.proven} operators are proven, and the chain itself has checked ${proof.proven} of these proofs.`,
+    );
+    expect(whole.text).toContain('INSECURE DEVELOPMENT KEYS');
+    expect(whole.text).toContain(`The answer to request ${requestId} holds.`);
+
+    const file = JSON.parse(await readFile(bundle, 'utf8')) as { parts: Record<string, string> };
+    const challenge = file.parts.challenge ?? '';
+    const changed = join(folder, 'changed.json');
+    // In the answer's head, its leaves, commitments, opening and proofs.
+    for (const share of [0.0001, 0.01, 0.2, 0.5, 0.8, 0.99]) {
+      const at = 2 * Math.floor((share * challenge.length) / 2);
+      const digit = challenge[at] === '0' ? '1' : '0';
+      const parts = { ...file.parts, challenge: `${challenge.slice(0, at)}${digit}${challenge.slice(at + 1)}` };
+      await writeFile(changed, JSON.stringify({ ...file, parts }));
+      expect((await verify(changed)).code, `a digit at ${share}`).not.toBe(0);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
