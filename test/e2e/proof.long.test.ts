@@ -1,14 +1,18 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { clusterPreset } from '@karmesh/sdk/clusters';
 import { operatorCount } from '@karmesh/sdk/protocol';
+import { chromium } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { fixtureLocalnet } from '../../validator/src/fixtures/localnet.ts';
+import { CHROMIUM, goTo, openPage } from '../browser/openPage.ts';
+import { serveFolder } from '../browser/serveFolder.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const LAYERS = 4;
@@ -41,6 +45,32 @@ const onceResult = z.object({
     isInsecure: z.boolean(),
   }),
 });
+
+/** As the gateway sends it: the page may compile WebAssembly of its own, and nothing else. */
+const POLICY =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self' http://127.0.0.1:*";
+
+/** Checks the bundle in a page that knows no gateway, with the chain alone. */
+async function checkInPage(check: {
+  readonly bundle: string;
+  readonly rpcUrl: string;
+  readonly programId: string;
+  readonly proven: number;
+}): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(root, 'launch.mjs'), 'build:dashboard'], { cwd: root });
+  await using server = await serveFolder(join(root, 'web/dashboard/dist'), { 'content-security-policy': POLICY });
+  await using browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
+  const { page } = await openPage(browser, { url: server.url });
+  await goTo(page, 'Chain', 'Name a node');
+  await page.getByLabel('RPC URL').fill(check.rpcUrl);
+  await page.getByLabel('Program id').fill(check.programId);
+  await page.keyboard.press('Enter');
+  await goTo(page, 'Check', 'A bundle that you have kept');
+  await page.getByLabel('A bundle that you have kept').setInputFiles(check.bundle);
+  await page.getByText(new RegExp(`Its worker proved ${check.proven} operators`)).waitFor();
+  await page.getByText(/^This answer holds: all \d+ steps do, and its epoch is final\.$/).waitFor();
+  await page.getByText('INSECURE DEVELOPMENT KEYS').first().waitFor();
+}
 
 test('an answer is proven, recorded on chain and paid; bundle and chain alone show it again, and nothing that is changed', {
   timeout: 2 * HOUR_MS,
@@ -77,6 +107,8 @@ test('an answer is proven, recorded on chain and paid; bundle and chain alone sh
     );
     expect(whole.text).toContain('INSECURE DEVELOPMENT KEYS');
     expect(whole.text).toContain(`The answer to request ${requestId} holds.`);
+
+    if (CHROMIUM !== undefined) await checkInPage({ bundle, rpcUrl: chain.rpcUrl, programId, proven: proof.proven });
 
     const file = JSON.parse(await readFile(bundle, 'utf8')) as { parts: Record<string, string> };
     const challenge = file.parts.challenge ?? '';
