@@ -1,4 +1,5 @@
-import { type Command, unknownCommand } from '@karmesh/sdk/runtime';
+import type { Command } from '@karmesh/sdk/runtime';
+import { commandGroup } from './commandGroup.ts';
 
 const usage = `Usage: karmesh model COMMAND [--json] [--help]
 
@@ -10,27 +11,14 @@ const usage = `Usage: karmesh model COMMAND [--json] [--help]
 Each command has its own --help.
 `;
 
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  inspect: async () => (await import('./modelInspectCommand.ts')).modelInspectCommand,
-  bench: async () => (await import('./modelBenchCommand.ts')).modelBenchCommand,
-  keys: async () => (await import('./modelKeysCommand.ts')).modelKeysCommand,
-  convert: async () => (await import('./modelConvertCommand.ts')).modelConvertCommand,
-};
-
 /** `karmesh model COMMAND`. Throws `CONFIG_INVALID` if there is no such command. */
-export const modelCommand: Command = {
-  async run(call) {
-    const [name, ...argv] = call.argv;
-    if (name === undefined || name === '--help' || name === '-h') {
-      process.stdout.write(usage);
-      return name === undefined ? 2 : 0;
-    }
-    const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (load === undefined) {
-      const known = Object.keys(commands).map((each) => `model ${each}`);
-      throw unknownCommand(`model ${name}`, known);
-    }
-    const command = await load();
-    return command.run({ ...call, argv });
+export const modelCommand: Command = commandGroup({
+  name: 'model',
+  usage,
+  commands: {
+    inspect: async () => (await import('./modelInspectCommand.ts')).modelInspectCommand,
+    bench: async () => (await import('./modelBenchCommand.ts')).modelBenchCommand,
+    keys: async () => (await import('./modelKeysCommand.ts')).modelKeysCommand,
+    convert: async () => (await import('./modelConvertCommand.ts')).modelConvertCommand,
   },
-};
+});
