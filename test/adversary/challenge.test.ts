@@ -7,6 +7,7 @@ import {
   type ChallengeAnswer,
   type ChallengeFacts,
   challengeAnswerCodec,
+  challengedPosition,
   challengedTensors,
   checkChallenge,
   committedLeaf,
@@ -203,6 +204,50 @@ describe('what is sent', () => {
   ];
   test.each(cases)('Z-48: %s is refused', async (_, bytes, rule, what) => {
     expect(await judge(bytes())).toEqual(rejected(rule, what));
+  });
+});
+
+describe('what only a worker could have committed to', () => {
+  /** The answer with another commitment to the keys of the first position, and the trace root that it makes. */
+  const committedTo = (commitment: Uint8Array) => {
+    const { run, promptTokens, outputTokens } = honest.facts;
+    const opened = decode(challengeAnswerCodec, answer);
+    const shape = traceShape(opened.facts, { level: 'committed', promptTokens });
+    const { place } = committedPlaces(opened.facts)({ name: 'k', layer: 0, position: 0 });
+    const leaf = committedLeaf({ requestId: run.requestId, place, commitment });
+    const leaves = opened.leaves.map((before, i) => (i === shape.indexOf(place) ? leaf : before));
+    const { root } = traceTree(hash, concatBytes(...leaves), leaves.length);
+    const positions = promptTokens + outputTokens.length - 1;
+    const traceRoot = traceRootOf(hash, { level: 'committed', promptTokens, positions, root });
+    const commitments = opened.commitments.map((before, i) => (i === 0 ? commitment : before));
+    return { bytes: encode(challengeAnswerCodec, { ...opened, leaves, commitments }), traceRoot };
+  };
+
+  test('Z-21: a past commitment that is no field element fails, and stops nobody from judging', async () => {
+    const { bytes, traceRoot } = committedTo(new Uint8Array(32).fill(255));
+    expect(await judge(bytes, { traceRoot })).toEqual(
+      rejected(AUDIT_RULES.challengeMalformed, /commitment to k is no field element/),
+    );
+  });
+
+  test.each([
+    ['no prompt', { promptTokens: 0, outputTokens: [1] }],
+    ['no answer', { promptTokens: 1, outputTokens: [] }],
+  ])('Z-42: a receipt of %s has no position to draw, and fails', async (_, facts) => {
+    expect(await judge(answer, facts)).toEqual(rejected(AUDIT_RULES.challengeTrace, /without a position/));
+  });
+
+  test('Z-48: a trace of more leaves than a call has arguments is judged', async () => {
+    const promptTokens = 30_000;
+    const opened = decode(challengeAnswerCodec, answer);
+    const positions = promptTokens + LIMIT - 1;
+    const count = traceShape(opened.facts, { level: 'committed', promptTokens }).leaves(positions);
+    expect(count).toBeGreaterThan(130_000);
+    const { entryHash, beacon } = honest.facts;
+    const position = challengedPosition({ beacon, entryHash, positions });
+    const leaves = Array.from({ length: count }, () => named('a leaf'));
+    const bytes = encode(challengeAnswerCodec, { ...opened, position, leaves });
+    expect(await judge(bytes, { promptTokens })).toEqual(rejected(AUDIT_RULES.challengeTrace, /receipt’s trace/));
   });
 });
 

@@ -96,7 +96,12 @@ export function renderVerdict(verdict: RecheckedBundle): string {
 }
 
 /** What was proven of which token, and what keeps it from being everything. */
-function renderProof({ proof }: RecheckedBundle): readonly string[] {
+function renderProof({ proof, lacksProof }: RecheckedBundle): readonly string[] {
+  if (lacksProof === true)
+    return [
+      '',
+      'Proofs were asked for, and this bundle has none: a replay by auditors alone stands behind the answer.',
+    ];
   if (proof === undefined) return [];
   const { position, proven, unproven, recorded, isInsecure } = proof;
   return [

@@ -9,6 +9,8 @@ import { type BundleProof, type ChallengeReader, type ProofTools, recheckChallen
 export interface RecheckedBundle extends BundleVerdict {
   /** Undefined for a bundle without proofs, or with false ones. */
   readonly proof?: BundleProof;
+  /** True for a `proof` request whose bundle has a report and no proofs: an auditor's replay alone stands behind the answer, or somebody took them out. */
+  readonly lacksProof?: boolean;
 }
 
 /**
@@ -31,7 +33,9 @@ export async function recheckBundle(
   const config = await reader.checkCluster({ signal });
   const offchain = parametersOf({ presets }, config);
   const verdict = verifyBundle(bundle, await readBundleChain(reader, { bundle, offchain, signal }));
-  const { challenge, set } = bundle;
+  const { challenge, set, report, request } = bundle;
+  if (challenge === undefined && report !== undefined && request.assurance === 'proof')
+    return { ...verdict, lacksProof: true };
   if (challenge === undefined || set === undefined) return verdict;
   const account = await reader.epoch(set.manifest.epoch, { signal });
   if (account === undefined || account.state < EPOCH_STATE.beacon) return verdict;

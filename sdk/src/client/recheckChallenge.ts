@@ -3,6 +3,7 @@ import { NONE } from '../program/accounts.ts';
 import type { Address } from '../program/address.ts';
 import type { ProgramAddresses } from '../program/addresses.ts';
 import {
+  agreeingReceipts,
   type Bundle,
   type BundleCheck,
   type ChallengeAnswer,
@@ -35,6 +36,9 @@ export interface ChallengeReader {
   layer(modelKeys: Address, operator: number, options: WithSignal): Promise<LayerAccount | undefined>;
   provenOf(entryHash: Uint8Array, keyCount: number, options: WithSignal): Promise<readonly ProvenAccount[]>;
 }
+
+/** What a registry has room for (P-23). */
+const MAX_KEYS = 256;
 
 /** What was proven of an answer's challenged token. */
 export interface BundleProof {
@@ -69,9 +73,8 @@ export async function recheckChallenge(
     checks.push({ rule, what, holds, facts: holds ? {} : facts });
   };
   const answer = read(challenge);
-  const revealed = entry.evidence.receipts.find(({ receipt }) =>
-    equalBytes(receipt.value.outputHash, entry.outcome.value.outputHash),
-  );
+  // Of those that agree: a worker with the same answer and another trace is not among them.
+  const [revealed] = agreeingReceipts(entry);
   if (answer === undefined || revealed === undefined || set === undefined) {
     check('Z-47', 'the proofs of a token can be read', false);
     return { checks };
@@ -79,15 +82,15 @@ export async function recheckChallenge(
   const { facts, keysRoot } = answer;
   const { modelId } = request;
   const keyCount = operatorCount(facts.layers) + 1;
-  const keys = await reader.modelKeys({ modelId, keysRoot, keyCount }, { signal });
+  const keys = keyCount > MAX_KEYS ? undefined : await reader.modelKeys({ modelId, keysRoot, keyCount }, { signal });
   const isAdmitted = keys !== undefined && keys.admittedEpoch !== NONE;
   check('Z-40', 'two thirds of the stake attested the model’s keys', isAdmitted);
   const isInsecure = facts.keys === 'development';
   check('Z-32', 'the keys are of a ceremony, or the cluster is a local one', !isInsecure || isLocal);
   if (!isAdmitted) return { checks };
-  const layers = await Promise.all(
-    answer.proofs.map(({ operator }) => reader.layer(keys.address, operator, { signal })),
-  );
+  // Whoever wrote the bundle chose what it names, and each costs a request.
+  const operators = new Set(answer.proofs.map(({ operator }) => operator).filter((operator) => operator < keyCount));
+  const layers = await Promise.all([...operators].map((operator) => reader.layer(keys.address, operator, { signal })));
   const verifyingKeys = new Map(layers.flatMap((layer) => (layer === undefined ? [] : [[layer.operator, layer.key]])));
   const entryHash = entryHashOf(entry);
   const verdict = await checkChallenge(

@@ -1,5 +1,5 @@
 import { drawNumber, REPLICAS } from './assignment.ts';
-import { compareBytes, readU64le } from './bytes.ts';
+import { compareBytes, joinBytes, readU64le } from './bytes.ts';
 import type { Decoded } from './codec.ts';
 import { struct, u32, u64 } from './codec.ts';
 import type { Entry } from './entry.ts';
@@ -161,5 +161,5 @@ export function verdictsRootOf(verdictHashes: readonly Hash[]): Hash {
   const sorted = [...verdictHashes]
     .sort(compareBytes)
     .filter((one, i, all) => i === 0 || compareBytes(one, all[i - 1] ?? one) !== 0);
-  return sorted.length === 0 ? new Uint8Array(32) : hash(new Uint8Array([0]), ...sorted);
+  return sorted.length === 0 ? new Uint8Array(32) : hash(joinBytes([new Uint8Array([0]), ...sorted]));
 }

@@ -1,5 +1,5 @@
 import { AUDIT_RULES } from './audit.ts';
-import { concatBytes, equalBytes } from './bytes.ts';
+import { equalBytes, joinBytes } from './bytes.ts';
 import {
   anglesLeaf,
   type ChallengeAnswer,
@@ -123,6 +123,9 @@ async function judge(
   const { beacon, entryHash, promptTokens, outputTokens } = facts;
   const { position, keysRoot } = answer;
   const positions = promptTokens + outputTokens.length - 1;
+  // Without a prompt or an answer nothing was computed that one could draw from.
+  if (promptTokens < 1 || outputTokens.length < 1)
+    throw new Refused(challengeTrace, 'The receipt is of a run without a position.');
   // Z-42
   if (position !== challengedPosition({ beacon, entryHash, positions }))
     throw new Refused(challengeMalformed, 'The answer is of another position than the beacon drew.');
@@ -184,7 +187,7 @@ function checkTrace(facts: ChallengeFacts, answer: ChallengeAnswer): ReadonlyMap
   const positions = promptTokens + outputTokens.length - 1;
   const count = shape.leaves(positions);
   if (leaves.length !== count) throw new Refused(challengeTrace, 'The trace has another number of leaves.');
-  const { root } = traceTree(hash, concatBytes(...leaves), count);
+  const { root } = traceTree(hash, joinBytes(leaves), count);
   if (!equalBytes(traceRootOf(hash, { level: 'committed', promptTokens, positions, root }), traceRoot))
     throw new Refused(challengeTrace, 'The leaves are not those of the receipt’s trace.');
   const tensors = challengedTensors(answer.facts, { position, promptTokens });
@@ -198,12 +201,17 @@ function checkTrace(facts: ChallengeFacts, answer: ChallengeAnswer): ReadonlyMap
     const leaf = committedLeaf({ requestId: run.requestId, place, commitment });
     if (isLeaf && !equalBytes(leaf, leaves[shape.indexOf(place)] ?? leaf.subarray(1)))
       throw new Refused(challengeTrace, `The trace does not have this commitment to ${tensor.name}.`);
+    // Z-21: its residue would be another commitment's, and a list of it (Z-03) has no hash.
+    if (element(commitment) >= FIELD_ORDER)
+      throw new Refused(challengeMalformed, `The commitment to ${tensor.name} is no field element.`);
     commitments.set(keyOf(tensor), commitment);
   }
   return commitments;
 }
 
 const ELEMENT_BYTES = 32;
+/** Of BN254's scalars (docs/proofs.md). */
+const FIELD_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 const EMBEDDING_BITS = 32;
 
 /** Z-46: the embedding is the model's row of the token that stands there, and the angles are the model's of this position. */

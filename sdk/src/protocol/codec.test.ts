@@ -101,3 +101,9 @@ test('F-03: decoded bytes are copies, also out of a Buffer whose memory is used 
   buffer.fill(0);
   expect(decoded).toStrictEqual(Uint8Array.of(1, 2, 3, 4));
 });
+
+test('F-03: a vector of more elements than a call has arguments is written', () => {
+  const codec = vector(u32, 1 << 18);
+  const value = Array.from({ length: 1 << 18 }, (_, i) => i);
+  expect(decode(codec, encode(codec, value)).at(-1)).toBe((1 << 18) - 1);
+});

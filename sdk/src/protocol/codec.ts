@@ -1,5 +1,5 @@
 import { KarmeshError } from '../errors.ts';
-import { concatBytes } from './bytes.ts';
+import { joinBytes } from './bytes.ts';
 
 /**
  * One fixed little-endian layout in borsh's manner (https://borsh.io): integers little-endian, vectors and byte strings behind a
@@ -21,7 +21,7 @@ export class Sink {
     this.#parts.push(bytes);
   }
   bytes(): Uint8Array {
-    return concatBytes(...this.#parts);
+    return joinBytes(this.#parts);
   }
 }
 

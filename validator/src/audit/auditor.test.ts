@@ -242,6 +242,38 @@ describe('the auditor', () => {
     expect(await late.run({ slot: 720n })).toEqual([]);
   });
 
+  test('U-09: a worker that keeps its auditor waiting for many answers delays those of others by one ask', async () => {
+    const silent = drawn.receipt.receipt.value.worker;
+    const other = drawn.checked.drawn.find(({ participant }) => !equalBytes(participant, silent));
+    if (other === undefined) throw new RangeError('Several workers were drawn.');
+    const { receipt } = drawn.receipt;
+    const ofOther = { ...receipt, value: { ...receipt.value, worker: other.participant } };
+    const honest: DrawnAudit = { ...drawn, receipt: { ...drawn.receipt, receipt: ofOther } };
+    const stalled = Array.from({ length: 30 }, (_, i): DrawnAudit => ({ ...drawn, entryHash: named(`stalled ${i}`) }));
+    let nowMs = 0;
+    const at = auditor({ concurrency: 1 })({
+      domain,
+      me: first.address,
+      signer: first.keypair,
+      protection,
+      replayer: replayer(),
+      thresholds: auditThresholds(offchain),
+      openStream: ({ peer }, signalled) => {
+        const isOther = equalBytes(peer, other.identity);
+        if (!isOther) nowMs += 3_000;
+        return streamOf(() => (isOther ? opened : undefined))({ peer, protocol: '', maxFrameBytes: 1 }, signalled);
+      },
+      isConnected: () => true,
+      nowMs: () => nowMs,
+      log: logger({ name: 'test', level: 'silent' })(),
+      observe: () => undefined,
+    });
+    const { signal } = new AbortController();
+    const verdicts = await at.run({ ...round, audits: [...stalled, honest] }, { signal });
+    expect(verdicts.map(({ value }) => value.verdict)).toEqual(['pass']);
+    expect(nowMs).toBeLessThanOrEqual(6_000);
+  });
+
   test('U-09: a refusal is no answer', async () => {
     const { run } = setUp(first, () => ({ type: 'refuse', reason: 'unknown-receipt' }));
     expect(await run({ slot: 711n })).toEqual([]);

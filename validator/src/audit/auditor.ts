@@ -46,6 +46,8 @@ export interface AuditorOptions {
   readonly askTimeoutMs?: number;
   /** Audits at once, 2 unless told: each replays an answer. */
   readonly concurrency?: number;
+  /** For how long a run begins audits, 4,000 milliseconds unless told: what was found is said in time, and the rest has its turn in the next run. */
+  readonly runMs?: number;
 }
 
 export interface AuditorParts {
@@ -92,9 +94,11 @@ const MAX_REMEMBERED_ASKS = 65_536;
 export const auditor =
   (options: AuditorOptions = {}) =>
   (parts: AuditorParts): Auditor => {
-    const { askTimeoutMs = 3_000, concurrency = 2 } = options;
+    const { askTimeoutMs = 3_000, concurrency = 2, runMs = 4_000 } = options;
     const { domain, me, protection, log } = parts;
     const asks = new Map<string, number>();
+    /** Which workers were silent in a round: each time costs the whole time of an ask, which the answers of others wait for. */
+    const silences = new Set<string>();
 
     const isChallenged = ({ checked }: DrawnAudit): boolean =>
       checked.entry.dispatch.value.assurance === 'proof' &&
@@ -138,6 +142,7 @@ export const auditor =
         timeoutMs: askTimeoutMs,
         signal,
       });
+      if (reply.kind === 'silent') silences.add(silenceKey(round.epoch, audit));
       const challenges = isChallenged(audit) ? parts.challenges : undefined;
       if (reply.kind === 'open') {
         const answer = { domain, audit, opened: reply.opened, thresholds: parts.thresholds };
@@ -168,7 +173,7 @@ export const auditor =
     async function auditOne(
       round: AuditRound,
       audit: DrawnAudit,
-      signal: AbortSignal,
+      { signal, untilMs }: { readonly signal: AbortSignal; readonly untilMs: number },
     ): Promise<Signed<Verdict> | undefined> {
       const due = dueAttempt(round, audit);
       if (due === undefined) return undefined;
@@ -178,6 +183,7 @@ export const auditor =
       const before = protection.verdict({ epoch, entryHash, attempt });
       if (before !== undefined) return before;
       const started = parts.nowMs();
+      if (started >= untilMs) return undefined;
       const judged = await judge(round, { audit, ...due }, signal);
       if (judged === undefined) return undefined;
       const { rule, measurementsHash } = judged;
@@ -206,13 +212,28 @@ export const auditor =
 
     return {
       async run(round, { signal }) {
-        if (asks.size > MAX_REMEMBERED_ASKS) asks.clear();
+        for (const remembered of [asks, silences]) if (remembered.size > MAX_REMEMBERED_ASKS) remembered.clear();
         const verdicts: Signed<Verdict>[] = [];
-        const waiting = [...round.audits];
+        const untilMs = parts.nowMs() + runMs;
+        const waiting = round.audits.values();
+        const asksOf = ({ entryHash }: DrawnAudit): number =>
+          asks.get(`${round.epoch} ${toHex(entryHash)} 0`) ?? asks.get(`${round.epoch} ${toHex(entryHash)} 1`) ?? 0;
+        let deferred: DrawnAudit[] = [];
+        let isSorted = false;
+        /** Those of workers that were never silent come first, then those that were asked least often. */
+        const next = (): DrawnAudit | undefined => {
+          for (let one = waiting.next(); one.done !== true; one = waiting.next()) {
+            if (!silences.has(silenceKey(round.epoch, one.value))) return one.value;
+            deferred.push(one.value);
+          }
+          if (!isSorted) deferred = deferred.sort((a, b) => asksOf(b) - asksOf(a));
+          isSorted = true;
+          return deferred.pop();
+        };
         const lane = async (): Promise<void> => {
-          for (let audit = waiting.shift(); audit !== undefined; audit = waiting.shift()) {
+          for (let audit = next(); audit !== undefined; audit = next()) {
             try {
-              const signed = await auditOne(round, audit, signal);
+              const signed = await auditOne(round, audit, { signal, untilMs });
               if (signed !== undefined) verdicts.push(signed);
             } catch (err) {
               if (signal.aborted) throw err;
@@ -225,6 +246,10 @@ export const auditor =
       },
     };
   };
+
+function silenceKey(epoch: bigint, { receipt }: DrawnAudit): string {
+  return `${epoch} ${toHex(receipt.receipt.value.worker)}`;
+}
 
 function workerOf(audit: DrawnAudit): Identity | undefined {
   const { worker } = audit.receipt.receipt.value;

@@ -2,6 +2,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import type { Announcement, FrameStream } from '@karmesh/sdk/network';
 import type { EpochAccount } from '@karmesh/sdk/program';
 import {
+  buildReport,
   decode,
   encode,
   epochAnswerCodec,
@@ -11,6 +12,12 @@ import {
   manifestBodyCodec,
   manifestHashOf,
   manifestRoots,
+  reportBody,
+  reportBodyCodec,
+  reportHashOf,
+  type TallyResult,
+  type Verdict,
+  ZERO_HASH,
 } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { expect, test } from 'vitest';
@@ -22,6 +29,17 @@ const { signal } = new AbortController();
 const body: ManifestBody = { epoch: 3n, entries: [], groups: [], slotHashes: [], escrows: [] };
 const bytes = encode(manifestBodyCodec, body);
 const manifestHash = manifestHashOf(domain, manifestRoots(domain, body));
+const result: TallyResult = {
+  lifetimes: [],
+  escrowDebits: [],
+  carried: [],
+  credits: new Map(),
+  settlements: [],
+  decisions: new Map(),
+};
+const { report } = buildReport(domain, { epoch: 3n, result, priorRoot: ZERO_HASH });
+const ended = reportBody({ epoch: 3n, report, result, verdicts: [] });
+const reportHash = reportHashOf(domain, { epoch: 3n, verdictsRoot: ZERO_HASH, report });
 const validator: Announcement = {
   identity,
   incarnation: 1n,
@@ -40,10 +58,12 @@ function bodiesFrom(options: {
   readonly state?: number;
   readonly inView?: boolean;
   readonly isDown?: boolean;
+  readonly kind?: 'manifest' | 'report';
 }) {
-  const { served = bytes, state = 2, inView = false } = options;
+  const { served = bytes, state = 2, inView = false, kind = 'manifest' } = options;
   const read: bigint[] = [];
-  const account = { epoch: 3n, state, manifestHash } as EpochAccount;
+  const account = { epoch: 3n, state, manifestHash, reportHash, verdictsRoot: ZERO_HASH } as EpochAccount;
+  const key = kind === 'manifest' ? manifestHash : reportHash;
   const bodies = epochBodies({
     domain,
     view: { epochAccount: () => (inView ? account : undefined) },
@@ -62,7 +82,7 @@ function bodiesFrom(options: {
           },
           receive: async () =>
             encode(epochAnswerCodec, {
-              bodies: asked === 3n ? [{ kind: 'manifest', key: manifestHash, bodyHash: hash(served) }] : [],
+              bodies: asked === 3n ? [{ kind, key, bodyHash: hash(served) }] : [],
             }),
           close: async () => {},
           [Symbol.asyncDispose]: async () => {},
@@ -98,4 +118,21 @@ test('believes no body that does not reach the hash on chain', async () => {
   for (const served of [another, bytes.subarray(1), new Uint8Array()]) {
     expect(await bodiesFrom({ served }).bodies.manifest(3n, { signal })).toBeUndefined();
   }
+});
+
+test('U-06: believes no verdicts in a report that are not those which were voted for', async () => {
+  const find = (body: typeof ended) =>
+    bodiesFrom({ kind: 'report', state: 5, served: encode(reportBodyCodec, body) }).bodies.report(3n, { signal });
+  expect((await find(ended))?.body).toEqual(ended);
+  const value: Verdict = {
+    epoch: 3n,
+    entryHash: hash(domain),
+    receiptHash: hash(domain),
+    validator: identity,
+    attempt: 0,
+    verdict: 'pass',
+    rule: 0,
+    measurementsHash: hash(new Uint8Array([1])),
+  };
+  expect(await find({ ...ended, verdicts: [{ value, signature: new Uint8Array(64) }] })).toBeUndefined();
 });

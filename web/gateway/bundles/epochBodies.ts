@@ -23,6 +23,8 @@ import {
   reportBodyCodec,
   reportHashOf,
   treesOfBody,
+  verdictRecord,
+  verdictsRootOf,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 
@@ -39,8 +41,11 @@ export type EpochBodies = {
     epoch: bigint,
     options: { readonly signal: AbortSignal },
   ): Promise<{ readonly body: ReportBody; readonly verdictsRoot: Hash } | undefined>;
-  /** The bytes of this hash, if a validator has them. */
-  bytes(wanted: Hash, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined>;
+  /** The bytes of this hash, if a validator has them and they are not longer. */
+  bytes(
+    wanted: { readonly hash: Hash; readonly maxBytes: number },
+    options: { readonly signal: AbortSignal },
+  ): Promise<Uint8Array | undefined>;
 };
 
 /** Fetches from validators what stands under the chain's hashes. What they send is believed only once it reaches the hash. */
@@ -117,8 +122,8 @@ export const epochBodies = (parts: {
   };
 
   return {
-    bytes: (wanted, { signal }) =>
-      firstOf(signal, (peer) => host.fetchByHash({ peer, hash: wanted, maxBytes: maxBodyBytes }, { signal })),
+    bytes: ({ hash, maxBytes }, { signal }) =>
+      firstOf(signal, (peer) => host.fetchByHash({ peer, hash, maxBytes }, { signal })),
     async manifest(epoch, { signal }) {
       const account = view.epochAccount(epoch) ?? (await readEpoch(epoch, { signal }));
       if (account === undefined || !reached(account, 'attested')) return undefined;
@@ -132,6 +137,8 @@ export const epochBodies = (parts: {
       if (account === undefined || !reached(account, 'reported')) return undefined;
       const { reportHash: key, verdictsRoot } = account;
       const holds = (body: ReportBody): boolean =>
+        // U-06: no tree of the report holds the verdicts, and which answer to a challenge is fetched follows from them.
+        equalBytes(verdictsRootOf(body.verdicts.map(({ value }) => verdictRecord.hash(domain, value))), verdictsRoot) &&
         equalBytes(reportHashOf(domain, { epoch, verdictsRoot, report: body.report }), key) &&
         treesOfBody(domain, body) !== undefined;
       const body = await find({ epoch, kind: 'report', key, codec: reportBodyCodec, holds }, signal);

@@ -2,11 +2,14 @@ import type { ChainView, ParticipantAccount } from '@karmesh/sdk/program';
 import {
   type Bundle,
   type BundleFile,
+  challengeAnswerCodec,
   type Domain,
+  decode,
   encodeBundle,
   entryHashOf,
   equalBytes,
   identityInEpoch,
+  MAX_CHALLENGE_BYTES,
   type Participant,
   placeInReport,
   placeInSet,
@@ -89,6 +92,7 @@ async function lateParts(
   const { entry, epoch } = found;
   const { assurance } = entry.dispatch.value;
   const places: { -readonly [K in 'set' | 'report' | 'challenge']?: NonNullable<Bundle[K]> } = {};
+  const entryHash = entryHashOf(entry);
   const current = parts.view.epoch() ?? 0n;
   try {
     // E-35: an entry stands in the set of its epoch or of the next one.
@@ -106,16 +110,32 @@ async function lateParts(
       const report = await parts.bodies.report(at, { signal });
       const place = report === undefined ? undefined : placeInReport(domain, { ...report, entry });
       if (place !== undefined) places.report = place;
+      // U-07: what a report neither credits nor carries on is decided for good.
+      const isCarried = report?.body.carried.some(({ entryHash: one }) => equalBytes(one, entryHash)) === true;
+      if (report !== undefined && place === undefined && !isCarried) break;
       if (report === undefined || place === undefined || assurance !== 'proof') continue;
-      const verdict = report.body.verdicts.find(
-        ({ value }) => value.verdict === 'pass' && equalBytes(value.entryHash, entryHashOf(entry)),
-      );
-      const challenge = verdict && (await parts.bodies.bytes(verdict.value.measurementsHash, { signal }));
-      if (challenge !== undefined) places.challenge = challenge;
+      for (const { value } of report.body.verdicts) {
+        if (value.verdict !== 'pass' || !equalBytes(value.entryHash, entryHash)) continue;
+        const wanted = { hash: value.measurementsHash, maxBytes: MAX_CHALLENGE_BYTES };
+        const challenge = await parts.bodies.bytes(wanted, { signal });
+        if (challenge === undefined || !isAnswer(challenge)) continue;
+        places.challenge = challenge;
+        break;
+      }
     }
   } catch (error) {
     // What could not be fetched in time is left out; the bundle says by its absence that it is pending.
     if (!signal.aborted) throw error;
   }
   return places;
+}
+
+/** Whether these bytes are an answer to a challenge; what it shows is for who rechecks the bundle. */
+function isAnswer(bytes: Uint8Array): boolean {
+  try {
+    decode(challengeAnswerCodec, bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }

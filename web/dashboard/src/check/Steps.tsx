@@ -8,6 +8,9 @@ export function Steps({ verdict }: { readonly verdict: RecheckedBundle }) {
   return (
     <>
       {verdict.proof !== undefined && <Proof proof={verdict.proof} />}
+      {verdict.lacksProof === true && (
+        <p>Proofs were asked for, and this bundle has none: a replay by auditors alone stands behind the answer.</p>
+      )}
       <ol className="steps">
         {verdict.checks.map((check, i) => (
           <Step key={stepKey(check, i)} check={check} isFirstFailure={i === firstFailure} />
