@@ -183,6 +183,7 @@ export const validator =
         },
         thresholds: auditThresholds(offchain),
         openStream: (stream, signalled) => host.openStream(stream, signalled),
+        identityNow: speaker,
         isConnected: () => host.peers().length > 0,
         nowMs: parts.nowMs,
         log,

@@ -387,6 +387,16 @@ describe('the auditor', () => {
       expect((await run(1_005n)).map(({ value }) => [value.verdict, value.rule])).toEqual([['fail', 10]]);
     });
 
+    test('U-09: an empty answer is a fault from the deadline on, since keys may be younger than the worker', async () => {
+      const { events, run } = judged(
+        { ...proven, challenge: new Uint8Array() },
+        { verdict: 'reject', rule: 30, what: 'The worker proved nothing.' },
+      );
+      expect(await run(1_004n)).toEqual([]);
+      expect(events).toEqual([]);
+      expect((await run(1_005n)).map(({ value }) => [value.verdict, value.rule])).toEqual([['fail', 30]]);
+    });
+
     test('Z-40: without admitted keys the replay alone decides', async () => {
       const { events, run } = judged({ ...proven, challenge: new Uint8Array() }, held, false);
       expect((await run(700n)).map(({ value }) => [value.verdict, value.measurementsHash])).toEqual([
@@ -394,6 +404,21 @@ describe('the auditor', () => {
       ]);
       expect(events).toEqual([]);
     });
+  });
+
+  test('P-06: a worker whose key has changed while its answer was carried is asked by the new one', async () => {
+    const worker = drawn.receipt.receipt.value.worker;
+    const old = drawn.checked.drawn.find((one) => equalBytes(one.participant, worker))?.identity;
+    const peers: unknown[] = [];
+    const { run } = setUp(first, () => undefined, {
+      identityNow: (participant) => (equalBytes(participant, worker) ? named('a new key') : undefined),
+      openStream: (options, signalled) => {
+        peers.push(options.peer);
+        return streamOf(() => (equalBytes(options.peer, named('a new key')) ? opened : undefined))(options, signalled);
+      },
+    });
+    expect((await run()).map(({ value }) => value.verdict)).toEqual(['pass']);
+    expect(peers).toEqual([old, named('a new key')]);
   });
 
   test('an engine that breaks gives no verdict', async () => {

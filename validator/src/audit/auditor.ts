@@ -17,7 +17,7 @@ import type { Keypair, Logger } from '@karmesh/sdk/runtime';
 import type { ChallengeJudge } from '../challenge/challengeJudge.ts';
 import type { DrawnAudit } from '../epoch/drawnAudits.ts';
 import type { Protection } from '../slashingProtection/openProtection.ts';
-import { askWorker, type OpenStream } from './askWorker.ts';
+import { askWorker, type OpenStream, type WorkerReply } from './askWorker.ts';
 import { type Judgement, judgeAnswer, NO_ANSWER, type Replayer } from './judgeAnswer.ts';
 
 /** Where an answer stands in a tree on chain: what shows the worker that it was drawn. */
@@ -62,6 +62,8 @@ export interface AuditorParts {
   /** Keeps the answer to a challenge that held, and what was proven by it. */
   readonly keepProven?: ((kept: KeptChallenge) => Promise<void>) | undefined;
   readonly openStream: OpenStream;
+  /** The key that a participant speaks with now, on chain. */
+  readonly identityNow?: ((participant: Participant) => Identity | undefined) | undefined;
   /** False while no peer is connected: then a silent worker proves nothing. */
   readonly isConnected: () => boolean;
   readonly nowMs: () => number;
@@ -136,14 +138,27 @@ export const auditor =
       if (parts.replayer.model(audit.checked.entry.dispatch.value.modelId) === undefined) return undefined;
       const key = `${round.epoch} ${toHex(audit.entryHash)} ${attempt}`;
       asks.set(key, (asks.get(key) ?? 0) + 1);
-      const reply = await askWorker(askOf({ round, audit, attempt, first, place, me }), {
-        worker,
-        openStream: parts.openStream,
-        timeoutMs: askTimeoutMs,
-        signal,
-      });
+      const ask = (identity: Identity): Promise<WorkerReply> =>
+        askWorker(askOf({ round, audit, attempt, first, place, me }), {
+          worker: identity,
+          openStream: parts.openStream,
+          timeoutMs: askTimeoutMs,
+          signal,
+        });
+      const signed = await ask(worker);
+      // Who carries an answer for an hour may have a new key by then.
+      const now = parts.identityNow?.(audit.receipt.receipt.value.worker);
+      const hasMoved = signed.kind === 'silent' && now !== undefined && !equalBytes(now, worker);
+      const reply = hasMoved ? await ask(now) : signed;
       if (reply.kind === 'silent') silences.add(silenceKey(round.epoch, audit));
       const challenges = isChallenged(audit) ? parts.challenges : undefined;
+      const ofRound = attempt === 0 ? round.firstDeadlineSlot : round.secondDeadlineSlot;
+      // A token takes minutes to prove, so that the answer is carried until then.
+      const late = challenges?.deadlineSlot(audit.drawnEpoch) ?? 0n;
+      const deadline = late > ofRound ? late : ofRound;
+      // Keys may have been admitted since the worker started: until the deadline it may yet prove.
+      const isUnproven = challenges !== undefined && reply.kind === 'open' && reply.opened.challenge.length === 0;
+      if (isUnproven && round.slot < deadline) return undefined;
       if (reply.kind === 'open') {
         const answer = { domain, audit, opened: reply.opened, thresholds: parts.thresholds };
         const challenge = challenges && ((opened: AuditOpen) => challenges.judge(audit, opened, { signal }));
@@ -163,10 +178,6 @@ export const auditor =
         { entry: toHex(audit.entryHash), worker: toHex(worker), ...why },
         'A worker did not open a drawn answer.',
       );
-      const ofRound = attempt === 0 ? round.firstDeadlineSlot : round.secondDeadlineSlot;
-      // A token takes minutes to prove, so that the answer is carried until then.
-      const late = challenges?.deadlineSlot(audit.drawnEpoch) ?? 0n;
-      const deadline = late > ofRound ? late : ofRound;
       return round.slot >= deadline && (asks.get(key) ?? 0) >= MIN_ASKS ? NO_ANSWER : undefined;
     }
 

@@ -40,6 +40,8 @@ export interface TokenProverParts {
 
 const PROGRAM = fileURLToPath(new URL('./provingProcess.ts', import.meta.url));
 const HASH_BYTES = 32;
+/** A token with its keys, made on first use, takes minutes; this is far more. */
+const MOST_MS = 2 * 3_600_000;
 
 /**
  * Proves challenged tokens of the exact engine, one at a time, each in a process of its own. What is proven is on the disk before it counts, so that a process
@@ -70,7 +72,8 @@ export function tokenProver(
         { entry: toHex(job.entryHash), position: proving.place.position },
         'A token of an answer is being proven.',
       );
-      const bytes = await inProcess(task, stop.signal);
+      // One that hangs would hold up all behind it.
+      const bytes = await inProcess(task, AbortSignal.any([stop.signal, AbortSignal.timeout(MOST_MS)]));
       await writeFileAtomic({ path: join(place, 'answer'), bytes });
       log.info({ entry: toHex(job.entryHash), bytes: bytes.length }, 'A challenged token is proven.');
     };
