@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type TensorCommitter, verifyLayer } from '@karmesh/circuits';
+import type { TensorCommitter } from '@karmesh/circuits/commitment';
+import { verifyLayer } from '@karmesh/circuits/verify';
 import type { ModelKeys } from '@karmesh/node/models';
 import {
   type AuditOpen,
