@@ -1,4 +1,5 @@
 export { type Cluster, clusterPreset } from '../clusters/index.ts';
+export { isLoopback } from '../clusters/isLoopback.ts';
 export { KarmeshError } from '../errors.ts';
 export { EPOCH_STATE, type EpochAccount, NONE, type ParticipantAccount, ROLE, VOTE_FLAG } from '../program/accounts.ts';
 export { addressFromBase58, toBase58 } from '../program/address.ts';

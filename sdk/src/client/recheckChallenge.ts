@@ -15,10 +15,10 @@ import {
   entryHashOf,
   equalBytes,
   type Hash,
+  isRecorded,
   operatorCount,
   operatorOf,
   requestIdOf,
-  statementHash,
 } from '../protocol/index.ts';
 
 type WithSignal = { readonly signal: AbortSignal };
@@ -121,10 +121,6 @@ export async function recheckChallenge(
     (record) =>
       equalBytes(record.modelKeys, keys.address) && record.epoch === set.manifest.epoch && record.position === position,
   );
-  const isKept = ({ operator, signals }: (typeof proven)[number]): boolean => {
-    const wanted = statementHash(operator, signals);
-    return records.some(({ statements }) => equalBytes(statements[operator] ?? new Uint8Array(), wanted));
-  };
   return {
     checks,
     proof: {
@@ -134,7 +130,7 @@ export async function recheckChallenge(
         const { name, layer } = operatorOf(operator, facts.layers);
         return layer === undefined ? name : `${name} of layer ${layer}`;
       }),
-      recorded: proven.filter(isKept).length,
+      recorded: proven.filter((one) => records.some(({ statements }) => isRecorded(statements, one))).length,
       isInsecure,
     },
   };

@@ -4,6 +4,7 @@ import { KarmeshError } from '../errors.ts';
 import { nearestName } from '../nearestName.ts';
 import { type Address, addressFromBase58, PROGRAM_ID } from '../program/index.ts';
 import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from './index.ts';
+import { isLoopback } from './isLoopback.ts';
 
 export { parametersOf } from './parametersOf.ts';
 
@@ -34,8 +35,6 @@ export interface ChosenCluster {
   readonly presets: readonly Cluster[];
 }
 
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
-
 /** The cluster that the settings name. Throws `CONFIG_INVALID`. */
 export async function chooseCluster(
   config: Readonly<z.output<z.ZodObject<typeof clusterSettings>>>,
@@ -54,7 +53,7 @@ export async function chooseCluster(
   return {
     rpcUrl,
     programId: address === undefined ? PROGRAM_ID : addressFromBase58(address),
-    isLocal: LOOPBACK.has(new URL(rpcUrl).hostname),
+    isLocal: isLoopback(rpcUrl),
     presets: own === undefined ? CLUSTER_NAMES.map(clusterPreset) : [own],
   };
 }

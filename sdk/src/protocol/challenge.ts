@@ -5,7 +5,7 @@ import { type Hash, hash, hashCodec } from './hash.ts';
 import type { Domain } from './header.ts';
 import type { ModelId } from './ids.ts';
 import { type SumNode, type SumTree, sumPathCodec, sumTree } from './merkle.ts';
-import { LAYER_OPERATORS, type TensorPlace } from './operatorGraph.ts';
+import { LAYER_OPERATORS, operatorCount, operatorOf, type TensorPlace } from './operatorGraph.ts';
 import type { CommittedRun } from './tensorCommitments.ts';
 import { CHUNK_VALUES, type LeafPlace, type TraceModel, traceShape } from './traceShape.ts';
 
@@ -90,6 +90,29 @@ export function challengedTensors(
     ...own,
     ...(position >= promptTokens - 1 ? [{ name: 'finalNorm', layer: undefined, position } as const] : []),
   ];
+}
+
+/** An operator of a challenged token. */
+export interface ChallengedOperator {
+  /** In the order of Z-40. */
+  readonly operator: number;
+  readonly place: TensorPlace;
+  /** False for those that an auditor's replay covers alone. */
+  readonly isProven: boolean;
+}
+
+/** Z-48: the operators of a challenged token in order. Attention has a circuit up to the room it was made for, the head at temperature 0; behind prompt tokens but the last nothing is chosen. */
+export function challengedOperators(
+  { layers, attentionPositions }: Pick<ModelFacts, 'layers' | 'attentionPositions'>,
+  token: { readonly position: number; readonly promptTokens: number; readonly temperatureMicro: number },
+): readonly ChallengedOperator[] {
+  const { position, promptTokens, temperatureMicro } = token;
+  const isProven = ({ name }: TensorPlace): boolean =>
+    name === 'attention' ? position < attentionPositions : name !== 'logits' || temperatureMicro === 0;
+  return Array.from({ length: operatorCount(layers) }, (_, operator) => {
+    const place = { ...operatorOf(operator, layers), position };
+    return { operator, place, isProven: isProven(place) };
+  }).filter(({ place }) => place.layer !== undefined || position >= promptTokens - 1);
 }
 
 /** Tensors that the trace has no leaf of are hidden as if they stood behind all that have one. */

@@ -4,6 +4,7 @@ import {
   anglesLeaf,
   type ChallengeAnswer,
   challengeAnswerCodec,
+  challengedOperators,
   challengedTensors,
   committedPlaces,
   embeddingLeaf,
@@ -16,7 +17,7 @@ import { type Hash, hash } from './hash.ts';
 import type { Domain } from './header.ts';
 import type { ModelId } from './ids.ts';
 import { checkSumPath, type SumNode, type SumPath } from './merkle.ts';
-import { operatorCount, operatorInputs, operatorOf, type TensorPlace } from './operatorGraph.ts';
+import { operatorCount, operatorInputs, type TensorPlace, tensorKey } from './operatorGraph.ts';
 import { challengedPosition, proofContext } from './proofs.ts';
 import { type CommittedRun, committedLeaf, tensorBlinding } from './tensorCommitments.ts';
 import { traceShape } from './traceShape.ts';
@@ -132,7 +133,6 @@ async function judge(
   checkKeys(facts, answer, parts);
   const commitments = checkTrace(facts, answer);
   checkAnchors(facts, { answer, commitments, commit: parts.commit });
-  const { layers } = answer.facts;
   const proven: ProvenStatement[] = [];
   const unproven: number[] = [];
   const proofs = new Map(answer.proofs.map(({ operator, proof }) => [operator, proof]));
@@ -140,11 +140,9 @@ async function judge(
     ({ operator }, i) => i === 0 || operator > (answer.proofs[i - 1]?.operator ?? 0),
   );
   if (!isSorted) throw new Refused(challengeMalformed, 'Proofs stand once each, in the order of their operators.');
-  for (let operator = 0; operator < operatorCount(layers); operator++) {
-    const place = { ...operatorOf(operator, layers), position };
-    // Behind prompt tokens but the last nothing is chosen.
-    if (place.layer === undefined && position < promptTokens - 1) continue;
-    if (!isDue(facts, answer, place)) {
+  const token = { position, promptTokens, temperatureMicro: facts.temperatureMicro };
+  for (const { operator, place, isProven } of challengedOperators(answer.facts, token)) {
+    if (!isProven) {
       unproven.push(operator);
       continue;
     }
@@ -204,7 +202,7 @@ function checkTrace(facts: ChallengeFacts, answer: ChallengeAnswer): ReadonlyMap
     // Z-21: its residue would be another commitment's, and a list of it (Z-03) has no hash.
     if (element(commitment) >= FIELD_ORDER)
       throw new Refused(challengeMalformed, `The commitment to ${tensor.name} is no field element.`);
-    commitments.set(keyOf(tensor), commitment);
+    commitments.set(tensorKey(tensor), commitment);
   }
   return commitments;
 }
@@ -250,19 +248,9 @@ function checkAnchors(
   const blinding = tensorBlinding(run, committedPlaces(answer.facts)(embedding).place);
   const commitment = commit({ values, bits: EMBEDDING_BITS, blinding });
   anchor(
-    equalBytes(commitment, commitments.get(keyOf(embedding)) ?? new Uint8Array()),
+    equalBytes(commitment, commitments.get(tensorKey(embedding)) ?? new Uint8Array()),
     'The trace begins with another embedding.',
   );
-}
-
-/** Z-48: attention has a circuit up to the room it was made for, the head at temperature 0. */
-function isDue(
-  { temperatureMicro }: ChallengeFacts,
-  { facts, position }: ChallengeAnswer,
-  place: TensorPlace,
-): boolean {
-  if (place.name === 'attention') return position < facts.attentionPositions;
-  return place.name !== 'logits' || temperatureMicro === 0;
 }
 
 /** Z-21, Z-12: the signals of an operator's statement, from what is known to be of this answer. */
@@ -280,7 +268,7 @@ function statement(
   const { answer, place, operator, commitments, commit } = known;
   const { name, position } = place;
   const { layers, attentionPositions } = answer.facts;
-  const of = (tensor: TensorPlace): Uint8Array => commitments.get(keyOf(tensor)) ?? new Uint8Array(ELEMENT_BYTES);
+  const of = (tensor: TensorPlace): Uint8Array => commitments.get(tensorKey(tensor)) ?? new Uint8Array(ELEMENT_BYTES);
   const context = proofContext(domain, { epoch, entryHash, modelId, position, operator });
   const read = operatorInputs(place, layers);
   if (name === 'attention') {
@@ -304,10 +292,6 @@ function reaches(
   { root, ...place }: { readonly index: number; readonly count: number; readonly path: SumPath; readonly root: Hash },
 ): boolean {
   return checkSumPath({ leaf, ...place, root: { hash: root, sums: [] } });
-}
-
-function keyOf({ name, layer, position }: TensorPlace): string {
-  return `${name} ${layer ?? ''} ${position}`;
 }
 
 /** A field element out of its 32 bytes, little-endian (docs/proofs.md). */

@@ -22,6 +22,11 @@ export interface TensorPlace {
   readonly position: number;
 }
 
+/** A tensor’s name among those of one run. */
+export function tensorKey({ name, layer, position }: TensorPlace): string {
+  return `${name} ${layer ?? ''} ${position}`;
+}
+
 /** Z-40: how many operators with a circuit a model has, and which one has a number. */
 export function operatorCount(layers: number): number {
   return layers * LAYER_OPERATORS.length + 2;

@@ -1,5 +1,5 @@
 import { KarmeshError } from '../errors.ts';
-import { readU64le, u32le, u64le } from './bytes.ts';
+import { equalBytes, readU64le, u32le, u64le } from './bytes.ts';
 import { type Hash, hash } from './hash.ts';
 import type { Domain } from './header.ts';
 import type { ModelId } from './ids.ts';
@@ -79,6 +79,15 @@ export function challengedPosition(draw: {
 /** Z-43: what a chain keeps of a proof that held: `H(operator u32 || signals, 32 bytes each, big-endian)`. */
 export function statementHash(operator: number, signals: readonly bigint[]): Hash {
   return hash(u32le(operator), ...signals.map(signalBytes));
+}
+
+/** Z-43: whether a record, by operator, has this statement. */
+export function isRecorded(
+  recorded: readonly (Uint8Array | undefined)[],
+  { operator, signals }: { readonly operator: number; readonly signals: readonly bigint[] },
+): boolean {
+  const kept = recorded[operator];
+  return kept !== undefined && equalBytes(kept, statementHash(operator, signals));
 }
 
 /** A public signal as a chain takes it: 32 bytes, big-endian. Throws `CODEC` outside 0 to 2^256 - 1. */

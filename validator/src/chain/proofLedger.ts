@@ -7,7 +7,7 @@ import {
   registerLayer,
   verifyLayerProof,
 } from '@karmesh/sdk/program';
-import { type Hash, type Participant, type SumPath, statementHash } from '@karmesh/sdk/protocol';
+import type { Hash, Participant, SumPath } from '@karmesh/sdk/protocol';
 import type { TransactionInstruction } from '@solana/web3.js';
 
 type Signalled = { readonly signal: AbortSignal };
@@ -94,14 +94,4 @@ export function proofLedger(parts: {
       await send(verifyLayerProof(addresses, { ...nameOf(place), operator, signals, proof }), options);
     },
   };
-}
-
-/** Whether a statement stands in a record. */
-export function isRecorded(
-  recorded: readonly (Uint8Array | undefined)[],
-  { operator, signals }: { readonly operator: number; readonly signals: readonly bigint[] },
-): boolean {
-  const kept = recorded[operator];
-  const wanted = statementHash(operator, signals);
-  return kept?.every((byte, i) => byte === wanted[i]) === true;
 }

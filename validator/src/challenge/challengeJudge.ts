@@ -2,23 +2,21 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TensorCommitter } from '@karmesh/circuits/commitment';
 import { verifyLayer } from '@karmesh/circuits/verify';
 import type { ModelKeys } from '@karmesh/node/models';
+import type { KeysName } from '@karmesh/sdk/program';
 import {
   type AuditOpen,
   type ChallengeVerdict,
   checkChallenge,
   type Domain,
   equalBytes,
-  type Hash,
   type ModelId,
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { Replayer } from '../audit/judgeAnswer.ts';
 import type { DrawnAudit } from '../epoch/drawnAudits.ts';
 
-/** Keys of a model and the root under which the registry has them. */
-export interface KnownKeys extends ModelKeys {
-  readonly keysRoot: Hash;
-}
+/** Keys of a model and the name by which the registry has them. */
+export type KnownKeys = ModelKeys & KeysName;
 
 export interface ChallengeJudgeParts {
   readonly domain: Domain;
@@ -70,11 +68,7 @@ export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
         challenge,
         {
           commit,
-          // The facts stand behind the keys of all operators.
-          keyCount: (root) => {
-            const known = byRoot.get(toHex(root));
-            return known === undefined ? undefined : known.keys.length + 1;
-          },
+          keyCount: (root) => byRoot.get(toHex(root))?.keyCount,
           verifyingKey: (root, operator) => byRoot.get(toHex(root))?.keys[operator]?.verifyingKey,
           async verify(statement) {
             // A proof takes tens of milliseconds, and others wait for this thread.

@@ -6,7 +6,7 @@ import type { KnownKeys } from './challengeJudge.ts';
 import { keyRegistry } from './keyRegistry.ts';
 
 const { signal } = new AbortController();
-const known = { modelId: named('model'), keysRoot: named('root'), keys: [{}, {}] } as unknown as KnownKeys;
+const known = { modelId: named('model'), keysRoot: named('root'), keyCount: 3, keys: [{}, {}] } as unknown as KnownKeys;
 const name = { modelId: known.modelId, keysRoot: known.keysRoot, keyCount: 3 };
 
 /** A registry before a ledger that is in these states, one after the other. */

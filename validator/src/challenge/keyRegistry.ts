@@ -27,8 +27,8 @@ export const keyRegistry =
     const admitted = new Set<string>();
     let lookedMs = Number.NEGATIVE_INFINITY;
     const lookAt = async (known: KnownKeys, signal: AbortSignal): Promise<void> => {
-      const { modelId, keysRoot } = known;
-      const name = { modelId, keysRoot, keyCount: known.keys.length + 1 };
+      const { modelId, keysRoot, keyCount } = known;
+      const name = { modelId, keysRoot, keyCount };
       const about = { modelId: toHex(modelId), keysRoot: toHex(keysRoot) };
       try {
         const { isAdmitted, isAttested } = await ledger.standing(name, { signal });

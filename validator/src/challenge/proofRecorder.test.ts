@@ -12,7 +12,8 @@ import { type ProvenToken, proofRecorder } from './proofRecorder.ts';
 
 const domain = named('domain');
 const keys = await readModelKeys(BUNDLED_KEYS_PATH);
-const known = { ...keys, keysRoot: modelKeyTree(domain, keys).root.hash };
+const { root, count } = modelKeyTree(domain, keys);
+const known = { ...keys, keysRoot: root.hash, keyCount: count };
 const OPERATORS = [0, 3, 5];
 const proven: ProvenToken = {
   modelId: keys.modelId,

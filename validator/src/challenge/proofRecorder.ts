@@ -9,6 +9,7 @@ import {
   equalBytes,
   fixedBytes,
   hashCodec,
+  isRecorded,
   signalBytes,
   struct,
   toHex,
@@ -17,7 +18,7 @@ import {
   vector,
 } from '@karmesh/sdk/protocol';
 import { type Logger, storeError, writeFileAtomic } from '@karmesh/sdk/runtime';
-import { isRecorded, type ProofLedger } from '../chain/proofLedger.ts';
+import type { ProofLedger } from '../chain/proofLedger.ts';
 import type { KnownKeys } from './challengeJudge.ts';
 
 const MAX_SIGNALS = 8;
@@ -85,7 +86,7 @@ export const proofRecorder =
       const { modelId, keysRoot, epoch, entryHash, position } = recording;
       const known = parts.keys.find((one) => equalBytes(one.keysRoot, keysRoot));
       if (known === undefined) return;
-      const keys = { modelId, keysRoot, keyCount: known.keys.length + 1 };
+      const keys = { modelId, keysRoot, keyCount: known.keyCount };
       const tree = modelKeyTree(domain, known);
       const place = { keys, epoch, entryHash, position };
       const recorded = await ledger.recorded(place, { signal });

@@ -1,8 +1,7 @@
 import { openTensorCommitter } from '@karmesh/circuits/commitment/open';
 import { modelKeyTree, readModelKeys } from '@karmesh/node/models';
-import { KarmeshError } from '@karmesh/sdk/errors';
 import type { ChainView, ProgramClient } from '@karmesh/sdk/program';
-import type { OffchainParameters, Participant } from '@karmesh/sdk/protocol';
+import { firstSlotOfEpoch, namedParameters, type OffchainParameters, type Participant } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { Replayer } from '../audit/judgeAnswer.ts';
 import { proofLedger } from '../chain/proofLedger.ts';
@@ -36,7 +35,10 @@ export async function openChallenges(
     const known = await readModelKeys(path);
     if (known.developmentSeed !== undefined && !options.isLocalnet)
       log.warn({ path }, 'INSECURE DEVELOPMENT KEYS are for localnet alone and were passed over.');
-    else keys.push({ ...known, keysRoot: modelKeyTree(domain, known).root.hash });
+    else {
+      const { root, count } = modelKeyTree(domain, known);
+      keys.push({ ...known, keysRoot: root.hash, keyCount: count });
+    }
   }
   if (keys.length === 0) return undefined;
   const ledger = proofLedger(parts);
@@ -44,9 +46,7 @@ export async function openChallenges(
   const recorder = stack.use(await proofRecorder({ folder: options.folder })({ domain, keys, ledger, sleep, log }));
   const firstSlotOf = (epoch: bigint): bigint => {
     const { epochZeroSlot, parameters } = view.config();
-    const [slotsPerEpoch] = parameters;
-    if (slotsPerEpoch === undefined) throw new KarmeshError('PROGRAM_MISMATCH', 'The cluster has no epochs.');
-    return epochZeroSlot + epoch * slotsPerEpoch;
+    return firstSlotOfEpoch({ epochZeroSlot, slotsPerEpoch: namedParameters(parameters).slotsPerEpoch }, epoch);
   };
   const judge = challengeJudge({
     domain,

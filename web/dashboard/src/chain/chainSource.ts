@@ -4,6 +4,7 @@ import {
   chainReader,
   EPOCH_STATE,
   type EpochAccount,
+  isLoopback,
   KarmeshError,
   NONE,
   type ParticipantAccount,
@@ -175,8 +176,4 @@ function epochFacts(account: EpochAccount): EpochFacts {
     root: since(EPOCH_STATE.reported, toHex(account.root)),
     settledLamports: since(EPOCH_STATE.finalised, account.settledLamports),
   };
-}
-
-function isLoopback(rpcUrl: string): boolean {
-  return /^(127\.|localhost$|\[::1\]$)/.test(new URL(rpcUrl).hostname);
 }

@@ -4,6 +4,7 @@ import {
   clusterPreset,
   fetchBundle,
   type Gateway,
+  isLoopback,
   type RecheckedBundle,
   recheckBundle,
 } from '@karmesh/sdk/client';
@@ -21,8 +22,6 @@ export type Recheck =
   | { readonly kind: 'verdict'; readonly verdict: RecheckedBundle; readonly rpc: string }
   | { readonly kind: 'no-bundle'; readonly reason: string }
   | { readonly kind: 'no-chain'; readonly reason: string };
-
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /** The checks of `karmesh receipt verify`, in this browser: the bundle from the gateway or a file, all else from the chain. */
 export async function recheck(
@@ -47,7 +46,7 @@ export async function recheck(
       presets,
       // Most answers are not proven, and a page that checks none needs no prover's arithmetic.
       proofTools: async () => (await import('./proofTools.ts')).openProofTools(),
-      isLocal: LOOPBACK.has(new URL(node.rpcUrl).hostname),
+      isLocal: isLoopback(node.rpcUrl),
       signal,
     });
     const rpc = new URL(node.rpcUrl).origin;

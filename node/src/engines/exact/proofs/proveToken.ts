@@ -3,18 +3,18 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   type CommittedRun,
   challengeAnswerCodec,
+  challengedOperators,
   challengedTensors,
   committedPlaces,
   encode,
   type Hash,
   hideOpening,
-  operatorCount,
-  operatorOf,
   type ProofPlace,
   proofContext,
   type SumPath,
   type TensorPlace,
   tensorBlinding,
+  tensorKey,
   traceShape,
 } from '@karmesh/sdk/protocol';
 import type { ExactModel } from '../file/exactModel.ts';
@@ -63,7 +63,6 @@ export async function proveToken(
     readonly kept: KeptProofs;
     /** Keys that are at hand; others are looked up by their constraints, which takes as long as building these. */
     readonly keyAt?: (operator: number) => LayerKey | undefined;
-    readonly onProof?: (done: { readonly operator: number; readonly operators: number }) => void;
   },
 ): Promise<Uint8Array> {
   const { model, commit, prover, kept } = parts;
@@ -74,10 +73,10 @@ export async function proveToken(
   const circuits = await operatorCircuits(model);
   const placeOf = committedPlaces(traceModel);
   const tensors = challengedTensors(traceModel, { position, promptTokens });
-  const values = new Map(tensors.map((tensor, i) => [nameOf(tensor), job.tensors[i]]));
+  const values = new Map(tensors.map((tensor, i) => [tensorKey(tensor), job.tensors[i]]));
   const provable: ProvableRun = {
     tensor(tensor) {
-      const found = values.get(nameOf(tensor));
+      const found = values.get(tensorKey(tensor));
       if (found === undefined)
         throw new KarmeshError('BAD_ARGUMENT', 'A tensor of the challenged token is missing.', { tensor: tensor.name });
       return found;
@@ -98,29 +97,27 @@ export async function proveToken(
       blinding: tensorBlinding(run, placeOf(tensor).place),
     }),
   );
-  const operators = operatorCount(traceModel.layers);
   const proofs: { readonly operator: number; readonly proof: Uint8Array }[] = [];
-  for (let operator = 0; operator < operators; operator++) {
-    const { name, layer } = operatorOf(operator, traceModel.layers);
-    if (layer === undefined && position < promptTokens - 1) continue;
-    if (name === 'attention' && position >= attentionPositions) continue;
-    if (name === 'logits' && job.temperatureMicro !== 0) continue;
+  for (const { operator, place: at, isProven } of challengedOperators(known.facts, {
+    position,
+    promptTokens,
+    temperatureMicro: job.temperatureMicro,
+  })) {
+    if (!isProven) continue;
     const before = await kept.get(operator);
-    const proof = before ?? (await prove(operator));
+    const proof = before ?? (await prove(operator, at));
     if (before === undefined) await kept.put(operator, proof);
     proofs.push({ operator, proof });
-    parts.onProof?.({ operator, operators });
   }
 
-  async function prove(operator: number): Promise<Uint8Array> {
-    const { name, layer } = operatorOf(operator, traceModel.layers);
+  async function prove(operator: number, at: TensorPlace): Promise<Uint8Array> {
     const context = proofContext(domain, { ...place, operator });
     const prepared = await prepareOperator(
       provable,
-      { place: { name, layer, position }, context, positions: attentionPositions },
+      { place: at, context, positions: attentionPositions },
       { circuits, commit, traceModel },
     );
-    const sought = { name, layer, positions: attentionPositions, folder: keysFolder, seed };
+    const sought = { name: at.name, layer: at.layer, positions: attentionPositions, folder: keysFolder, seed };
     const key = parts.keyAt?.(operator) ?? (await operatorKey(circuits, sought));
     return proveLayer({ key, inputs: prepared.inputs, signals: prepared.signals }, { prover });
   }
@@ -141,8 +138,4 @@ export async function proveToken(
     opening,
     proofs,
   });
-}
-
-function nameOf({ name, layer, position }: TensorPlace): string {
-  return `${name} ${layer ?? ''} ${position}`;
 }

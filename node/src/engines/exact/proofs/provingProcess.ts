@@ -20,7 +20,6 @@ export interface ProvingTask {
 }
 
 export type FromProving =
-  | { readonly kind: 'proof'; readonly operator: number; readonly operators: number }
   | { readonly kind: 'answer'; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly error: ErrorParts };
 
@@ -59,7 +58,7 @@ async function run(job: ProvingJob, { folder, program }: Omit<ProvingTask, 'job'
     put: (operator, bytes) => writeFileAtomic({ path: pathOf(operator), bytes }),
   };
   try {
-    return await proveToken(job, { model, commit, prover, kept, onProof: (done) => send({ kind: 'proof', ...done }) });
+    return await proveToken(job, { model, commit, prover, kept });
   } finally {
     await endSnarkjs();
   }
