@@ -71,7 +71,7 @@ function witnessProver() {
   return { prover, verify };
 }
 
-test(`Z-48: ${CHALLENGES} honest challenges, no false alarm`, { timeout: 3_600_000 }, async () => {
+test(`Z-48: ${CHALLENGES} honest challenges, no false alarm`, { timeout: 4 * 3_600_000 }, async () => {
   const random = randomOf(2026);
   const integer = (below: number): number => Math.floor(random() * below);
   const tokens = (count: number): number[] => Array.from({ length: count }, () => integer(SMALL.vocabulary));
