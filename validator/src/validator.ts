@@ -134,7 +134,7 @@ export const validator =
     const peers = validatorPeers()({ host, store, log });
     const bodies = epochBodies({ store, peers });
     const speaker = (participant: Uint8Array) => identityOf(chain.participants(), participant);
-    const sets = closedSets({ store, bodies, peers, context, identityOf: speaker });
+    const sets = closedSets({ store, bodies, peers, context, past: chain.past, identityOf: speaker });
     const taker = stack.use(
       ingest()({
         store,

@@ -71,6 +71,16 @@ export interface VoteFacts {
   readonly sealAttempt: number;
 }
 
+/** Asks the chain for what is older than what `refresh` reads. Throws `RPC_UNREACHABLE`, `RPC_FAILED`. */
+export interface PastChain {
+  epoch(epoch: bigint, options: { readonly signal: AbortSignal }): Promise<EpochFacts | undefined>;
+  gatewayChain(
+    gateway: Participant,
+    epoch: bigint,
+    options: { readonly signal: AbortSignal },
+  ): Promise<ReturnType<EntryContext['chain']>>;
+}
+
 /** What the last refresh saw. Lookups answer undefined for what is not there or was not asked for. */
 export interface ChainReader {
   /** Throws `RPC_UNREACHABLE` or `RPC_FAILED`; what was seen before stays. */
@@ -84,4 +94,5 @@ export interface ChainReader {
   /** The accounts of the epochs that are not final, and of the last ones that are, ascending. */
   epochs(): readonly EpochFacts[];
   vote(epoch: bigint): VoteFacts | undefined;
+  readonly past: PastChain;
 }

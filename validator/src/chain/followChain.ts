@@ -49,7 +49,7 @@ function unlessNone(value: bigint): bigint | undefined {
 /** The chain as duties read it: the view that polls by itself, and this validator's votes, which `refresh` reads. */
 export function followChain(parts: {
   readonly view: ChainView;
-  readonly client: Pick<ProgramClient, 'vote'>;
+  readonly client: Pick<ProgramClient, 'vote' | 'epoch' | 'chain'>;
   /** Undefined for whoever only looks. */
   readonly me: Participant | undefined;
 }): ChainReader {
@@ -120,6 +120,13 @@ export function followChain(parts: {
     },
     epochs,
     vote: (epoch) => votes.get(epoch),
+    past: {
+      async epoch(epoch, options) {
+        const account = await client.epoch(epoch, options);
+        return account === undefined ? undefined : epochFacts(account);
+      },
+      gatewayChain: (gateway, epoch, options) => client.chain(gateway, epoch, options),
+    },
   };
 }
 

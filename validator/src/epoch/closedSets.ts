@@ -6,13 +6,14 @@ import {
   entryHashOf,
   equalBytes,
   exclusionKeys,
+  type Hash,
   type Identity,
   MAX_ENTRY_BYTES,
   type ManifestBody,
   manifestBodyCodec,
   toHex,
 } from '@karmesh/sdk/protocol';
-import type { EpochFacts } from '../chain/chainReader.ts';
+import type { EpochFacts, PastChain } from '../chain/chainReader.ts';
 import type { ValidatorPeers } from '../peers/validatorPeers.ts';
 import type { StoredEntry } from '../store/epochRecords.ts';
 import type { Store } from '../store/openStore.ts';
@@ -35,6 +36,11 @@ export interface ClosedSets {
     set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
     options: Signalled,
   ): Promise<readonly StoredEntry[] | undefined>;
+  /** One entry of an attested set, whatever its age, judged like those. Nothing of it is kept. Throws `RPC_UNREACHABLE`, `RPC_FAILED`. */
+  entry(
+    set: { readonly manifest: ManifestBody; readonly entryHash: Hash },
+    options: Signalled,
+  ): Promise<StoredEntry | undefined>;
   /** The exclusion keys of a closed set, for the one after it (E-35). */
   exclusionKeys(account: EpochFacts, options: Signalled): Promise<ReadonlySet<string> | undefined>;
 }
@@ -47,10 +53,17 @@ export function closedSets(parts: {
   readonly bodies: EpochBodies;
   readonly peers: ValidatorPeers;
   readonly context: () => EntryContext;
+  readonly past: Pick<PastChain, 'gatewayChain'>;
   readonly identityOf: (participant: Uint8Array) => Identity | undefined;
 }): ClosedSets {
   const { store, bodies, peers } = parts;
   const manifests = new Map<string, ManifestBody>();
+
+  /** The hash is checked, so these are the bytes that stand in a set. */
+  async function fetchEntry(hash: Hash, from: Identity | undefined, { signal }: Signalled): Promise<Entry | undefined> {
+    const bytes = await peers.fetchBytes({ hash, from, maxBytes: MAX_ENTRY_BYTES }, { signal });
+    return bytes === undefined ? undefined : parseBody(entryCodec, bytes);
+  }
 
   async function fetchMissing(
     set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
@@ -60,10 +73,7 @@ export function closedSets(parts: {
     const missing = set.manifest.entries.filter(({ entryHash }) => store.entry(entryHash) === undefined);
     const lane = async (): Promise<void> => {
       for (let next = missing.pop(); next !== undefined; next = missing.pop()) {
-        const wanted = { hash: next.entryHash, from, maxBytes: MAX_ENTRY_BYTES };
-        const bytes = await peers.fetchBytes(wanted, { signal: options.signal });
-        // The hash was checked, so these are the bytes that stand in the set.
-        const entry = bytes === undefined ? undefined : parseBody(entryCodec, bytes);
+        const entry = await fetchEntry(next.entryHash, from, options);
         if (entry !== undefined) await options.take(entry);
       }
     };
@@ -107,19 +117,32 @@ export function closedSets(parts: {
     };
   }
 
-  async function takeAttested(body: ManifestBody, entry: Entry): Promise<void> {
+  async function judgeAttested(
+    body: ManifestBody,
+    entry: Entry,
+    { signal }: Signalled,
+  ): Promise<StoredEntry | undefined> {
     const context = attestedContext(body);
-    const verdict = checkEntry(context, entry);
-    const slotHash = context.slotHash(entry.dispatch.value.slot);
-    if (verdict.verdict !== 'accept' || slotHash === undefined) return;
-    await store.addEntry({ entryHash: entryHashOf(entry), slotHash, checked: verdict.entry });
+    const { slot } = entry.dispatch.value;
+    const { gateway } = entry.ticket.value;
+    const epoch = context.epochOf(slot);
+    if (epoch === undefined) return undefined;
+    const chain = context.chain(gateway, epoch) ?? (await parts.past.gatewayChain(gateway, epoch, { signal }));
+    const verdict = checkEntry({ ...context, chain: () => chain }, entry);
+    const slotHash = context.slotHash(slot);
+    if (verdict.verdict !== 'accept' || slotHash === undefined) return undefined;
+    return { entryHash: entryHashOf(entry), slotHash, checked: verdict.entry };
   }
 
   async function entries(
     set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
     { signal }: Signalled,
   ): Promise<readonly StoredEntry[] | undefined> {
-    await fetchMissing(set, { signal, take: (entry) => takeAttested(set.manifest, entry) });
+    const take = async (entry: Entry): Promise<void> => {
+      const judged = await judgeAttested(set.manifest, entry, { signal });
+      if (judged !== undefined) await store.addEntry(judged);
+    };
+    await fetchMissing(set, { signal, take });
     const found = set.manifest.entries.flatMap(({ entryHash }) => store.entry(entryHash) ?? []);
     return found.length === set.manifest.entries.length ? found : undefined;
   }
@@ -129,6 +152,11 @@ export function closedSets(parts: {
     manifest,
     supplement: fetchMissing,
     entries,
+    async entry({ manifest: body, entryHash }, options) {
+      if (!body.entries.some((row) => equalBytes(row.entryHash, entryHash))) return undefined;
+      const entry = await fetchEntry(entryHash, undefined, options);
+      return entry === undefined ? undefined : judgeAttested(body, entry, options);
+    },
     async exclusionKeys(account, options) {
       const name = toHex(account.manifestHash);
       const known = keys.get(name);
