@@ -547,7 +547,7 @@ def array(item: Layout, length: int) -> Layout:
 ASSURANCE = one_of("stream", "quorum", "proof")
 FINISH = one_of("stop", "length")
 TOKENS = vec(U32)
-REFUSALS = ("queue-full", "model-not-loaded", "dispatch-too-old", "not-drawn", "bad-ticket", "bad-request", "context-overflow", "shutting-down", "paused", "no-access")
+REFUSALS = ("queue-full", "model-not-loaded", "dispatch-too-old", "not-drawn", "bad-ticket", "bad-request", "context-overflow", "shutting-down", "paused", "no-access", "no-proofs")
 TIMEOUTS = ("unreachable", "no-acceptance", "no-seal", "no-reveal", "bad-reveal", "no-partner")
 
 # F-20 to F-31: kind, who signs, fields.

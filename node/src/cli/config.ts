@@ -241,6 +241,10 @@ export const startSchema = z.object({
     .default(join('.karmesh', 'worker'))
     .meta({ description: 'where receipts and audit records lie', placeholder: 'folder' }),
   ...peerSettings,
+  maxProofs: z.int().min(0).max(4096).default(24).meta({
+    description:
+      'answers that may be under challenge of their proofs at once, where the engine can prove; 0 proves none',
+  }),
   maxQueue: z.int().min(0).max(4096).default(16).meta({ description: 'requests that may wait for the engine' }),
   runSeconds: z
     .number()

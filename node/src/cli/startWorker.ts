@@ -105,7 +105,12 @@ export async function startWorker(
   const gate =
     config.access === 'open' ? undefined : stack.use(await openAccessGate({ files, clock: systemClock, log }));
   const limits = { dispatchMs: DISPATCH_MS, runMs: config.runSeconds * 1000, sealsMs: config.sealSeconds * 1000 };
-  const serving = worker({ maxConcurrent: config.sequences, maxQueue: config.maxQueue, limits })({
+  const serving = worker({
+    maxConcurrent: config.sequences,
+    maxQueue: config.maxQueue,
+    maxProofs: config.maxProofs,
+    limits,
+  })({
     engine,
     signer: keypair,
     chain,

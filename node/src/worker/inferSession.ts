@@ -31,6 +31,7 @@ import { checkSeals } from './checkSeals.ts';
 import { chunkSender } from './chunkSender.ts';
 import { deadline } from './deadline.ts';
 import type { Lanes, Place } from './lanes.ts';
+import type { ProofPlaces } from './proofPlaces.ts';
 import type { RunMeter } from './runMeter.ts';
 import type { SeenNumbers } from './seenNumbers.ts';
 import type { AuditStore, ReceiptLog } from './stores.ts';
@@ -90,6 +91,8 @@ export interface SessionParts {
   readonly pause?: () => Pause | undefined;
   readonly isGranted?: (gateway: Uint8Array) => boolean;
   readonly seen: SeenNumbers;
+  /** For engines that can prove; without it `proof` is refused. */
+  readonly proofs?: ProofPlaces | undefined;
   readonly clock: Clock;
   /** So many random bytes. */
   readonly random: (length: number) => Uint8Array;
@@ -172,9 +175,14 @@ async function converse(
       return { kind: 'refused', rule, reason };
     }
     using place = judged.place;
+    using unproven = new DisposableStack();
+    unproven.use(judged.proof);
     await send({ type: 'accepted' });
     parts.onStage?.('accepted', about);
-    return await serve(parts, { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send });
+    const serving = { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send };
+    const outcome = await serve(parts, serving);
+    if (outcome.kind === 'revealed') unproven.move();
+    return outcome;
   } catch (error) {
     if (error instanceof Violation || (error instanceof KarmeshError && error.code === 'CODEC')) {
       const rule = error instanceof Violation ? error.rule : 'W-04';
@@ -197,7 +205,13 @@ function isPeerGone(error: unknown): boolean {
 }
 
 type Admission =
-  | { readonly verdict: 'accept'; readonly checked: CheckedDispatch; readonly place: Place }
+  | {
+      readonly verdict: 'accept';
+      readonly checked: CheckedDispatch;
+      readonly place: Place;
+      /** Given back unless an answer was revealed. */
+      readonly proof: Disposable | undefined;
+    }
   | (Extract<ReturnType<typeof checkDispatch>, { verdict: 'refuse' }> & Partial<Pause>)
   | Extract<ReturnType<typeof checkDispatch>, { verdict: 'violation' }>;
 
@@ -211,7 +225,7 @@ function untilPlaceMs({ lanes, pace }: SessionParts): number {
   return ((pace.meanRunMs() ?? UNKNOWN_RUN_MS) * (lanes.waiting + 1)) / lanes.maxActive;
 }
 
-/** W-05 to W-13, W-18 and W-19. */
+/** W-05 to W-13, W-18, W-19 and W-21. */
 async function admit(
   parts: SessionParts,
   options: { readonly frame: DispatchFrame; readonly signal: AbortSignal },
@@ -239,16 +253,23 @@ async function admit(
   if (pause !== undefined) return refuse('W-18', 'paused', pause.retryAfterMs);
   // W-08
   if (parts.receipts.hasDispatch(checked.dispatchHash)) return refuse('W-08', 'bad-ticket');
+  // W-21
+  const isProof = checked.request.assurance === 'proof';
+  if (isProof && parts.proofs === undefined) return refuse('W-21', 'no-proofs');
+  using stack = new DisposableStack();
   // W-13
   const place = parts.lanes.reserve();
   if (place === undefined) return refuse('W-13', 'queue-full', untilPlaceMs(parts));
+  stack.use(place);
   const { gateway, ticketNumber } = checked.ticket.value;
   const { dispatchNumber } = checked.dispatch.value;
-  if (!parts.seen.take({ gateway, epoch: checked.epoch, ticketNumber, dispatchNumber })) {
-    place[Symbol.dispose]();
+  const proof = isProof ? parts.proofs?.reserve(checked.epoch) : undefined;
+  if (isProof && proof === undefined) return refuse('W-21', 'queue-full');
+  stack.use(proof);
+  if (!parts.seen.take({ gateway, epoch: checked.epoch, ticketNumber, dispatchNumber }))
     return refuse('W-08', 'bad-ticket');
-  }
-  return { verdict: 'accept', checked, place };
+  stack.move();
+  return { verdict: 'accept', checked, place, proof };
 }
 
 interface Serving {

@@ -83,9 +83,13 @@ interface Running {
   readonly folder: string;
 }
 
+/** One that has proven nothing yet. */
+const SLOW: ChallengeProver = { answer: async () => undefined, dropUpTo: async () => undefined };
+
 const options: WorkerOptions = {
   maxConcurrent: 2,
   maxQueue: 4,
+  maxProofs: 1,
   limits: { dispatchMs: 5_000, runMs: 60_000, sealsMs: 5_000 },
 };
 
@@ -95,6 +99,7 @@ async function start(
     readonly chain?: Partial<WorkerChain>;
     readonly options?: Partial<WorkerOptions>;
     readonly engine?: Engine;
+    readonly prover?: ChallengeProver;
     readonly pause?: () => Pause | undefined;
   } = {},
 ): Promise<Running> {
@@ -108,6 +113,7 @@ async function start(
     chain: market.chain(place, overrides.chain),
     receipts: open.use(await openReceiptLog(own)),
     audits: await openAuditFiles(own),
+    prover: overrides.prover,
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     ...(overrides.pause === undefined ? {} : { pause: overrides.pause }),
@@ -143,11 +149,11 @@ async function untilSealed(stream: FrameStream): Promise<Signed<Seal>> {
 }
 
 /** Runs a dispatch on its first `count` drawn workers as a gateway does. */
-async function runAll(dispatch: FixtureDispatch, count = 3) {
+async function runAll(dispatch: FixtureDispatch, count = 3, overrides: Parameters<typeof start>[1] = {}) {
   const places = dispatch.drawn.slice(0, count);
   const runs = await Promise.all(
     places.map(async (place) => {
-      const running = await start(place);
+      const running = await start(place, overrides);
       const { stream, served } = connect(running);
       await sendFrame(stream, frameOf(dispatch));
       return { place, running, stream, served, seal: await untilSealed(stream) };
@@ -390,6 +396,39 @@ describe('a refusal', () => {
     for (const each of [stream, again]) each.abort(new Error('seen enough'));
   });
 
+  test('W-21: for proofs that it cannot make, and for more than it may owe at once', async () => {
+    const request = { assurance: 'proof' as const };
+    const [first, second] = [26, 27].map((dispatchNumber) => market.dispatch({ dispatchNumber, slot: 99n, request }));
+    if (first === undefined || second === undefined) throw new RangeError('two dispatches');
+    const drawnByBoth = first.drawn.find((place) => second.drawn.includes(place)) ?? 0;
+    expect(await refusal(first, await start(drawnByBoth))).toBe('no-proofs');
+    expect(await refusal(first, await start(drawnByBoth, { prover: SLOW, options: { maxProofs: 0 } }))).toBe(
+      'no-proofs',
+    );
+    const running = await start(drawnByBoth, { prover: SLOW });
+    const { stream, served } = connect(running);
+    await sendFrame(stream, frameOf(first));
+    await untilSealed(stream);
+    expect(await refusal(second, running)).toBe('queue-full');
+    // An answer that never left is owed no proof.
+    await sendFrame(stream, { type: 'cancel' });
+    await served;
+    const { stream: again } = connect(running);
+    await sendFrame(again, frameOf(second));
+    expectType(await nextFrame(again), 'accepted');
+    again.abort(new Error('seen enough'));
+  });
+
+  test('W-21: an answer that has left keeps its place until no challenge is due', async () => {
+    const request = { assurance: 'proof' as const };
+    const [first, second] = [28, 29].map((dispatchNumber) => market.dispatch({ dispatchNumber, slot: 99n, request }));
+    if (first === undefined || second === undefined) throw new RangeError('two dispatches');
+    const runs = await runAll(first, 3, { prover: SLOW });
+    const both = runs.find(({ place }) => second.drawn.includes(place));
+    if (both === undefined) throw new RangeError('a worker that both drew');
+    expect(await refusal(second, both.running)).toBe('queue-full');
+  });
+
   test('W-05, W-06: what the dispatch does not cover gets no signed refusal', async () => {
     const dispatch = market.dispatch({ dispatchNumber: 13, slot: 99n });
     const running = await start(dispatch.drawn[0] ?? 0);
@@ -515,7 +554,7 @@ describe('an audit', () => {
   /** An epoch whose set holds one entry: three workers' answer to a dispatch. */
   async function audited(dispatchNumber: number, assurance: Assurance = 'quorum') {
     const dispatch = market.dispatch({ dispatchNumber, slot: 99n, request: { assurance } });
-    const runs = await runAll(dispatch);
+    const runs = await runAll(dispatch, 3, assurance === 'proof' ? { prover: SLOW } : {});
     const { domain } = market;
     const evidence = {
       seals: runs.map(({ seal }) => ({ seal, arrivedAtMs: 2_000n })),

@@ -15,6 +15,7 @@ import {
   type WorkerStageAbout,
 } from './inferSession.ts';
 import { lanes } from './lanes.ts';
+import { proofPlaces } from './proofPlaces.ts';
 import { runMeter } from './runMeter.ts';
 import { seenNumbers } from './seenNumbers.ts';
 import type { AuditStore, ReceiptLog } from './stores.ts';
@@ -25,6 +26,8 @@ export interface WorkerOptions {
   readonly maxConcurrent: number;
   /** Requests that may wait for the engine; more are refused. */
   readonly maxQueue: number;
+  /** W-21: answers of `proof` requests that may be under challenge at once; more are refused, as all are without a prover. */
+  readonly maxProofs: number;
   readonly limits: SessionLimits;
 }
 
@@ -92,12 +95,14 @@ export const worker =
     const queue = lanes(options);
     const pace = runMeter();
     const infer = inferSession(options.limits);
+    const { maxProofs } = options;
     const session = {
       ...parts,
       offer,
       lanes: queue,
       pace,
       seen: seenNumbers(),
+      proofs: maxProofs > 0 && parts.prover !== undefined ? proofPlaces({ maxProofs })(parts) : undefined,
       draining: draining.signal,
       stopping: stopping.signal,
     };

@@ -16,7 +16,7 @@ import {
   equalBytes,
   type Hash,
   isRecorded,
-  operatorCount,
+  keyCountOf,
   operatorOf,
   requestIdOf,
 } from '../protocol/index.ts';
@@ -81,7 +81,7 @@ export async function recheckChallenge(
   }
   const { facts, keysRoot } = answer;
   const { modelId } = request;
-  const keyCount = operatorCount(facts.layers) + 1;
+  const keyCount = keyCountOf(facts);
   const keys = keyCount > MAX_KEYS ? undefined : await reader.modelKeys({ modelId, keysRoot, keyCount }, { signal });
   const isAdmitted = keys !== undefined && keys.admittedEpoch !== NONE;
   check('Z-40', 'two thirds of the stake attested the model’s keys', isAdmitted);

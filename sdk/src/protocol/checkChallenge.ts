@@ -17,7 +17,7 @@ import { type Hash, hash } from './hash.ts';
 import type { Domain } from './header.ts';
 import type { ModelId } from './ids.ts';
 import { checkSumPath, type SumNode, type SumPath } from './merkle.ts';
-import { operatorCount, operatorInputs, type TensorPlace, tensorKey } from './operatorGraph.ts';
+import { keyCountOf, operatorInputs, type TensorPlace, tensorKey } from './operatorGraph.ts';
 import { challengedPosition, proofContext } from './proofs.ts';
 import { type CommittedRun, committedLeaf, tensorBlinding } from './tensorCommitments.ts';
 import { traceShape } from './traceShape.ts';
@@ -170,7 +170,7 @@ function checkKeys(
   if (count === undefined) throw new Refused(challengeKeys, 'The keys are not those of this model.');
   const leaf = modelFactsLeaf(domain, { modelId, facts });
   if (
-    count !== operatorCount(facts.layers) + 1 ||
+    count !== keyCountOf(facts) ||
     !reaches(leaf, { index: count - 1, count, path: factsPath, root: keysRoot }) ||
     !isProvable(facts)
   )

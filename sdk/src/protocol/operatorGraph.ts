@@ -32,6 +32,11 @@ export function operatorCount(layers: number): number {
   return layers * LAYER_OPERATORS.length + 2;
 }
 
+/** Z-44: how many leaves stand under a model's keysRoot: its operators' keys, and its facts behind them. */
+export function keyCountOf({ layers }: { readonly layers: number }): number {
+  return operatorCount(layers) + 1;
+}
+
 /** Z-40: the operator of a number below `operatorCount(layers)`. */
 export function operatorOf(operator: number, layers: number): Pick<TensorPlace, 'name' | 'layer'> {
   const layer = Math.floor(operator / LAYER_OPERATORS.length);

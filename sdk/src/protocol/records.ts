@@ -112,6 +112,7 @@ export const REFUSAL_REASONS = [
   'shutting-down',
   'paused',
   'no-access',
+  'no-proofs',
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 

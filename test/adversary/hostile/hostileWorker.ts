@@ -66,6 +66,7 @@ export async function runHostileWorker(malice: Malice): Promise<void> {
   const service = worker({
     maxConcurrent: config.sequences,
     maxQueue: config.maxQueue,
+    maxProofs: 0,
     limits: { dispatchMs: 10_000, runMs: 60_000, sealsMs: 60_000 },
   })({
     engine,

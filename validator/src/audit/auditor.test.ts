@@ -116,7 +116,7 @@ describe('what an opened answer shows', () => {
       { traceRoot: named('another run') },
       { traceRoot, measurements: { ...clean, differing: 1, largestGapMicro: 1n, gapSumMicro: 1n } },
     ])
-      verdicts.push((await judge({ replayer: replayer(result) })).rule);
+      verdicts.push((await judge({ replayer: replayer(result) }))?.rule);
     expect(verdicts).toEqual([0, 24, 20]);
   });
   test('an honest answer passes, with the hash of what was measured', async () => {
@@ -338,7 +338,7 @@ describe('the auditor', () => {
       unproven: [],
     };
     /** What the auditor makes of a worker's reply when challenges are judged so, and in which order things happen. */
-    function judged(reply: AuditFrame, verdict: ChallengeVerdict, isDue = true) {
+    function judged(reply: AuditFrame, verdict: ChallengeVerdict | undefined, isDue = true) {
       const events: unknown[] = [];
       const { run } = setUp(me, () => reply, {
         challenges: {
@@ -377,6 +377,12 @@ describe('the auditor', () => {
     test('U-03: what does not hold fails by its rule, and is not kept', async () => {
       const { events, run } = judged(proven, { verdict: 'reject', rule: 34, what: 'Operator 7 is not proven.' });
       expect((await run(700n)).map(({ value }) => [value.verdict, value.rule])).toEqual([['fail', 34]]);
+      expect(events.length).toBe(1);
+    });
+
+    test('Z-40: proofs under keys that are admitted and not known here are left to others', async () => {
+      const { events, run } = judged(proven, undefined);
+      expect(await run(1_005n)).toEqual([]);
       expect(events.length).toBe(1);
     });
 

@@ -164,7 +164,7 @@ export const auditor =
         const challenge = challenges && ((opened: AuditOpen) => challenges.judge(audit, opened, { signal }));
         const judged = await judgeAnswer(answer, { replayer: parts.replayer, challenge, signal });
         // Kept before anybody can ask for it by the verdict's hash.
-        if (judged.proven !== undefined)
+        if (judged?.proven !== undefined)
           await parts.keepProven?.({
             audit,
             epoch: round.epoch,

@@ -73,7 +73,7 @@ export function auditThresholds(offchain: OffchainParameters): AuditThresholds {
   };
 }
 
-/** U-03 to U-05: checks what a worker opened against what it had signed, replays it and judges the measurements. */
+/** U-03 to U-05: checks what a worker opened against what it had signed, replays it and judges the measurements. Undefined for a challenge that cannot be judged here. */
 export async function judgeAnswer(
   answer: {
     readonly domain: Domain;
@@ -85,9 +85,9 @@ export async function judgeAnswer(
     readonly replayer: Replayer;
     readonly signal: AbortSignal;
     /** For an answer whose worker has to prove a token. */
-    readonly challenge?: ((opened: AuditOpen) => Promise<ChallengeVerdict>) | undefined;
+    readonly challenge?: ((opened: AuditOpen) => Promise<ChallengeVerdict | undefined>) | undefined;
   },
-): Promise<Judgement> {
+): Promise<Judgement | undefined> {
   const { domain, audit, opened } = answer;
   const { entry } = audit.checked;
   const { receipt, body } = audit.receipt;
@@ -109,6 +109,7 @@ export async function judgeAnswer(
     return failed(AUDIT_RULES.outputMismatch);
   }
   const challenged = await parts.challenge?.(opened);
+  if (parts.challenge !== undefined && challenged === undefined) return undefined;
   if (challenged?.verdict === 'reject') return failed(challenged.rule);
   const replayed = await parts.replayer.replay(
     { requestId, request: opened.request, tokens, finishReason },

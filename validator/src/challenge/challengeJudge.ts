@@ -6,9 +6,12 @@ import type { KeysName } from '@karmesh/sdk/program';
 import {
   type AuditOpen,
   type ChallengeVerdict,
+  challengeAnswerCodec,
   checkChallenge,
   type Domain,
+  decode,
   equalBytes,
+  keyCountOf,
   type ModelId,
   toHex,
 } from '@karmesh/sdk/protocol';
@@ -23,6 +26,8 @@ export interface ChallengeJudgeParts {
   readonly keys: readonly KnownKeys[];
   /** Whether the registry has admitted these keys. */
   readonly isAdmitted: (keys: KnownKeys) => boolean;
+  /** Whether it has admitted keys that this validator does not know. */
+  readonly isAdmittedElsewhere: (keys: KeysName, options: { readonly signal: AbortSignal }) => Promise<boolean>;
   readonly commit: TensorCommitter;
   readonly replayer: Pick<Replayer, 'prompt'>;
   /** The first slot of an epoch; undefined before epochs have begun. */
@@ -37,7 +42,12 @@ export interface ChallengeJudge {
   isDue(modelId: ModelId): boolean;
   /** U-09: from this slot on an answer of that epoch that is not proven is one that nobody gave. */
   deadlineSlot(drawnEpoch: bigint): bigint;
-  judge(audit: DrawnAudit, opened: AuditOpen, options: { readonly signal: AbortSignal }): Promise<ChallengeVerdict>;
+  /** Undefined for proofs under admitted keys that are not known here: others may judge them. */
+  judge(
+    audit: DrawnAudit,
+    opened: AuditOpen,
+    options: { readonly signal: AbortSignal },
+  ): Promise<ChallengeVerdict | undefined>;
 }
 
 export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
@@ -51,6 +61,10 @@ export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
       const { modelId } = request;
       const { receipt, body } = audit.receipt;
       const byRoot = new Map(admitted(modelId).map((known) => [toHex(known.keysRoot), known]));
+      const claimed = claimedKeys(modelId, challenge);
+      if (claimed !== undefined && !byRoot.has(toHex(claimed.keysRoot))) {
+        if (await parts.isAdmittedElsewhere(claimed, { signal })) return undefined;
+      }
       return checkChallenge(
         {
           domain,
@@ -79,4 +93,18 @@ export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
       );
     },
   };
+}
+
+/** What the registry can count. */
+const MAX_KEYS = 2 ** 32;
+
+/** The keys that an answer says it is proven under; undefined for one that does not read. */
+function claimedKeys(modelId: ModelId, challenge: Uint8Array): KeysName | undefined {
+  try {
+    const { keysRoot, facts } = decode(challengeAnswerCodec, challenge);
+    const keyCount = keyCountOf(facts);
+    return keyCount < MAX_KEYS ? { modelId, keysRoot, keyCount } : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -72,3 +72,17 @@ test('a chain that refuses or is not there is asked again', async () => {
   await look(100);
   expect(registry.isAdmitted(known)).toBe(true);
 });
+
+test('Z-40: says of keys that it does not know what the chain says', async () => {
+  const { registry, asked } = setUp([
+    { isAdmitted: true, isAttested: false },
+    { isAdmitted: false, isAttested: false },
+  ]);
+  const other = { ...name, keysRoot: named('another root') };
+  expect(await registry.isAdmittedElsewhere(other, { signal })).toBe(true);
+  expect(await registry.isAdmittedElsewhere(other, { signal })).toBe(false);
+  expect(asked).toEqual([
+    ['standing', other],
+    ['standing', other],
+  ]);
+});

@@ -1,3 +1,4 @@
+import type { KeysName } from '@karmesh/sdk/program';
 import { toHex } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { ProofLedger } from '../chain/proofLedger.ts';
@@ -6,6 +7,8 @@ import type { KnownKeys } from './challengeJudge.ts';
 /** Which keys the registry has admitted, and this validator's word for those that it knows (Z-40). */
 export interface KeyRegistry {
   isAdmitted(keys: KnownKeys): boolean;
+  /** Asks the chain. Throws `RPC_UNREACHABLE`, `RPC_FAILED`. */
+  isAdmittedElsewhere(keys: KeysName, options: { readonly signal: AbortSignal }): Promise<boolean>;
   /** Looks at the chain, and attests what it knows and nobody has admitted yet. Called with every look at the chain; it does little once all are admitted. */
   look(options: { readonly signal: AbortSignal }): Promise<void>;
 }
@@ -47,6 +50,7 @@ export const keyRegistry =
     };
     return {
       isAdmitted: ({ keysRoot }) => admitted.has(toHex(keysRoot)),
+      isAdmittedElsewhere: async (name, options) => (await ledger.standing(name, options)).isAdmitted,
       async look({ signal }) {
         const open = parts.keys.filter(({ keysRoot }) => !admitted.has(toHex(keysRoot)));
         if (open.length === 0 || parts.nowMs() - lookedMs < everyMs) return;

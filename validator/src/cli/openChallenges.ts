@@ -52,6 +52,7 @@ export async function openChallenges(
     domain,
     keys,
     isAdmitted: registry.isAdmitted,
+    isAdmittedElsewhere: registry.isAdmittedElsewhere,
     commit: await openTensorCommitter(),
     replayer,
     firstSlotOf,

@@ -59,6 +59,9 @@ export function failureOf(end: DispatchEnd): KarmeshError {
       facts,
     );
   }
+  if (isCommon('no-proofs')) {
+    return new KarmeshError('REQUEST_REFUSED', 'No proofs are made of this model’s answers: ask for less.', facts);
+  }
   const retryAfterMs = retryAfterOf(end);
   const waited = retryAfterMs === undefined ? facts : { ...facts, retryAfterMs };
   const areAll = (...causes: readonly TimeoutCause[]): boolean =>
