@@ -103,7 +103,7 @@ test('an answer is proven, recorded on chain and paid; bundle and chain alone sh
     const whole = await verify(bundle);
     expect(whole.code).toBe(0);
     expect(whole.text).toContain(
-      `Token ${proof.position} was drawn: ${proof.proven} operators are proven, and the chain itself has checked ${proof.proven} of these proofs.`,
+      `Token ${proof.position} was drawn: ${proof.proven} operators are proven, and the chain has a record that it checked ${proof.proven} of these proofs itself.`,
     );
     expect(whole.text).toContain('INSECURE DEVELOPMENT KEYS');
     expect(whole.text).toContain(`The answer to request ${requestId} holds.`);

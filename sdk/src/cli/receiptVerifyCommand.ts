@@ -106,7 +106,8 @@ function renderProof({ proof, lacksProof }: RecheckedBundle): readonly string[] 
   const { position, proven, unproven, recorded, isInsecure } = proof;
   return [
     '',
-    `Token ${position} was drawn: ${proven} operators are proven, and the chain itself has checked ${recorded} of these proofs.`,
+    `Token ${position} was drawn: ${proven} operators are proven, and the chain has a record that it checked ${recorded} of these proofs itself.`,
+    ...(recorded < proven ? ['Records are made some minutes after an answer, and validators take old ones back.'] : []),
     ...(unproven.length > 0 ? [`Covered by an auditor’s replay alone: ${unproven.join(', ')}.`] : []),
     ...(isInsecure
       ? ['INSECURE DEVELOPMENT KEYS: everybody can forge these proofs. They are for this local cluster alone.']

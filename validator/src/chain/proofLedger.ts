@@ -1,5 +1,6 @@
 import {
   attestKeys,
+  closeProven,
   type KeysName,
   NONE,
   type ProgramClient,
@@ -49,6 +50,8 @@ export interface ProofLedger {
     },
     options: Signalled,
   ): Promise<void>;
+  /** P-26: ends this validator's record of a token, if there is one, and takes its rent back. */
+  close(place: RecordPlace, options: Signalled): Promise<void>;
 }
 
 /** Points are decompressed and a path is walked. */
@@ -92,6 +95,10 @@ export function proofLedger(parts: {
     },
     async record({ operator, signals, proof, ...place }, options) {
       await send(verifyLayerProof(addresses, { ...nameOf(place), operator, signals, proof }), options);
+    },
+    async close(place, options) {
+      const name = nameOf(place);
+      if ((await client.proven(name, options)) !== undefined) await send(closeProven(addresses, name), options);
     },
   };
 }

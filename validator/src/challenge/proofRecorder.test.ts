@@ -1,12 +1,12 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BUNDLED_KEYS_PATH, modelKeyTree, readModelKeys } from '@karmesh/node/models';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { statementHash } from '@karmesh/sdk/protocol';
+import { equalBytes, statementHash, toHex } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { ProofLedger } from '../chain/proofLedger.ts';
 import { named } from '../fixtures/market.ts';
 import { type ProvenToken, proofRecorder } from './proofRecorder.ts';
 
@@ -34,65 +34,113 @@ afterEach(() => rm(folder, { recursive: true }));
 function chainOf(refusals = 0) {
   const registered: number[] = [];
   const statements: (Uint8Array | undefined)[] = [];
-  const whole = Promise.withResolvers<void>();
+  const closed: Uint8Array[] = [];
   let left = refusals;
-  const ledger: ProofLedger = {
-    standing: async () => ({ isAdmitted: true, isAttested: true }),
-    attest: async () => '',
+  const ledger: Parameters<ReturnType<typeof proofRecorder>>[0]['ledger'] = {
     recorded: async () => statements,
     async register({ operator, keys: name, path }) {
       expect([name.keyCount, path.length]).toEqual([keys.keys.length + 1, 6]);
       registered.push(operator);
     },
-    async record({ operator, signals, epoch, position }) {
+    async record({ operator, signals, epoch, position, entryHash }) {
       expect([epoch, position, statements[operator]]).toEqual([7n, 12, undefined]);
+      if (equalBytes(entryHash, named('refused'))) throw new KarmeshError('PROGRAM_ERROR', 'It is refused.');
       if (left-- > 0) throw new KarmeshError('RPC_UNREACHABLE', 'It is down.');
       statements[operator] = statementHash(operator, signals);
-      if (statements.filter((one) => one !== undefined).length === OPERATORS.length) whole.resolve();
     },
+    close: async ({ entryHash }) => void closed.push(entryHash),
   };
-  return { ledger, registered, statements, whole: whole.promise };
+  return { ledger, registered, statements, closed };
 }
 
-const open = (ledger: ProofLedger, sleep: () => Promise<void> = async () => undefined) =>
-  proofRecorder({ folder, concurrency: 2 })({
+/** What runs in the background gets its turn, whatever the time. */
+let nowMs = 0;
+const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await condition())) {
+    nowMs += 1_000;
+    await nextTurn();
+  }
+};
+
+const open = (
+  ledger: ReturnType<typeof chainOf>['ledger'],
+  { maxRecords = 8, lastFinalisedEpoch = () => undefined as bigint | undefined } = {},
+) =>
+  proofRecorder({ folder, maxRecords, concurrency: 2, keptEpochs: 10n })({
     domain,
     keys: [known],
     ledger,
-    sleep,
+    lastFinalisedEpoch,
+    nowMs: () => nowMs,
+    sleep: () => nextTurn(),
     log: logger({ name: 'test', level: 'silent' })(),
   });
+const files = () => readdir(folder);
+const isWhole = ({ statements }: ReturnType<typeof chainOf>): boolean =>
+  statements.filter((one) => one !== undefined).length === OPERATORS.length;
+const entryName = toHex(proven.entryHash);
 
 test('Z-43: every statement of a token is recorded under its operator’s key, once', async () => {
-  const { ledger, registered, statements, whole } = chainOf();
+  const chain = chainOf();
   {
-    await using recorder = await open(ledger);
+    await using recorder = await open(chain.ledger);
     await recorder.add(proven);
-    await whole;
+    await recorder.add(proven);
+    await until(async () => (await files()).includes(`${entryName}.recorded`));
   }
-  expect(registered.sort()).toEqual(OPERATORS);
-  expect(statements.flatMap((one, operator) => (one === undefined ? [] : [operator]))).toEqual(OPERATORS);
+  expect(chain.registered.sort()).toEqual(OPERATORS);
+  expect(chain.statements.flatMap((one, operator) => (one === undefined ? [] : [operator]))).toEqual(OPERATORS);
+  expect(await files()).toEqual([`${entryName}.recorded`]);
 });
 
 test('what a stop or a chain that is down interrupts is gone on with, and nothing is sent twice', async () => {
-  const { ledger, statements, whole } = chainOf(2);
-  const down = Promise.withResolvers<void>();
+  const chain = chainOf(2);
   {
-    // It stops at its first fault, before it has tried again.
-    const sleep = (): Promise<void> => {
-      down.resolve();
-      return new Promise(() => undefined);
-    };
-    const recorder = await open(ledger, sleep);
+    await using recorder = await open(chain.ledger);
     await recorder.add(proven);
-    await down.promise;
+    await until(() => chain.registered.length > 0);
   }
-  expect(statements).toEqual([]);
-  expect((await readdir(folder)).length).toBe(1);
+  expect(isWhole(chain)).toBe(false);
+  expect(await files()).toEqual([entryName]);
   {
-    await using recorder = await open(ledger);
+    await using recorder = await open(chain.ledger);
     expect(recorder).toBeDefined();
-    await whole;
+    await until(() => isWhole(chain));
   }
-  expect(statements.filter((one) => one !== undefined).length).toBe(OPERATORS.length);
+});
+
+test('what the chain refuses does not hold up what comes behind it', async () => {
+  const chain = chainOf();
+  await using recorder = await open(chain.ledger);
+  await recorder.add({ ...proven, entryHash: named('refused') });
+  await recorder.add(proven);
+  await until(() => isWhole(chain));
+});
+
+test('P-26: the rent of an old record is taken back, also after a restart, and of a young one it is not', async () => {
+  const chain = chainOf();
+  let last = 17n;
+  {
+    await using recorder = await open(chain.ledger, { lastFinalisedEpoch: () => last });
+    await recorder.add(proven);
+    await until(() => isWhole(chain));
+    await until(async () => (await files()).includes(`${entryName}.recorded`));
+  }
+  expect(chain.closed).toEqual([]);
+  last = 18n;
+  {
+    await using recorder = await open(chain.ledger, { lastFinalisedEpoch: () => last });
+    expect(recorder).toBeDefined();
+    await until(async () => (await files()).length === 0);
+  }
+  expect(chain.closed).toEqual([proven.entryHash]);
+});
+
+test('no more records are made than a validator wants to pay for', async () => {
+  const chain = chainOf();
+  await using recorder = await open(chain.ledger, { maxRecords: 1 });
+  await recorder.add(proven);
+  await recorder.add({ ...proven, entryHash: named('one more') });
+  await until(() => isWhole(chain));
+  expect((await files()).map((name) => name.slice(0, 64))).toEqual([entryName]);
 });

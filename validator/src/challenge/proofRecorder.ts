@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelKeyTree } from '@karmesh/node/models';
 import {
@@ -18,7 +18,7 @@ import {
   vector,
 } from '@karmesh/sdk/protocol';
 import { type Logger, storeError, writeFileAtomic } from '@karmesh/sdk/runtime';
-import type { ProofLedger } from '../chain/proofLedger.ts';
+import type { ProofLedger, RecordPlace } from '../chain/proofLedger.ts';
 import type { KnownKeys } from './challengeJudge.ts';
 
 const MAX_SIGNALS = 8;
@@ -47,48 +47,81 @@ export interface ProvenToken extends Omit<Recording, 'statements'> {
   }[];
 }
 
-/** Has the chain check and keep what was proven to this validator (Z-43). */
+/** Has the chain check and keep what was proven to this validator (Z-43), and takes the rent of records back when they are old (P-26). */
 export interface ProofRecorder {
-  /** Resolves once it is on disk; it is sent in the background, and again after a restart. */
+  /**
+   * Resolves once it is on disk; it is sent in the background, and again after a restart. What comes while this validator has as many records as it may is
+   * left out: a record says more of an answer, and nothing depends on it.
+   */
   add(proven: ProvenToken): Promise<void>;
 }
 
 export interface ProofRecorderOptions {
-  /** Where recordings wait. */
+  /** Where recordings lie until their records are taken back. */
   readonly folder: string;
+  /** Records at once, each with its rent and the fees of its statements. */
+  readonly maxRecords: number;
+  /** Epochs that a record stays on chain behind that of its answer, 1,024 unless told. */
+  readonly keptEpochs?: bigint;
   /** Transactions at once, 4 unless told. */
   readonly concurrency?: number;
-  /** Milliseconds until a recording that failed is tried again, 5,000 unless told. */
+  /** Milliseconds between two looks at what is due, 1,000 unless told. */
+  readonly everyMs?: number;
+  /** Milliseconds until what failed is tried again, doubled with each fault, 5,000 unless told. */
   readonly retryMs?: number;
+}
+
+const MOST_RETRY_MS = 300_000;
+/** Of the file of a recording that stands on chain. */
+const RECORDED = '.recorded';
+
+interface Held {
+  readonly recording: Recording;
+  /** Whether all of it stands on chain. */
+  isRecorded: boolean;
+  failures: number;
+  dueMs: number;
 }
 
 /** Opens the recorder and goes on with what waits. Throws `STORE_FAILED`. The caller disposes it. */
 export const proofRecorder =
-  ({ folder, concurrency = 4, retryMs = 5_000 }: ProofRecorderOptions) =>
+  (options: ProofRecorderOptions) =>
   async (parts: {
     readonly domain: Domain;
     readonly keys: readonly KnownKeys[];
-    readonly ledger: ProofLedger;
+    readonly ledger: Pick<ProofLedger, 'recorded' | 'register' | 'record' | 'close'>;
+    readonly lastFinalisedEpoch: () => bigint | undefined;
+    readonly nowMs: () => number;
     readonly sleep: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
     readonly log: Pick<Logger, 'info' | 'warn'>;
   }): Promise<ProofRecorder & AsyncDisposable> => {
+    const { folder, maxRecords, keptEpochs = 1_024n, concurrency = 4, everyMs = 1_000, retryMs = 5_000 } = options;
     const { domain, ledger, log } = parts;
     const stop = new AbortController();
     const { signal } = stop;
-    const running = new Set<Promise<void>>();
+    const held = new Map<string, Held>();
+    const hold = (recording: Recording, isRecorded: boolean): void =>
+      void held.set(toHex(recording.entryHash), { recording, isRecorded, failures: 0, dueMs: 0 });
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(folder))
+        if (/^[0-9a-f]{64}(\.recorded)?$/.test(name))
+          hold(decode(recordingCodec, await readFile(join(folder, name))), name.endsWith(RECORDED));
     } catch (cause) {
       throw storeError(folder, cause);
     }
 
-    async function send(recording: Recording): Promise<void> {
-      const { modelId, keysRoot, epoch, entryHash, position } = recording;
-      const known = parts.keys.find((one) => equalBytes(one.keysRoot, keysRoot));
-      if (known === undefined) return;
-      const keys = { modelId, keysRoot, keyCount: known.keyCount };
+    const knownOf = ({ keysRoot }: Recording): KnownKeys | undefined =>
+      parts.keys.find((one) => equalBytes(one.keysRoot, keysRoot));
+    const placeOf = ({ modelId, keysRoot, ...place }: Recording, { keyCount }: KnownKeys): RecordPlace => ({
+      ...place,
+      keys: { modelId, keysRoot, keyCount },
+    });
+
+    async function send(recording: Recording, known: KnownKeys): Promise<void> {
+      const place = placeOf(recording, known);
+      const { keys } = place;
       const tree = modelKeyTree(domain, known);
-      const place = { keys, epoch, entryHash, position };
       const recorded = await ledger.recorded(place, { signal });
       const waiting = recording.statements
         .map(({ operator, signals, proof }) => ({ operator, proof, signals: signals.map(signalOf) }))
@@ -108,34 +141,56 @@ export const proofRecorder =
       await Promise.all(Array.from({ length: concurrency }, lane));
     }
 
-    function start(recording: Recording, path: string): void {
-      const about = { entry: toHex(recording.entryHash), operators: recording.statements.length };
-      const work = async (): Promise<void> => {
-        while (!signal.aborted) {
-          try {
-            await send(recording);
-            await rm(path, { force: true });
-            log.info(about, 'What was proven is recorded on chain.');
-            return;
-          } catch (err) {
-            if (signal.aborted) return;
-            log.warn({ err, ...about }, 'What was proven could not be recorded yet.');
-            await parts.sleep(retryMs, { signal });
-          }
-        }
-      };
-      const done = work();
-      running.add(done);
-      done.finally(() => running.delete(done));
+    const isOld = ({ epoch }: Recording): boolean => epoch + keptEpochs < (parts.lastFinalisedEpoch() ?? 0n);
+
+    /** One step of a recording: onto the chain, or off it again. */
+    async function advance(name: string, one: Held): Promise<void> {
+      const { recording } = one;
+      const about = { entry: name, operators: recording.statements.length };
+      const path = join(folder, name);
+      const known = knownOf(recording);
+      if (isOld(recording)) {
+        if (known !== undefined) await ledger.close(placeOf(recording, known), { signal });
+        await rm(path + (one.isRecorded ? RECORDED : ''), { force: true });
+        held.delete(name);
+        if (one.isRecorded) log.info(about, 'The record of what was proven is old: its rent is taken back.');
+        else log.warn(about, 'What was proven is too old to be recorded any more.');
+      } else if (known !== undefined) {
+        await send(recording, known);
+        await rename(path, path + RECORDED);
+        one.isRecorded = true;
+        log.info(about, 'What was proven is recorded on chain.');
+      }
     }
 
-    for (const name of await readdir(folder)) {
-      if (!/^[0-9a-f]{64}$/.test(name)) continue;
-      const path = join(folder, name);
-      start(decode(recordingCodec, await readFile(path)), path);
+    async function run(): Promise<void> {
+      while (!signal.aborted) {
+        for (const [name, one] of held) {
+          const { recording, failures, dueMs } = one;
+          if (signal.aborted || dueMs > parts.nowMs() || (one.isRecorded && !isOld(recording))) continue;
+          try {
+            await advance(name, one);
+            one.failures = 0;
+          } catch (err) {
+            if (signal.aborted) return;
+            one.failures++;
+            one.dueMs = parts.nowMs() + Math.min(MOST_RETRY_MS, retryMs * 2 ** failures);
+            log.warn({ err, entry: name }, 'What was proven could not be recorded, or its record not be closed, yet.');
+          }
+        }
+        await parts.sleep(everyMs, { signal });
+      }
     }
+    const running = run();
+
     return {
       async add({ statements, ...place }) {
+        const name = toHex(place.entryHash);
+        if (held.has(name)) return;
+        if (held.size >= maxRecords) {
+          log.warn({ entry: name, maxRecords }, 'What was proven is not recorded: as many records stand as may.');
+          return;
+        }
         const recording: Recording = {
           ...place,
           statements: statements.map(({ operator, signals, proof }) => ({
@@ -144,13 +199,12 @@ export const proofRecorder =
             signals: signals.map(signalBytes),
           })),
         };
-        const path = join(folder, toHex(place.entryHash));
-        await writeFileAtomic({ path, bytes: encode(recordingCodec, recording) });
-        start(recording, path);
+        await writeFileAtomic({ path: join(folder, name), bytes: encode(recordingCodec, recording) });
+        hold(recording, false);
       },
       async [Symbol.asyncDispose]() {
         stop.abort();
-        await Promise.allSettled([...running]);
+        await running;
       },
     };
   };

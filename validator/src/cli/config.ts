@@ -59,6 +59,9 @@ export const startSchema = z.object({
     description: 'files with the keys of models whose answers have to be proven; it attests them on chain',
     placeholder: 'file',
   }),
+  proofRecords: z.int().min(0).max(65_536).default(256).meta({
+    description: 'answers at once whose proofs it has the chain check and keep; each costs fees, and rent for a while',
+  }),
   modelCache: z
     .string()
     .default(join('.karmesh', 'models'))

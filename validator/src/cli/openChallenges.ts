@@ -1,6 +1,6 @@
 import { openTensorCommitter } from '@karmesh/circuits/commitment/open';
 import { modelKeyTree, readModelKeys } from '@karmesh/node/models';
-import type { ChainView, ProgramClient } from '@karmesh/sdk/program';
+import { type ChainView, NONE, type ProgramClient } from '@karmesh/sdk/program';
 import { firstSlotOfEpoch, namedParameters, type OffchainParameters, type Participant } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { Replayer } from '../audit/judgeAnswer.ts';
@@ -15,7 +15,12 @@ import type { Challenges, ValidatorParts } from '../validator.ts';
  * (Z-32). Throws `MODEL_INVALID`, `STORE_FAILED`.
  */
 export async function openChallenges(
-  options: { readonly keyFiles: readonly string[]; readonly folder: string; readonly isLocalnet: boolean },
+  options: {
+    readonly keyFiles: readonly string[];
+    readonly folder: string;
+    readonly maxRecords: number;
+    readonly isLocalnet: boolean;
+  },
   parts: {
     readonly stack: AsyncDisposableStack;
     readonly view: ChainView;
@@ -43,7 +48,21 @@ export async function openChallenges(
   if (keys.length === 0) return undefined;
   const ledger = proofLedger(parts);
   const registry = keyRegistry()({ keys, ledger, nowMs: () => performance.now(), log });
-  const recorder = stack.use(await proofRecorder({ folder: options.folder })({ domain, keys, ledger, sleep, log }));
+  const { folder, maxRecords } = options;
+  const recorder = stack.use(
+    await proofRecorder({ folder, maxRecords })({
+      domain,
+      keys,
+      ledger,
+      lastFinalisedEpoch() {
+        const { lastFinalisedEpoch } = view.config();
+        return lastFinalisedEpoch === NONE ? undefined : lastFinalisedEpoch;
+      },
+      nowMs: () => performance.now(),
+      sleep,
+      log,
+    }),
+  );
   const firstSlotOf = (epoch: bigint): bigint => {
     const { epochZeroSlot, parameters } = view.config();
     return firstSlotOfEpoch({ epochZeroSlot, slotsPerEpoch: namedParameters(parameters).slotsPerEpoch }, epoch);

@@ -67,7 +67,12 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   stack.defer(observeChain(numbers, { view, participant: account.address, balance, now }));
   const sleep: ValidatorParts['sleep'] = (ms, options) => pause(ms, undefined, options).catch(() => undefined);
   const challenges = await openChallenges(
-    { keyFiles: config.modelKeys, folder: join(config.dataDir, 'recordings'), isLocalnet: cluster.isLocal },
+    {
+      keyFiles: config.modelKeys,
+      folder: join(config.dataDir, 'recordings'),
+      maxRecords: config.proofRecords,
+      isLocalnet: cluster.isLocal,
+    },
     { stack, view, client, me: account.address, identity: keypair.publicKey, offchain, replayer, sleep, log },
   );
   stack.use(

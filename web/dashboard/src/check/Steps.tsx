@@ -39,7 +39,8 @@ function Proof({ proof }: { readonly proof: BundleProof }) {
     <>
       <p>
         Token {position} of this answer was drawn. Its worker proved {proven} operators without showing a value, and the
-        chain itself has checked {recorded} of these proofs.
+        chain has a record that it checked {recorded} of these proofs itself.
+        {recorded < proven && ' Records are made some minutes after an answer, and validators take old ones back.'}
         {unproven.length > 0 && ` An auditor’s replay alone covers ${unproven.join(', ')}.`}
       </p>
       {isInsecure && (
