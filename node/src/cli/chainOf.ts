@@ -51,7 +51,12 @@ export function chainOf(
       const account = view.epochAccount(epoch);
       if (account === undefined) return undefined;
       const { receiptSetRoot, carriedRoot, beacon } = account;
-      return { receiptSetRoot, carriedRoot, beacon: account.state >= EPOCH_STATE.beacon ? beacon : undefined };
+      return {
+        receiptSetRoot,
+        carriedRoot,
+        beacon: account.state >= EPOCH_STATE.beacon ? beacon : undefined,
+        isFinal: account.state === EPOCH_STATE.finalised,
+      };
     },
     validators: (epoch) =>
       ofRole(ROLE.validator)

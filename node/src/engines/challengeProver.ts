@@ -13,6 +13,8 @@ export interface ChallengeJob {
 
 /** Proves challenged tokens. */
 export interface ChallengeProver {
+  /** Prompt and answer together may have so many; behind them its keys know of no angles. */
+  readonly positions: number;
   /** The answer (Z-47), once it is made. The first call begins to make it, which takes minutes, and gives undefined until it is there. Throws `STORE_FAILED`. */
   answer(job: ChallengeJob): Promise<Uint8Array | undefined>;
   /** Deletes the answers of epochs up to and including this one. */

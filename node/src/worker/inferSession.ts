@@ -91,8 +91,8 @@ export interface SessionParts {
   readonly pause?: () => Pause | undefined;
   readonly isGranted?: (gateway: Uint8Array) => boolean;
   readonly seen: SeenNumbers;
-  /** For engines that can prove; without it `proof` is refused. */
-  readonly proofs?: ProofPlaces | undefined;
+  /** For engines that can prove, answers of so many positions; without it `proof` is refused. */
+  readonly proofs?: (ProofPlaces & { readonly positions: number }) | undefined;
   readonly clock: Clock;
   /** So many random bytes. */
   readonly random: (length: number) => Uint8Array;
@@ -254,8 +254,11 @@ async function admit(
   // W-08
   if (parts.receipts.hasDispatch(checked.dispatchHash)) return refuse('W-08', 'bad-ticket');
   // W-21
-  const isProof = checked.request.assurance === 'proof';
+  const { assurance, maxTokens } = checked.request;
+  const isProof = assurance === 'proof';
   if (isProof && parts.proofs === undefined) return refuse('W-21', 'no-proofs');
+  const longest = Math.min(checked.promptTokens + maxTokens, offer.contextSize);
+  if (isProof && longest > (parts.proofs?.positions ?? 0)) return refuse('W-21', 'context-overflow');
   using stack = new DisposableStack();
   // W-13
   const place = parts.lanes.reserve();

@@ -84,7 +84,7 @@ interface Running {
 }
 
 /** One that has proven nothing yet. */
-const SLOW: ChallengeProver = { answer: async () => undefined, dropUpTo: async () => undefined };
+const SLOW: ChallengeProver = { positions: 512, answer: async () => undefined, dropUpTo: async () => undefined };
 
 const options: WorkerOptions = {
   maxConcurrent: 2,
@@ -405,6 +405,8 @@ describe('a refusal', () => {
     expect(await refusal(first, await start(drawnByBoth, { prover: SLOW, options: { maxProofs: 0 } }))).toBe(
       'no-proofs',
     );
+    const short = { ...SLOW, positions: first.request.maxTokens };
+    expect(await refusal(first, await start(drawnByBoth, { prover: short }))).toBe('context-overflow');
     const running = await start(drawnByBoth, { prover: SLOW });
     const { stream, served } = connect(running);
     await sendFrame(stream, frameOf(first));
@@ -589,7 +591,9 @@ describe('an audit', () => {
       validators.find(({ index }) => index === auditors[attempt]?.index)?.identity ?? new Uint8Array(32);
     const chain: Partial<WorkerChain> = {
       epoch: (epoch) =>
-        epoch === 0n ? { receiptSetRoot: tree.root.hash, beacon, carriedRoot: new Uint8Array(32) } : undefined,
+        epoch === 0n
+          ? { receiptSetRoot: tree.root.hash, beacon, carriedRoot: new Uint8Array(32), isFinal: false }
+          : undefined,
       validators: () => validators,
     };
     const ask: AuditAsk = {
@@ -649,6 +653,7 @@ describe('an audit', () => {
     const jobs: ChallengeJob[] = [];
     const answers = [undefined, named('proofs')];
     const prover: ChallengeProver = {
+      positions: 512,
       answer: async (job) => answers[jobs.push(job) - 1],
       dropUpTo: async () => undefined,
     };

@@ -102,7 +102,10 @@ export const worker =
       lanes: queue,
       pace,
       seen: seenNumbers(),
-      proofs: maxProofs > 0 && parts.prover !== undefined ? proofPlaces({ maxProofs })(parts) : undefined,
+      proofs:
+        maxProofs > 0 && parts.prover !== undefined
+          ? { ...proofPlaces({ maxProofs })(parts), positions: parts.prover.positions }
+          : undefined,
       draining: draining.signal,
       stopping: stopping.signal,
     };

@@ -64,6 +64,7 @@ const chain: AuditChain = {
           receiptSetRoot: epoch === 1n ? set.root.hash : label('another set'),
           beacon: beacons.get(epoch),
           carriedRoot: epoch === 1n ? carried.root.hash : new Uint8Array(32),
+          isFinal: epoch < 2n,
         },
   validators: () => validators,
 };
@@ -112,6 +113,28 @@ test('U-11: a carried entry is opened under the next beacon, without a second lo
   const next = auditorsOf(2n)[0]?.identity ?? label('');
   const never = { ...chain, offchain: { ...chain.offchain, auditRateProof: 0n } };
   expect(checkAuditAsk(never, { ask: asked, asker: next })).toEqual(accepted());
+});
+
+test('U-11: what an older report carried, or one that is not final, opens nothing', () => {
+  const asked: AuditAsk = {
+    ...ask,
+    epoch: 3n,
+    source: 'carried',
+    treeEpoch: 1n,
+    index: 0,
+    setPath: [],
+    carriedPath: [],
+  };
+  const next = auditorsOf(3n)[0]?.identity ?? label('');
+  const finalUpTo = (last: bigint): AuditChain => ({
+    ...chain,
+    epoch: (epoch) => {
+      const account = chain.epoch(epoch);
+      return account && { ...account, isFinal: epoch <= last };
+    },
+  });
+  const verdicts = [0n, 1n, 2n].map((last) => checkAuditAsk(finalUpTo(last), { ask: asked, asker: next }));
+  expect(verdicts).toEqual([refused('not-drawn'), accepted(), refused('not-drawn')]);
 });
 
 test.each<readonly [string, AuditAsk, 'not-drawn' | 'unknown-epoch']>([
@@ -178,7 +201,12 @@ test('U-11: refuses an entry without agreement', () => {
   })[0] as (typeof validators)[number];
   const own: AuditChain = {
     ...chain,
-    epoch: () => ({ receiptSetRoot: tree.root.hash, beacon: label('beacon 1'), carriedRoot: new Uint8Array(32) }),
+    epoch: () => ({
+      receiptSetRoot: tree.root.hash,
+      beacon: label('beacon 1'),
+      carriedRoot: new Uint8Array(32),
+      isFinal: false,
+    }),
   };
   const asked: AuditAsk = { ...ask, entry: split, index: 0, setPath: [] };
   expect(checkAuditAsk(own, { ask: asked, asker: auditor.identity })).toEqual(refused('not-drawn'));

@@ -12,14 +12,21 @@ import { receiptRecord, verdictRecord } from './records.ts';
 import { carriedLeaf } from './report.ts';
 import { checkRecord, type Identity } from './signature.ts';
 
+/** An epoch's account. */
+export interface AuditedEpoch {
+  readonly receiptSetRoot: Hash;
+  /** Once it is recorded. */
+  readonly beacon: Hash | undefined;
+  readonly carriedRoot: Hash;
+  /** Whether its report is in force. */
+  readonly isFinal: boolean;
+}
+
 /** What a worker reads on chain to judge an ask. */
 export interface AuditChain {
   readonly domain: Domain;
   readonly offchain: OffchainParameters;
-  /** The epoch's account once its beacon is recorded, else undefined. */
-  readonly epoch: (
-    epoch: bigint,
-  ) => { readonly receiptSetRoot: Hash; readonly beacon: Hash | undefined; readonly carriedRoot: Hash } | undefined;
+  readonly epoch: (epoch: bigint) => AuditedEpoch | undefined;
   readonly validators: (epoch: bigint) => readonly (StakedValidator & { readonly identity: Identity })[];
 }
 
@@ -60,7 +67,7 @@ export function checkAuditAsk(
         index: ask.index,
         path: ask.setPath,
       });
-  if (isCarried ? ask.treeEpoch >= ask.epoch : ask.treeEpoch !== ask.epoch) return notDrawn;
+  if (isCarried ? !isNewestReport(chain, ask) : ask.treeEpoch !== ask.epoch) return notDrawn;
   if (reached === undefined || !equalBytes(reached.hash, isCarried ? tree.carriedRoot : tree.receiptSetRoot))
     return notDrawn;
   const ratePer10000 = auditRateOf(auditRates(chain.offchain), ask.entry);
@@ -91,4 +98,11 @@ export function checkAuditAsk(
     equalBytes(first.value.validator, auditors[0]?.participant ?? ZERO_HASH) &&
     checkRecord(verdictRecord, { domain: chain.domain, identity: firstIdentity }, first);
   return firstFailed ? accepted : notDrawn;
+}
+
+/** What an older report carried may have been settled since, and nobody is drawn for it any more. */
+function isNewestReport(chain: AuditChain, { epoch, treeEpoch }: AuditAsk): boolean {
+  if (treeEpoch >= epoch || chain.epoch(treeEpoch)?.isFinal !== true) return false;
+  for (let between = treeEpoch + 1n; between < epoch; between++) if (chain.epoch(between)?.isFinal) return false;
+  return true;
 }

@@ -79,6 +79,7 @@ export function tokenProver(
     };
 
     return {
+      positions: parts.keys.facts.positions,
       async answer(job) {
         const path = join(folderOf(job), 'answer');
         try {
