@@ -226,7 +226,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       .getByText(/is connected\.$/)
       .waitFor();
     expect(await page.locator('.mesh .peer.lost').count()).toBe(0);
-    await asking.page.getByText('Once agreed').click();
+    await asking.page.getByText('Once agreed', { exact: true }).click();
     const dissent = asking.page.locator('.card.dissent');
     await market.until(
       async () => {

@@ -14,8 +14,8 @@ export type WorkerProgress = readonly { readonly worker: string; readonly step: 
 export interface AskStreamingOptions {
   readonly model: string;
   readonly prompt: string;
-  /** `stream` shows tokens as they come, `quorum` the whole answer once two workers agreed. */
-  readonly assurance: 'stream' | 'quorum';
+  /** `stream` shows tokens as they come, `quorum` and `proof` the whole answer once two workers agreed. */
+  readonly assurance: 'stream' | 'quorum' | 'proof';
   readonly maxTokens?: number;
   readonly temperature?: number;
   readonly signal: AbortSignal;

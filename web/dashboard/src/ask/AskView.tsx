@@ -9,6 +9,11 @@ import { WorkerCards } from './WorkerCards.tsx';
 const ASSURANCES = [
   ['stream', 'At once', 'Words appear as the first worker says them; whether others agree is known at the end.'],
   ['quorum', 'Once agreed', 'The whole answer appears when two of three workers have agreed on it.'],
+  [
+    'proof',
+    'Once agreed, and proven',
+    'A token of the answer is drawn later, and its worker proves every step of it: minutes, for exact models alone.',
+  ],
 ] as const;
 
 /** One question, its answer, and what three workers do for it. */
@@ -112,7 +117,7 @@ function QuestionForm(props: {
 }
 
 function Answer({ asked }: { readonly asked: Asked }) {
-  const { evidence, failure, state, text, workers } = asked;
+  const { assurance, evidence, failure, state, text, workers } = asked;
   const standing = standingOf(asked);
   return (
     <section aria-labelledby="answer" className="answer">
@@ -131,6 +136,9 @@ function Answer({ asked }: { readonly asked: Asked }) {
             Price {solOf(BigInt(evidence.priceLamports))} SOL, dispatch {evidence.dispatchNumber} of epoch{' '}
             {evidence.epoch}.
           </p>
+          {assurance === 'proof' && (
+            <p className="small">Its proofs come when the epoch is over and a worker has made them: check it then.</p>
+          )}
           <p>
             <a className="button" href={`#/check/${evidence.requestId}`}>
               Check this answer yourself
@@ -145,6 +153,6 @@ function Answer({ asked }: { readonly asked: Asked }) {
 
 function emptyText({ assurance, state }: Asked): string {
   if (state === 'running')
-    return assurance === 'quorum' ? 'It appears once two workers have agreed.' : 'Waiting for the first words …';
+    return assurance !== 'stream' ? 'It appears once two workers have agreed.' : 'Waiting for the first words …';
   return state === 'done' ? 'The answer is empty.' : 'There is no answer.';
 }
