@@ -22,6 +22,7 @@ export type KarmeshErrorCode =
   | 'PROTOCOL_VIOLATION'
   | 'NO_QUORUM'
   | 'NO_WORKERS'
+  | 'NO_PROOFS'
   | 'ESCROW_SHORT'
   | 'STORE_LOCKED'
   | 'STORE_FAILED'

@@ -71,7 +71,7 @@ export type MarketEvent =
  * Sells answers. `ask` first yields `accepted`, then text as it may be shown and, to those who want progress, what the workers do; it
  * ends with exactly one `done`, after the answer's entry is on disk.
  *
- * Throws KarmeshError `QUEUE_FULL`, `CONTEXT_OVERFLOW`, `REQUEST_REFUSED`, `NO_WORKERS`, `WORKER_TIMEOUT`, `NO_QUORUM`, `ESCROW_SHORT`, `ABORTED`.
+ * Throws KarmeshError `QUEUE_FULL`, `CONTEXT_OVERFLOW`, `REQUEST_REFUSED`, `NO_PROOFS`, `NO_WORKERS`, `WORKER_TIMEOUT`, `NO_QUORUM`, `ESCROW_SHORT`, `ABORTED`.
  * Aborting the signal, or leaving the iteration, cancels the work.
  */
 export type Market = {

@@ -5,7 +5,15 @@ import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { WorkerHealth } from '@karmesh/sdk/network';
 import { observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
-import { type ChainView, checkFresh, createChainView, type ParticipantAccount, toBase58 } from '@karmesh/sdk/program';
+import {
+  type ChainView,
+  checkFresh,
+  createChainView,
+  createProgramClient,
+  type ParticipantAccount,
+  toBase58,
+  transactionSigner,
+} from '@karmesh/sdk/program';
 import {
   AUDIT_PROTOCOL,
   equalBytes,
@@ -44,6 +52,7 @@ import { openEngine } from './openEngine.ts';
 import { maxMemoryBytes, openGovernor } from './openGovernor.ts';
 import { openProver } from './openProver.ts';
 import { serveAccess } from './serveAccess.ts';
+import { watchAdmission } from './watchAdmission.ts';
 import { workerMetrics } from './workerMetrics.ts';
 
 /** Streams at once: those that run or wait, and those that are sealed and wait for others. */
@@ -78,10 +87,12 @@ export async function startWorker(
   const governing = stack.use(await openGovernor(config, { log }));
   const description = engine.describe();
   const { engineClassId, modelId } = description;
+  const connection = new Connection(cluster.rpcUrl, 'confirmed');
+  const { programId } = cluster;
   const view = stack.use(
     await createChainView({
-      connection: new Connection(cluster.rpcUrl, 'confirmed'),
-      programId: cluster.programId,
+      connection,
+      programId,
       pollMs: config.pollMs,
       signal: started,
     }),
@@ -97,6 +108,8 @@ export async function startWorker(
   const audits = await openAuditFiles(config.dataDir);
   const prover = await openProver(config, { engine, domain: view.config().domain, log });
   if (prover !== undefined) stack.use(prover);
+  const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
+  const admission = prover === undefined ? undefined : stack.use(watchAdmission(prover.keys, { view, client, log }));
   const numbers = metrics();
   const observed = observePeers(numbers);
   stack.defer(observeChain(numbers, { view, participant: account.address, now: () => performance.now() }));
@@ -117,6 +130,7 @@ export async function startWorker(
     receipts: count.receipts(receipts),
     audits,
     prover,
+    areKeysAdmitted: admission?.isAdmitted,
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     pause() {

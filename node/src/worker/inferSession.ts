@@ -91,8 +91,8 @@ export interface SessionParts {
   readonly pause?: () => Pause | undefined;
   readonly isGranted?: (gateway: Uint8Array) => boolean;
   readonly seen: SeenNumbers;
-  /** For engines that can prove, answers of so many positions; without it `proof` is refused. */
-  readonly proofs?: (ProofPlaces & { readonly positions: number }) | undefined;
+  /** For engines that can prove, answers of so many positions, once it is open; without it `proof` is refused. */
+  readonly proofs?: (ProofPlaces & { readonly positions: number; readonly isOpen: () => boolean }) | undefined;
   readonly clock: Clock;
   /** So many random bytes. */
   readonly random: (length: number) => Uint8Array;
@@ -256,7 +256,7 @@ async function admit(
   // W-21
   const { assurance, maxTokens } = checked.request;
   const isProof = assurance === 'proof';
-  if (isProof && parts.proofs === undefined) return refuse('W-21', 'no-proofs');
+  if (isProof && parts.proofs?.isOpen() !== true) return refuse('W-21', 'no-proofs');
   const longest = Math.min(checked.promptTokens + maxTokens, offer.contextSize);
   if (isProof && longest > (parts.proofs?.positions ?? 0)) return refuse('W-21', 'context-overflow');
   using stack = new DisposableStack();

@@ -83,8 +83,14 @@ interface Running {
   readonly folder: string;
 }
 
+const KEYS = { modelId: named('model'), keysRoot: named('root'), keyCount: 3 };
 /** One that has proven nothing yet. */
-const SLOW: ChallengeProver = { positions: 512, answer: async () => undefined, dropUpTo: async () => undefined };
+const SLOW: ChallengeProver = {
+  positions: 512,
+  keys: KEYS,
+  answer: async () => undefined,
+  dropUpTo: async () => undefined,
+};
 
 const options: WorkerOptions = {
   maxConcurrent: 2,
@@ -100,6 +106,7 @@ async function start(
     readonly options?: Partial<WorkerOptions>;
     readonly engine?: Engine;
     readonly prover?: ChallengeProver;
+    readonly areKeysAdmitted?: () => boolean;
     readonly pause?: () => Pause | undefined;
   } = {},
 ): Promise<Running> {
@@ -114,6 +121,7 @@ async function start(
     receipts: open.use(await openReceiptLog(own)),
     audits: await openAuditFiles(own),
     prover: overrides.prover,
+    areKeysAdmitted: overrides.areKeysAdmitted,
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     ...(overrides.pause === undefined ? {} : { pause: overrides.pause }),
@@ -405,6 +413,14 @@ describe('a refusal', () => {
     expect(await refusal(first, await start(drawnByBoth, { prover: SLOW, options: { maxProofs: 0 } }))).toBe(
       'no-proofs',
     );
+    let isAdmitted = false;
+    const early = await start(drawnByBoth, { prover: SLOW, areKeysAdmitted: () => isAdmitted });
+    expect(await refusal(first, early)).toBe('no-proofs');
+    isAdmitted = true;
+    const { stream: admitted } = connect(early);
+    await sendFrame(admitted, frameOf(first));
+    expectType(await nextFrame(admitted), 'accepted');
+    admitted.abort(new Error('seen enough'));
     const short = { ...SLOW, positions: first.request.maxTokens };
     expect(await refusal(first, await start(drawnByBoth, { prover: short }))).toBe('context-overflow');
     const running = await start(drawnByBoth, { prover: SLOW });
@@ -653,9 +669,8 @@ describe('an audit', () => {
     const jobs: ChallengeJob[] = [];
     const answers = [undefined, named('proofs')];
     const prover: ChallengeProver = {
-      positions: 512,
+      ...SLOW,
       answer: async (job) => answers[jobs.push(job) - 1],
-      dropUpTo: async () => undefined,
     };
     const setting = { ...run.running, place: run.place, chain };
     const asked = () => answerTo(setting, { asker: identityAt(0), ask }, prover);

@@ -39,6 +39,8 @@ export interface WorkerParts {
   readonly audits: AuditStore;
   /** Proves challenged tokens of `proof` requests, for engines whose models have keys. */
   readonly prover?: ChallengeProver | undefined;
+  /** W-21: whether validators have admitted its keys; they have unless told. */
+  readonly areKeysAdmitted?: (() => boolean) | undefined;
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
   /** W-18: says while its operator's limits forbid new work; they never do unless told. */
@@ -104,7 +106,11 @@ export const worker =
       seen: seenNumbers(),
       proofs:
         maxProofs > 0 && parts.prover !== undefined
-          ? { ...proofPlaces({ maxProofs })(parts), positions: parts.prover.positions }
+          ? {
+              ...proofPlaces({ maxProofs })(parts),
+              positions: parts.prover.positions,
+              isOpen: parts.areKeysAdmitted ?? (() => true),
+            }
           : undefined,
       draining: draining.signal,
       stopping: stopping.signal,

@@ -64,6 +64,7 @@ const shapes: Partial<Record<KarmeshErrorCode, Shape>> = {
   },
   CONTEXT_OVERFLOW: { status: 400, type: 'invalid_request_error', code: 'context_length_exceeded', param: 'messages' },
   REQUEST_REFUSED: { status: 400, type: 'invalid_request_error', code: 'request_refused', param: 'messages' },
+  NO_PROOFS: { status: 400, type: 'invalid_request_error', code: 'no_proofs', param: 'karmesh.assurance' },
   MODEL_UNKNOWN: { status: 404, type: 'invalid_request_error', code: 'model_not_found', param: 'model' },
   NO_WORKERS: { status: 503, type: 'server_error', code: 'no_workers', headers: { 'retry-after': '2' } },
   NO_QUORUM: { status: 502, type: 'server_error', code: 'no_quorum', headers: { 'x-should-retry': 'false' } },

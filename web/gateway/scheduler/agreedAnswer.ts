@@ -60,7 +60,11 @@ export function failureOf(end: DispatchEnd): KarmeshError {
     );
   }
   if (isCommon('no-proofs')) {
-    return new KarmeshError('REQUEST_REFUSED', 'No proofs are made of this model’s answers: ask for less.', facts);
+    return new KarmeshError(
+      'NO_PROOFS',
+      'The workers prove nothing of this model’s answers, or not before validators have admitted its keys.',
+      facts,
+    );
   }
   const retryAfterMs = retryAfterOf(end);
   const waited = retryAfterMs === undefined ? facts : { ...facts, retryAfterMs };

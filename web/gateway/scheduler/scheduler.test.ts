@@ -247,7 +247,7 @@ const failing: [name: string, all: Behaviour, code: string][] = [
   ['everybody rests', { kind: 'refuses', reason: 'paused' }, 'NO_WORKERS'],
   ['the prompt is too long for all', { kind: 'refuses', reason: 'context-overflow' }, 'CONTEXT_OVERFLOW'],
   ['the messages suit no model', { kind: 'refuses', reason: 'bad-request' }, 'REQUEST_REFUSED'],
-  ['nobody proves', { kind: 'refuses', reason: 'no-proofs' }, 'REQUEST_REFUSED'],
+  ['nobody proves', { kind: 'refuses', reason: 'no-proofs' }, 'NO_PROOFS'],
   ['nobody accepts', { kind: 'silent', after: 'dispatch' }, 'WORKER_TIMEOUT'],
 ];
 

@@ -43,6 +43,8 @@ export interface OnceResult {
 }
 
 const POLL_MS = 1000;
+/** Each try is a dispatch of its own. */
+const ADMISSION_MS = 5000;
 
 /**
  * Asks, then waits until the epoch is final and every agreeing worker's claim has landed, and rechecks the
@@ -66,7 +68,12 @@ export async function askOnce(
   const before = await standings(client, { folder, signal });
   talk('Asking three workers …');
   const named = model === undefined ? {} : { model };
-  const answer = await ask(gateway, { prompt: question, temperature: 0, assurance, ...named, signal });
+  const asking = () => ask(gateway, { prompt: question, temperature: 0, assurance, ...named, signal });
+  const answer = await asking().catch((error: unknown) => {
+    if (!isTooEarly(error)) throw error;
+    talk('Validators admit the keys of the model in their first epoch. Waiting for it …');
+    return untilAdmitted(asking, signal);
+  });
   const { evidence } = answer;
   talk(
     assurance === 'proof'
@@ -109,6 +116,22 @@ export async function askOnce(
     verified: bundle.holds,
     ...(proof === undefined ? {} : { proof }),
   };
+}
+
+function isTooEarly(error: unknown): boolean {
+  return error instanceof KarmeshError && error.code === 'GATEWAY_REFUSED' && error.facts.code === 'no_proofs';
+}
+
+/** Asks again until the workers take a request for proofs (W-21). */
+async function untilAdmitted<T>(asking: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    await pause(ADMISSION_MS, undefined, { signal });
+    try {
+      return await asking();
+    } catch (error) {
+      if (!isTooEarly(error)) throw error;
+    }
+  }
 }
 
 const NOTHING: Standing = { karma: {}, paidLamports: '0', ownerLamports: '0' };

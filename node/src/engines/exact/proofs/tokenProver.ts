@@ -78,8 +78,10 @@ export function tokenProver(
       log.info({ entry: toHex(job.entryHash), bytes: bytes.length }, 'A challenged token is proven.');
     };
 
+    const { root, count } = modelKeyTree(parts.domain, parts.keys);
     return {
       positions: parts.keys.facts.positions,
+      keys: { modelId: parts.keys.modelId, keysRoot: root.hash, keyCount: count },
       async answer(job) {
         const path = join(folderOf(job), 'answer');
         try {
