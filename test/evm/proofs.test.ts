@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { deployLayerVerifier, type ProofClaim } from '@karmesh/sdk/evm';
-import { programErrorName } from '@karmesh/sdk/program';
 import { layerKeyTree, proofContext, statementHash } from '@karmesh/sdk/protocol';
 import { bn254 } from '@noble/curves/bn254.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bytesOf, readG1, readG2, writeG1, writeG2 } from '../../circuits/src/verify/points.ts';
+import { outcomeOf } from './outcomeOf.ts';
 import { openProvenLayers, type ProvenLayers } from './provenLayers.ts';
 import {
   domain,
@@ -44,19 +44,8 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
     snapshot = await rpc(anvil.url, 'evm_snapshot', []);
   });
 
-  /** By which name the contract refuses a call, or `accepted`. */
-  const outcome = async (call: Promise<unknown>): Promise<string> => {
-    try {
-      await call;
-      return 'accepted';
-    } catch (error) {
-      const name = programErrorName(error);
-      if (name === undefined) throw error;
-      return name;
-    }
-  };
   const proving = (changed: Partial<ProofClaim>): Promise<string> =>
-    outcome(scene.client.prove({ ...claim, ...changed }, options));
+    outcomeOf(scene.client.prove({ ...claim, ...changed }, options));
 
   test('Z-55 to Z-58: a proof about a receipt is kept as its statement, with the time of its block', async () => {
     expect(await scene.client.provenAt(claim, options)).toBeUndefined();
@@ -94,7 +83,7 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
   });
 
   test('what the node estimates is enough, since a check that fails reverts', async () => {
-    expect(await outcome(scene.client.prove(claim, { signal }))).toBe('accepted');
+    expect(await outcomeOf(scene.client.prove(claim, { signal }))).toBe('accepted');
     expect(await scene.client.provenAt(claim, options)).toBeTypeOf('bigint');
   });
 
@@ -219,7 +208,7 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
     const model = modelKeys(layers);
     const good = model.layer(2);
     const register = (changed: Partial<typeof good>): Promise<string> =>
-      outcome(scene.client.registerLayer({ ...good, ...changed }, options));
+      outcomeOf(scene.client.registerLayer({ ...good, ...changed }, options));
     const grown = Uint8Array.from([...good.verifyingKey, ...good.verifyingKey.subarray(-64)]);
     expect([
       await register({ operator: 0 }),
@@ -259,7 +248,7 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
     const statement = { kind: 'keys', modelId: other, keysRoot: tree.root.hash, keyCount: 2 } as const;
     await scene.client.admitKeys(statement, signatures(scene.client.contract, statement), options);
     const register = (operator: number): Promise<string> =>
-      outcome(
+      outcomeOf(
         scene.client.registerLayer(
           {
             modelId: other,
@@ -279,7 +268,7 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
     const deploy = (at: number, point: Uint8Array): Promise<string> => {
       const changed = Uint8Array.from(key);
       changed.set(point, at);
-      return outcome(deployLayerVerifier(changed, { runner, ...options }));
+      return outcomeOf(deployLayerVerifier(changed, { runner, ...options }));
     };
     const nothing = new Uint8Array(128);
     expect([

@@ -10,10 +10,10 @@ import {
   parseEvmAddress,
   statementSigner,
 } from '@karmesh/sdk/evm';
-import { programErrorName } from '@karmesh/sdk/program';
 import { type Secp256k1Key, secp256k1KeyFromSecret } from '@karmesh/sdk/runtime';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { outcomeOf } from './outcomeOf.ts';
 import { domain, epochStatement, gasLimit, modelId, named, signatures, signed, signers, validators } from './scene.ts';
 import { type Anvil, noAnvil, rpc, startAnvil, WITH_ANVIL } from './startAnvil.ts';
 
@@ -38,21 +38,11 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
     snapshot = await rpc(anvil.url, 'evm_snapshot', []);
   });
 
-  const outcome = async (call: Promise<unknown>): Promise<string> => {
-    try {
-      await call;
-      return 'accepted';
-    } catch (error) {
-      const name = programErrorName(error);
-      if (name === undefined) throw error;
-      return name;
-    }
-  };
   const epoch = epochStatement();
   const advance = (
     given: readonly IndexedSignature[],
     { statement = epoch, on = client }: { readonly statement?: EpochStatement; readonly on?: ProofsClient } = {},
-  ): Promise<string> => outcome(on.advance(statement, given, options));
+  ): Promise<string> => outcomeOf(on.advance(statement, given, options));
 
   test('Z-52: what more than two thirds of the stake say of an epoch is kept', async () => {
     expect(await client.receiptSet(7n, options)).toBeUndefined();
@@ -209,7 +199,7 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
     },
   };
   test.each(Object.entries(bad))('Z-50: no set has %s', async (_name, set) => {
-    expect(await outcome(deploy({ set }))).toBe('BadValidatorSet');
+    expect(await outcomeOf(deploy({ set }))).toBe('BadValidatorSet');
     const statement = { ...epoch, next: set };
     expect(await advance(by(signers, statement), { statement })).toBe('BadValidatorSet');
   });
@@ -227,15 +217,15 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
     });
     const enough = { signal, gasLimit: 29_000_000n };
     const tooMany = many(513);
-    expect(await outcome(client.advance(tooMany, by(signers, tooMany), enough))).toBe('BadValidatorSet');
+    expect(await outcomeOf(client.advance(tooMany, by(signers, tooMany), enough))).toBe('BadValidatorSet');
     const most = many(512);
-    expect(await outcome(client.advance(most, by(signers, most), enough))).toBe('accepted');
+    expect(await outcomeOf(client.advance(most, by(signers, most), enough))).toBe('accepted');
   });
 
   test('Z-53: a model’s keys are admitted once, by the same stake', async () => {
     const keys = { kind: 'keys', modelId, keysRoot: named('keys'), keyCount: 46 } as const;
     const admit = (statement: KeysStatement, given: readonly IndexedSignature[]) =>
-      outcome(client.admitKeys(statement, given, options));
+      outcomeOf(client.admitKeys(statement, given, options));
     const other = { ...keys, keysRoot: named('other keys') };
     const none = { ...keys, keyCount: 0 };
     expect(await client.keys(modelId, options)).toBeUndefined();
