@@ -3,7 +3,7 @@ import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type Announcement, type Host, topics } from '@karmesh/sdk/network';
-import { observeChain, observePeers, openParticipantHost } from '@karmesh/sdk/participant';
+import { epochBodies, observeChain, observePeers, openParticipantHost } from '@karmesh/sdk/participant';
 import {
   type ChainView,
   checkFresh,
@@ -30,7 +30,6 @@ import {
 import { Connection } from '@solana/web3.js';
 import { accessAsker } from './accessAsker.ts';
 import { createApp } from './app.ts';
-import { epochBodies } from './bundles/epochBodies.ts';
 import { findBundle } from './bundles/findBundle.ts';
 import { karmaHistory } from './bundles/karmaHistory.ts';
 import type { GatewayConfig } from './config.ts';

@@ -10,9 +10,6 @@ import {
 } from '@karmesh/sdk/protocol';
 import type { WorkerChain } from '../worker/workerChain.ts';
 
-/** How many epochs back a view of the chain can be asked. */
-const EPOCHS_KNOWN = 16n;
-
 /** What a worker asks of the chain, answered from a view of it. */
 export function chainOf(
   view: ChainView,
@@ -67,15 +64,6 @@ export function chainOf(
           stake: account.bondLamports,
           identity: identityInEpoch(account, epoch),
         })),
-    lastSettledEpoch() {
-      const { lastFinalisedEpoch } = view.config();
-      if (lastFinalisedEpoch === NONE) return undefined;
-      for (let epoch = lastFinalisedEpoch; epoch >= 0n && lastFinalisedEpoch - epoch < EPOCHS_KNOWN; epoch--) {
-        const account = view.epochAccount(epoch);
-        if (account?.state === EPOCH_STATE.finalised && account.carriedCount === 0) return epoch;
-      }
-      return undefined;
-    },
     refresh: (call) => view.refresh(call),
   };
 }

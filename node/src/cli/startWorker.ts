@@ -4,7 +4,7 @@ import { systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { WorkerHealth } from '@karmesh/sdk/network';
-import { observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
+import { epochBodies, observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
 import {
   type ChainView,
   checkFresh,
@@ -52,6 +52,7 @@ import { openEngine } from './openEngine.ts';
 import { maxMemoryBytes, openGovernor } from './openGovernor.ts';
 import { openProver } from './openProver.ts';
 import { serveAccess } from './serveAccess.ts';
+import { settledEpoch } from './settledEpoch.ts';
 import { watchAdmission } from './watchAdmission.ts';
 import { workerMetrics } from './workerMetrics.ts';
 
@@ -61,6 +62,8 @@ const AUDIT_STREAMS = 8;
 const DISPATCH_MS = 10_000;
 /** How long a running answer may go on after a stop was asked for. */
 const DRAIN_MS = 5_000;
+/** For the newest report, by which old audit records are deleted. */
+const SETTLED_MS = 30_000;
 /** Without news of the chain for so long a worker cannot judge dispatches. */
 const STALE_MS = 10_000;
 
@@ -169,17 +172,21 @@ export async function startWorker(
   };
   count.health(health);
   stack.defer(() => serving.stop({ signal: AbortSignal.timeout(DRAIN_MS) }));
-  stack.defer(
-    pruneByEpoch(view, {
-      prune: () => serving.prune(),
-      onError: (err) => log.error({ err }, 'Old audit records could not be deleted.'),
-    }),
-  );
 
   const host = stack.use(
     await openParticipantHost(config, { keypair, domain: view.config().domain, cluster, log, observed, view }),
   );
   stack.defer(observed.watch(host));
+  const bodies = epochBodies({ domain: view.config().domain, view, readEpoch: client.epoch, host, log });
+  stack.defer(
+    pruneByEpoch(view, {
+      async prune() {
+        const settled = await settledEpoch({ view, bodies }, { signal: AbortSignal.timeout(SETTLED_MS) });
+        if (settled !== undefined) await serving.prune(settled);
+      },
+      onError: (err) => log.error({ err }, 'Old audit records could not be deleted.'),
+    }),
+  );
   await host.handle({
     protocol: INFER_PROTOCOL,
     maxStreams: config.sequences + config.maxQueue + SEALED_STREAMS,

@@ -69,8 +69,8 @@ export interface Worker {
   /** Serves one stream of `/karmesh/audit/1`. */
   serveAudit(stream: FrameStream): Promise<void>;
   load(): WorkerLoad;
-  /** W-17: deletes the audit records that no audit can draw any more. */
-  prune(): Promise<void>;
+  /** W-17: deletes what is kept of answers that no audit can draw any more; `settled` is the newest epoch of which, and of all before, none can be. */
+  prune(settled: bigint): Promise<void>;
   /** Takes no more work, lets what runs finish until the signal comes, then stops it. */
   stop(options: { readonly signal: AbortSignal }): Promise<void>;
 }
@@ -151,10 +151,9 @@ export const worker =
         maxWaiting: options.maxQueue,
         milliTokensPerSecond: pace.milliTokensPerSecond(),
       }),
-      async prune() {
-        // W-17: an entry stands in the set of its epoch or of the next one, and is judged there or carried on.
-        const settled = parts.chain.lastSettledEpoch();
-        if (settled === undefined || settled < 1n) return;
+      async prune(settled) {
+        // An entry stands in the set of its epoch or of the next one, and is judged there or carried on.
+        if (settled < 1n) return;
         await parts.audits.dropUpTo(settled - 1n);
         await parts.prover?.dropUpTo(settled - 1n);
       },

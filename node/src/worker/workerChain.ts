@@ -21,8 +21,6 @@ export interface WorkerChain
   slot(): bigint;
   /** Lamports that an escrow could pay now. */
   escrowAvailable(escrow: Uint8Array): bigint | undefined;
-  /** The newest epoch whose root is final and that carried no answer on: nothing of its set or an earlier one can be drawn any more. */
-  lastSettledEpoch(): bigint | undefined;
   /** Reads the chain again. Throws `RPC_UNREACHABLE` or `RPC_FAILED`; what was seen before stays. */
   refresh(options: { readonly signal: AbortSignal }): Promise<void>;
 }

@@ -1,3 +1,4 @@
+export * from './epochBodies.ts';
 export * from './observeChain.ts';
 export * from './observePeers.ts';
 export * from './openParticipantHost.ts';

@@ -1,3 +1,4 @@
+import type { EpochBodies } from '@karmesh/sdk/participant';
 import type { ChainView, ParticipantAccount } from '@karmesh/sdk/program';
 import {
   type Bundle,
@@ -25,7 +26,6 @@ import { type FoundEntry, findEntry } from '../store/entries.ts';
 import type { Db } from '../store/openDatabase.ts';
 import { findRequest } from '../store/requests.ts';
 import { findTicket } from '../store/tickets.ts';
-import type { EpochBodies } from './epochBodies.ts';
 
 export type FindBundleOptions = {
   /** How long validators may take for the parts that they keep, in milliseconds; the bundle is given without them afterwards. */

@@ -1,6 +1,6 @@
+import type { EpochBodies } from '@karmesh/sdk/participant';
 import { type ChainView, NONE } from '@karmesh/sdk/program';
 import { equalBytes, type KarmaVector, type ReportBody, toHex, ZERO_HASH, ZERO_KARMA } from '@karmesh/sdk/protocol';
-import type { EpochBodies } from './epochBodies.ts';
 
 /** What each participant earned in one final epoch, in micro-karma, by hex address; who earned nothing is not in it. */
 export type EpochKarma = { readonly epoch: bigint; readonly earned: ReadonlyMap<string, KarmaVector> };

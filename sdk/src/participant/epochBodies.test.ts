@@ -1,6 +1,7 @@
-import { KarmeshError } from '@karmesh/sdk/errors';
-import type { Announcement, FrameStream } from '@karmesh/sdk/network';
-import type { EpochAccount } from '@karmesh/sdk/program';
+import { expect, test } from 'vitest';
+import { KarmeshError } from '../errors.ts';
+import type { Announcement, FrameStream } from '../network/index.ts';
+import type { EpochAccount } from '../program/index.ts';
 import {
   buildReport,
   decode,
@@ -18,9 +19,8 @@ import {
   type TallyResult,
   type Verdict,
   ZERO_HASH,
-} from '@karmesh/sdk/protocol';
-import { logger } from '@karmesh/sdk/runtime';
-import { expect, test } from 'vitest';
+} from '../protocol/index.ts';
+import { logger } from '../runtime/index.ts';
 import { epochBodies } from './epochBodies.ts';
 
 const domain = new Uint8Array(32).fill(7);

@@ -1,6 +1,6 @@
-import { KarmeshError } from '@karmesh/sdk/errors';
-import { askOnce, type Host, maxBodyBytes } from '@karmesh/sdk/network';
-import type { ChainView, EpochAccount } from '@karmesh/sdk/program';
+import { KarmeshError } from '../errors.ts';
+import { askOnce, type Host, maxBodyBytes } from '../network/index.ts';
+import type { ChainView, EpochAccount } from '../program/index.ts';
 import {
   type BodyKind,
   type Codec,
@@ -25,8 +25,8 @@ import {
   treesOfBody,
   verdictRecord,
   verdictsRootOf,
-} from '@karmesh/sdk/protocol';
-import type { Logger } from '@karmesh/sdk/runtime';
+} from '../protocol/index.ts';
+import type { Logger } from '../runtime/index.ts';
 
 /** Epochs whose bodies are kept in memory; older ones are fetched again. */
 const MAX_KEPT = 16;
