@@ -1,6 +1,6 @@
 import { bn254 } from '@noble/curves/bn254.js';
-import { CircuitsError } from '../errors.ts';
 import type { Weights } from '../r1cs/appendRows.ts';
+import { integersOf } from './integersOf.ts';
 
 const { Fr } = bn254.fields;
 
@@ -72,16 +72,4 @@ function largestOf(values: Float64Array): number {
   let largest = 0;
   for (let j = 0; j < values.length; j++) largest = Math.max(largest, Math.abs(values[j] ?? 0));
   return largest;
-}
-
-/** A row, if it is one of so many integers below 2^53. */
-export function integersOf(row: ArrayLike<number>, columns: number): Float64Array {
-  if (row.length !== columns)
-    throw new CircuitsError('BAD_INPUT', 'A row of a matrix has as many entries as columns.', { entries: row.length });
-  const values = new Float64Array(columns);
-  values.set(row);
-  for (let j = 0; j < columns; j++)
-    if (!Number.isSafeInteger(values[j]))
-      throw new CircuitsError('BAD_INPUT', 'A weight is an integer below 2^53.', { weight: values[j] ?? 0 });
-  return values;
 }

@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { CircuitsError } from '../errors.ts';
 import type { Weights } from '../r1cs/appendRows.ts';
 import type { SumCheckShape } from '../shapes/shape.ts';
-import { integersOf } from './combineRows.ts';
+import { integersOf } from './integersOf.ts';
 
 /** A matrix that statements name by its digest. */
 export interface DigestedMatrix {

@@ -70,10 +70,13 @@ test('Z-70: two matrices are proven under one key, and neither’s proof is one 
   expect(verdictOf(second.statement)).toEqual(EQUATION);
   expect(verdictOf(proven.statement, secondProof)).toEqual(EQUATION);
   expect(verdictOf({ ...proven.statement, matrix: other })).toEqual(EQUATION);
-  // Setup read no weights: whoever comes with a third matrix needs no other key.
-  const again = await setupLayer({ shape, folder, seed: new Uint8Array(32) });
-  expect(again).toEqual(key);
+  // Setup takes no weights: whoever comes with a third matrix needs no other key.
+  const seed = new Uint8Array(32);
+  expect(await setupLayer({ shape, folder, seed })).toEqual(key);
   expect((await readdir(folder)).filter((name) => name.endsWith('.zkey'))).toHaveLength(1);
+  await expect(setupLayer({ shape, weights: matrix.weights, folder, seed })).rejects.toThrow(
+    'This circuit and these weights do not belong together.',
+  );
 });
 
 test('Z-71: one flipped bit of a weight or a bias is another statement', () => {
