@@ -50,6 +50,19 @@ module.exports = {
       { path: ['^(node:)?[a-z_]+$', '^(node:)?(fs|timers|stream|dns|path|readline|util)/'], reachable: true },
     ),
     forbid(
+      'verify-is-browser-safe',
+      'A page checks proofs, with nothing that makes them.',
+      { path: '^circuits/src/verify/', pathNot: '\\.test\\.ts$' },
+      {
+        path: [
+          '^(node:)?[a-z_]+$',
+          '^(node:)?(fs|timers|stream|dns|path|readline|util)/',
+          'node_modules/(snarkjs|circomlibjs|circomlib|circom2)/',
+        ],
+        reachable: true,
+      },
+    ),
+    forbid(
       'runtime-stays-in-node',
       'What a browser loads never reaches sdk/runtime.',
       { path: '^sdk/src/(protocol|client)/', pathNot: '\\.test\\.ts$' },

@@ -23,9 +23,22 @@ export { type ProveLayerOptions, proveLayer } from './prove/proveLayer.ts';
 export type { Proven, Prover } from './prove/prover.ts';
 export { endSnarkjs, snarkjsProver, verifyingKeyBytes, witnessOf } from './prove/snarkjsProver.ts';
 export { statementOf } from './prove/statement.ts';
+export { type SumCheckInputs, type SumCheckValues, sumCheckInputs } from './prove/sumCheckInputs.ts';
 export { appendRows, type Weights } from './r1cs/appendRows.ts';
 export { readR1cs } from './r1cs/r1csFile.ts';
 export { brokenConstraints, readWitness } from './r1cs/witnessFile.ts';
 export { compileShape } from './shapes/compileShape.ts';
-export { type Circuit, circuitOf, type HeadTile, headTiles, refutationOf, type Shape } from './shapes/shape.ts';
+export {
+  type Circuit,
+  circuitOf,
+  type HeadTile,
+  headTiles,
+  refutationOf,
+  type Shape,
+  type SumCheckShape,
+  sumCheckOf,
+} from './shapes/shape.ts';
+export { type DigestedMatrix, digestMatrix } from './sumCheck/digestMatrix.ts';
+export { type MatrixPoint, weightsAt } from './sumCheck/evaluateMatrix.ts';
+export type { SumCheckOpening, SumCheckStatement } from './sumCheck/sumCheckStatement.ts';
 export * from './verify/index.ts';

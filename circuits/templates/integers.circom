@@ -34,6 +34,15 @@ template NotZero() {
     v * inverse === 1;
 }
 
+// What Round and Shift add, so that rounding is cutting off digits and none of what is left is negative.
+function roundingOffset(S, B) {
+    var half = 0;
+    if (S > 0) {
+        half = 1 << (S - 1);
+    }
+    return half + (1 << (S + B - 1));
+}
+
 // y = rshr(v, S), which is not beyond what sat_B would let through: out is y + 2^(B-1), in 1 ... 2^B - 1.
 // The statement leaves out values that saturate; those have no witness. For S = 0, y = v.
 template Round(S, B) {
@@ -41,11 +50,7 @@ template Round(S, B) {
     signal input v;
     signal output out;
     component bits = Unsigned(S + B);
-    var half = 0;
-    if (S > 0) {
-        half = 1 << (S - 1);
-    }
-    bits.v <== v + half + (1 << (S + B - 1));
+    bits.v <== v + roundingOffset(S, B);
     var sum = 0;
     for (var i = 0; i < B; i++) {
         sum += bits.bits[S + i] * (1 << i);
@@ -71,7 +76,7 @@ template Shift(S, B) {
     signal input v;
     signal output out;
     component bits = Unsigned(S + B);
-    bits.v <== v + (1 << (S - 1)) + (1 << (S + B - 1));
+    bits.v <== v + roundingOffset(S, B);
     var sum = 0;
     for (var i = 0; i < B; i++) {
         sum += bits.bits[S + i] * (1 << i);

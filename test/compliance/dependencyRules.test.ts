@@ -19,6 +19,7 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'circuits-know-no-market': ['circuits/src/market.ts', '../../sdk/src/runtime/some.ts'],
   'one-owner-of-snarkjs': ['node/src/cli/prove.ts', 'snarkjs'],
   'commitment-is-browser-safe': ['circuits/src/commitment/tensorCommitter.ts', 'node:fs'],
+  'verify-is-browser-safe': ['circuits/src/verify/prove.ts', 'node:fs'],
   'runtime-stays-in-node': ['sdk/src/client/disk.ts', '../runtime/some.ts'],
   'one-user-of-opentelemetry': ['sdk/src/runtime/spans.ts', '@opentelemetry/api'],
   'one-user-of-anchor': ['validator/src/chain.ts', '@coral-xyz/anchor'],

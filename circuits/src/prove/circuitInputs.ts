@@ -2,6 +2,7 @@ import type { CircuitSignals } from 'snarkjs';
 import { CircuitsError } from '../errors.ts';
 import type { Weights } from '../r1cs/appendRows.ts';
 import type { Shape } from '../shapes/shape.ts';
+import { matrixSums } from './matrixSums.ts';
 
 /** What an operator of a run reads, and what hides it. */
 export interface OperatorValues {
@@ -33,36 +34,10 @@ export function circuitInputs(shape: Shape, weights: Weights | undefined, values
   const x = tensors.x;
   if (x === undefined)
     throw new CircuitsError('BAD_INPUT', 'The operator reads a tensor that is missing.', { name: 'x' });
-  if (shape.kind !== 'norm') return { ...signals, acc: sums(weights, Array.from(x, BigInt)).map(String) };
+  if (shape.kind !== 'norm') return { ...signals, acc: matrixSums(weights, Array.from(x, BigInt)).map(String) };
   const r = rootOf(x, shape.epsilon);
   const xr = Array.from(x, (value) => BigInt(value) * r);
-  return { ...signals, xr: xr.map(String), z: sums(weights, xr).map(String) };
-}
-
-/** W x + b */
-function sums({ rows, columns, row, bias }: Weights, x: readonly bigint[]): readonly bigint[] {
-  if (x.length !== columns) throw new CircuitsError('BAD_INPUT', 'A matrix reads a vector of its width.', { columns });
-  const small = x.map(Number);
-  const largest = small.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
-  return Array.from({ length: rows }, (_, i) => {
-    const entries = row(i);
-    const added = bias?.(i) ?? 0;
-    let magnitude = Math.abs(added);
-    let sum = added;
-    for (let j = 0; j < columns; j++) {
-      const entry = entries[j] ?? 0;
-      magnitude += Math.abs(entry) * largest;
-      sum += entry * (small[j] ?? 0);
-    }
-    // Below that no sum was rounded on its way.
-    if (magnitude < 2 ** 53) return BigInt(sum);
-    let exact = BigInt(added);
-    for (let j = 0; j < columns; j++) {
-      const entry = entries[j] ?? 0;
-      if (entry !== 0) exact += BigInt(entry) * (x[j] ?? 0n);
-    }
-    return exact;
-  });
+  return { ...signals, xr: xr.map(String), z: matrixSums(weights, xr).map(String) };
 }
 
 /** The r of X-21. */

@@ -13,7 +13,8 @@ export type Shape =
   | HiddenShape
   | HeadShape
   | HeadTileShape
-  | RefutationShape;
+  | RefutationShape
+  | SumCheckShape;
 
 /** X-22: y = rshr(W x + b, shift). */
 export interface LinearShape {
@@ -124,6 +125,21 @@ export interface RefutationShape extends Omit<LinearShape, 'kind'> {
 /** The circuit that refutes an operator of a shape; its matrix is the same. */
 export function refutationOf(shape: LinearShape): RefutationShape {
   return { ...shape, kind: 'refutation' };
+}
+
+/** Z-70: X-22 for every matrix of these rows, columns and widths. */
+export interface SumCheckShape extends Omit<LinearShape, 'kind'> {
+  readonly kind: 'sumCheckLinear';
+}
+
+/** The circuit that proves an operator of a shape whatever its matrix is. */
+export function sumCheckOf(shape: LinearShape): SumCheckShape {
+  return { ...shape, kind: 'sumCheckLinear' };
+}
+
+/** Rounds of the sum-check: variables of the multilinear extension of a row, at least one. */
+export function roundsOf({ columns }: SumCheckShape): number {
+  return Math.max(1, Math.ceil(Math.log2(columns)));
 }
 
 /** An input that is compiled as public, so that circom keeps its wires, and made private when weights are appended. */
@@ -241,6 +257,23 @@ export function circuitOf(shape: Shape): Circuit {
         component: `Refutation(${rows}, ${columns}, ${inputBits}, ${shift}, ${outputBits})`,
         signals: ['commitmentX', 'commitmentY', 'context'],
         open: matrix(rows, columns),
+      };
+    }
+    case 'sumCheckLinear': {
+      const { rows, columns, inputBits, shift, outputBits } = shape;
+      return {
+        name: `sumCheckLinear-${rows}x${columns}-${inputBits}to${outputBits}-shift${shift}`,
+        template: 'sumCheckLinear.circom',
+        component: `SumCheckLinear(${rows}, ${columns}, ${inputBits}, ${shift}, ${outputBits})`,
+        signals: [
+          'commitmentX',
+          'commitmentY',
+          'commitmentPoint',
+          'context',
+          'matrix',
+          'biasAtPoint',
+          'weightsAtPoint',
+        ],
       };
     }
   }

@@ -46,6 +46,11 @@ test.each([
   ['headTile', 'HeadTile(4, 2, 16, 220, 32)', 'context'],
   ['refutation', 'Refutation(2, 2, 16, -1, 16)', 'context'],
   ['refutation', 'Refutation(2, 2, 16, 105, 16)', 'context'],
+  ['sumCheckLinear', 'SumCheckLinear(2, 2, 16, 233, 16)', 'context'],
+  ['sumCheckLinear', 'SumCheckLinear(2, 2, 16, -1, 16)', 'context'],
+  ['sumCheckLinear', 'SumCheckLinear(2, 2, 33, 10, 16)', 'context'],
+  ['sumCheckLinear', 'SumCheckLinear(2, 32769, 16, 10, 16)', 'context'],
+  ['sumCheckLinear', 'SumCheckLinear(32769, 2, 16, 10, 16)', 'context'],
 ])('%s: %s does not compile', async (template, component, signal) => {
   const circuit = { name: 'bad', template: `${template}.circom`, component, signals: [signal] };
   const error = await compileShape(circuit, folder).catch((cause: unknown) => cause);

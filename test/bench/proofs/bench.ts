@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { type BenchReport, type BenchRow, benchRow, loadNow, median } from '../report.ts';
 import { benchLayer } from './layer.ts';
 import { measured, mebibytes, type Taken } from './measured.ts';
+import { sumCheckRows } from './sumCheckRows.ts';
 import { tokenRows } from './tokenRows.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -32,7 +33,7 @@ const step = (...args: readonly string[]): Promise<Taken> =>
 
 /**
  * Layers of 8-bit weights as committed inputs and outputs, each step in a process of its own (its start included), in processor seconds: snarkjs, the
- * kernel in WebAssembly and as a program, beside ezkl with hashed inputs and outputs on the same 256 x 256. Settings: a size such as `256x256`
+ * kernel in WebAssembly and as a program, beside ezkl with hashed inputs and outputs on the same 256 x 256; and the same layers by sum-check. Settings: a size such as `256x256`
  * for that alone; `token` for every operator of a token of the bundled model, which takes ten minutes and 2 GiB of disk.
  */
 export async function run(options: {
@@ -87,7 +88,8 @@ async function sizeRows(options: {
     native: [],
     ezkl: [],
   };
-  for (let round = 0; round < (rows > 2048 ? 1 : ROUNDS); round++) {
+  const rounds = rows > 2048 ? 1 : ROUNDS;
+  for (let round = 0; round < rounds; round++) {
     taken.witness.push(await step('witness', ...call));
     for (const name of ['snarkjs', 'wasm', 'native'] as const) {
       const at = (file: string): string => zkey.replace(/-[0-9a-f]{16}\.insecure\.zkey$/, `.${file}`);
@@ -108,6 +110,8 @@ async function sizeRows(options: {
     name: 'snarkjs' | 'wasm' | 'native',
     rival: { readonly rivalName: string; readonly rival: number; readonly atMost?: number },
   ): BenchRow => benchRow({ what: `proving ${size}, ${PROVERS[name]}`, ours: cpu(name), unit: 'CPU-s', ...rival });
+  const constants = { constraints, keyBytes, native: cpu('native'), snarkjs: cpu('snarkjs') };
+  const bySumCheck = await sumCheckRows({ rows, columns, folder, program, rounds, rival: constants, talk });
   if (taken.ezkl.length > 0) {
     const rival = { rivalName: `ezkl ${EZKL}`, rival: cpu('ezkl') };
     talk(`${size}: memory of ezkl ${mebibytes(peak('ezkl'))}`);
@@ -115,10 +119,11 @@ async function sizeRows(options: {
       against('snarkjs', { ...rival, atMost: 0.1 }),
       against('native', { ...rival, atMost: 0.0167 }),
       against('wasm', rival),
+      ...bySumCheck,
     ];
   }
   const first = { rivalName: 'snarkjs', rival: cpu('snarkjs') };
-  if (rows < 4096) return [against('native', first), against('wasm', first)];
+  if (rows < 4096) return [against('native', first), against('wasm', first), ...bySumCheck];
   return [
     against('snarkjs', { rivalName: 'the aim', rival: 20, atMost: 1 }),
     against('native', { rivalName: 'the aim', rival: 4, atMost: 1 }),
@@ -131,6 +136,7 @@ async function sizeRows(options: {
       unit: 'GiB',
       atMost: 1,
     }),
+    ...bySumCheck,
   ];
 }
 
