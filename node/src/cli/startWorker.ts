@@ -95,7 +95,12 @@ export async function startWorker(
 
   const receipts = stack.use(await openReceiptLog(config.dataDir));
   const audits = await openAuditFiles(config.dataDir);
-  const prover = await openProver(config, { engine, domain: view.config().domain, log });
+  const prover = await openProver(config, {
+    engine,
+    domain: view.config().domain,
+    isLocalnet: cluster.isLocal,
+    log,
+  });
   if (prover !== undefined) stack.use(prover);
   const numbers = metrics();
   const observed = observePeers(numbers);

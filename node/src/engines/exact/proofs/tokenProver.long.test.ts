@@ -65,6 +65,7 @@ test('a prover that is killed keeps what it has proven, and goes on behind it wh
       engine,
       domain: named('cluster'),
       keys,
+      provingKeys: { kind: 'development', seed: keys.developmentSeed ?? new Uint8Array(32) },
       log: logger({ name: 'test', level: 'silent' })(),
     });
   let before: ReadonlyMap<string, number>;
