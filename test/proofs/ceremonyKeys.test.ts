@@ -10,7 +10,7 @@ import { smallCeremony, smallConstraints, smallPowers } from '../../circuits/src
 import { developmentKey } from '../../circuits/src/keys/developmentKey.ts';
 import { readKeyFiles } from '../../circuits/src/keys/keyFiles.ts';
 import { openProver } from '../../node/src/cli/openProver.ts';
-import { type AdmittedLayers, admitLayers } from '../../node/src/engines/exact/proofs/admitLayers.ts';
+import { type AdmittedLayers, admitLayers, readCeremonyKeys } from '../../node/src/engines/exact/proofs/admitLayers.ts';
 import { openChallenges } from '../../validator/src/cli/openChallenges.ts';
 
 // Keys of small ceremonies of their own stand for those of a model's operators: which circuit a key is of matters to its constraints alone.
@@ -59,9 +59,9 @@ const layers = WEIGHTS.map((weight, i) => ({
   build: async () => ({ pieces: () => [smallConstraints(weight)] }),
 }));
 
-const admit = (contributionHashes: readonly Uint8Array[] = []): Promise<AdmittedLayers> =>
+const admit = async (contributionHashes: readonly Uint8Array[] = []): Promise<AdmittedLayers> =>
   admitLayers(layers, {
-    provingKeys: folder,
+    files: await readCeremonyKeys(folder),
     powersOfTau,
     policy: { allowsDevelopmentKeys: false, contributions: 2, contributionHashes },
   });

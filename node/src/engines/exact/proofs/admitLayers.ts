@@ -17,8 +17,8 @@ import type { ModelKeys } from '../../../models/modelKeys.ts';
 import type { KeyLayer } from './keyLayers.ts';
 
 export interface AdmitLayersOptions {
-  /** A folder with .zkey files of ceremonies, under whatever names. */
-  readonly provingKeys: string;
+  /** By `readCeremonyKeys`. */
+  readonly files: readonly KeyFile[];
   readonly powersOfTau: PinnedPowers;
   readonly policy: AdmissionPolicy;
   readonly signal?: AbortSignal | undefined;
@@ -31,8 +31,19 @@ export interface AdmittedLayers {
   readonly passedOver: readonly RefusedKey[];
 }
 
+/** The .zkey files of a folder. Throws `CEREMONY_REFUSED` if none is of a ceremony, and what `readKeyFiles` throws. */
+export async function readCeremonyKeys(folder: string): Promise<readonly KeyFile[]> {
+  const files = await readKeyFiles(folder);
+  if (files.every(({ insecure }) => insecure))
+    throw new KarmeshError('CEREMONY_REFUSED', 'The folder has no key of a ceremony.', {
+      folder,
+      ...faultsOf(files.map(strangerFault)),
+    });
+  return files;
+}
+
 /**
- * Z-35: admits the key of every layer out of a folder. Each is begun anew from the weights and the pinned powers of tau, half a minute for a matrix of 256 x 256, and a key that began so has to be
+ * Z-35: admits the key of every layer out of the files of a folder. Each is begun anew from the weights and the pinned powers of tau, half a minute for a matrix of 256 x 256, and a key that began so has to be
  * there. Throws `CEREMONY_REFUSED` with all layers that have none and why, and what `beginKey` throws.
  */
 export async function admitLayers(
@@ -40,13 +51,7 @@ export async function admitLayers(
   options: AdmitLayersOptions,
   { onLayer }: { readonly onLayer?: (title: string, place: { layer: number; layers: number }) => void } = {},
 ): Promise<AdmittedLayers> {
-  const { provingKeys, policy, signal } = options;
-  const files = await readKeyFiles(provingKeys);
-  if (files.every(({ insecure }) => insecure))
-    throw new KarmeshError('CEREMONY_REFUSED', 'The folder has no key of a ceremony.', {
-      folder: provingKeys,
-      ...faultsOf(files.map(strangerFault)),
-    });
+  const { files, policy, signal } = options;
   const keys: ModelKeys['keys'][number][] = [];
   const admitted: KeyFile[] = [];
   const refused: RefusedKey[] = [];
@@ -54,7 +59,7 @@ export async function admitLayers(
   for (const [at, layer] of layers.entries()) {
     signal?.throwIfAborted();
     onLayer?.(layer.title, { layer: at, layers: layers.length });
-    const found = await findLayerKey(layer, { ...options, files });
+    const found = await findLayerKey(layer, options);
     refused.push(...found.refused);
     if (found.verdict === 'reject') {
       missing[`operator ${layer.operators.join(', ')} (${layer.title})`] = missingFault(found);
@@ -83,7 +88,7 @@ export async function admitLayers(
 /** Begins the layer's key and looks for one that began so. The beginning is as large as the key, and is not kept. */
 async function findLayerKey(
   layer: Pick<KeyLayer, 'build'>,
-  { files, powersOfTau, policy, signal }: AdmitLayersOptions & { readonly files: readonly KeyFile[] },
+  { files, powersOfTau, policy, signal }: AdmitLayersOptions,
 ): Promise<FoundKey> {
   const folder = await mkdtemp(join(tmpdir(), 'karmesh-ceremony-'));
   try {
