@@ -14,6 +14,8 @@ export {
 } from './commitment/tensorCommitter.ts';
 export { CircuitsError, type CircuitsErrorCode } from './errors.ts';
 export { type AdmissionPolicy, type AdmissionVerdict, type AdmitKeyOptions, admitKey } from './keys/admitKey.ts';
+export { type FindKeyOptions, type FoundKey, findKey, type RefusedKey } from './keys/findKey.ts';
+export { type KeyFile, readKeyFiles } from './keys/keyFiles.ts';
 export { type LayerConstraints, type LayerConstraintsOptions, layerConstraints } from './keys/layerConstraints.ts';
 export { type LayerKey, type SetupLayerOptions, setupLayer } from './keys/layerKey.ts';
 export { circuitInputs, type OperatorValues } from './prove/circuitInputs.ts';

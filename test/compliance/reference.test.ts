@@ -30,7 +30,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh model inspect', 'node/src/main.ts', 'model', 'inspect'],
   ['karmesh model convert', 'node/src/main.ts', 'model', 'convert'],
   ['karmesh model keys', 'node/src/main.ts', 'model', 'keys'],
-  ...['powers', 'begin', 'contribute', 'beacon', 'verify'].map(
+  ...['powers', 'layers', 'begin', 'contribute', 'beacon', 'verify'].map(
     (step) => [`karmesh ceremony ${step}`, 'node/src/main.ts', 'ceremony', step] as const,
   ),
   ['karmesh validator start', 'validator/src/main.ts', 'start'],

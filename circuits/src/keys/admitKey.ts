@@ -26,9 +26,11 @@ export interface AdmitKeyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export type AdmissionRule = 'Z-20' | 'Z-32' | 'Z-33' | 'Z-34';
+
 export type AdmissionVerdict =
   | { readonly verdict: 'accept'; readonly insecure: boolean; readonly contributions: readonly Contribution[] }
-  | { readonly verdict: 'reject'; readonly rule: 'Z-20' | 'Z-32' | 'Z-33' | 'Z-34'; readonly fault: string };
+  | { readonly verdict: 'reject'; readonly rule: AdmissionRule; readonly fault: string };
 
 /**
  * Whether a cluster takes a .zkey file for a layer: by what it says of itself, and then by `snarkjs zkey verify`, which tells whether its points follow from its contributions and says
@@ -73,6 +75,6 @@ function ceremonyFault(contributions: readonly Contribution[], policy: Admission
   return undefined;
 }
 
-function reject(rule: 'Z-20' | 'Z-32' | 'Z-33' | 'Z-34', fault: string): AdmissionVerdict {
+function reject(rule: AdmissionRule, fault: string): AdmissionVerdict {
   return { verdict: 'reject', rule, fault };
 }

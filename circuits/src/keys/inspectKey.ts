@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { bn254 } from '@noble/curves/bn254.js';
 import { FIELD_ORDER, readElement } from '../r1cs/r1csFile.ts';
 import { readSections, type Section } from '../r1cs/sections.ts';
+import { G1_BYTES, G2_BYTES } from '../verify/points.ts';
 
 /** One step of a key's second phase. */
 export interface Contribution {
@@ -23,16 +24,20 @@ export interface KeyDescription {
   readonly contributions: readonly Contribution[];
   /** snarkjs’ hash of the key before its contributions: it depends on the constraints, weights included, and on the powers of tau. */
   readonly circuitHash: Uint8Array;
+  /** As `readVerifyingKey` reads it. */
+  readonly verifyingKey: Uint8Array;
   /** Whether it says that it is an INSECURE DEVELOPMENT KEY. */
   readonly insecure: boolean;
 }
 
-const HEADER_BYTES = 84 + 64 + 64 + 128 + 128 + 64 + 128;
-const GAMMA_AT = 84 + 64 + 64 + 128;
-const DELTA_AT = GAMMA_AT + 128 + 64;
+const HEADER_BYTES = 84 + G1_BYTES + G1_BYTES + G2_BYTES + G2_BYTES + G1_BYTES + G2_BYTES;
+const ALPHA_AT = 84;
+const BETA_AT = ALPHA_AT + 2 * G1_BYTES;
+const GAMMA_AT = BETA_AT + G2_BYTES;
+const DELTA_AT = GAMMA_AT + G2_BYTES + G1_BYTES;
 const HASH_BYTES = 64;
 /** Delta behind a contribution, its own points and the hash of what came before. */
-const POINTS_BYTES = 64 + 64 + 64 + 128;
+const POINTS_BYTES = 3 * G1_BYTES + G2_BYTES;
 const CONTRIBUTION_BYTES = POINTS_BYTES + 64;
 const INSECURE_SECTION = 11;
 const MOST_CONTRIBUTIONS = 1024;
@@ -47,11 +52,20 @@ export function inspectKey(bytes: Uint8Array): KeyDescription {
   if (protocol.length !== 4 || view.getUint32(protocol.start, true) !== 1) fail('another protocol than Groth16');
   const { start, length } = section(2);
   if (length !== HEADER_BYTES || readElement(view, start + 40) !== FIELD_ORDER) fail('another curve than BN254');
-  const point = (at: number): Uint8Array => bytes.subarray(start + at, start + at + 128);
+  const point = (at: number, length = G2_BYTES): Uint8Array => bytes.subarray(start + at, start + at + length);
+  const signals = view.getUint32(start + 76, true);
+  const inputs = section(3);
+  if (inputs.length !== (signals + 1) * G1_BYTES) fail('another number of points than it has signals');
+  const verifying = [point(ALPHA_AT, G1_BYTES), point(BETA_AT), point(GAMMA_AT), point(DELTA_AT)];
+  const inputPoints = Array.from({ length: signals + 1 }, (_, i) => {
+    const at = inputs.start + i * G1_BYTES;
+    return bytes.subarray(at, at + G1_BYTES);
+  });
   return {
-    signals: view.getUint32(start + 76, true),
+    signals,
     hasOwnDelta: point(GAMMA_AT).some((byte, i) => byte !== point(DELTA_AT)[i]),
     ...contributionsOf(bytes, view, section(10), fail),
+    verifyingKey: Buffer.concat([...verifying, ...inputPoints].map(plainPoint)),
     insecure: sections.has(INSECURE_SECTION),
   };
 }
@@ -115,12 +129,19 @@ const { Fp } = bn254.fields;
 /** Files have coordinates times 2^256. */
 const MONTGOMERY = Fp.inv(Fp.create(1n << 256n));
 
-/** snarkjs hashes points as numbers, big-endian, of an element of the quadratic extension the imaginary part first. */
-function contributionHash(bytes: Uint8Array): Uint8Array {
+/** A point as `points.ts` has it: coordinates big-endian, of an element of the quadratic extension the imaginary part first. */
+function plainPoint(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const coordinate = (i: number): Uint8Array =>
-    Fp.toBytes(Fp.mul(Fp.create(readElement(view, i * COORDINATE_BYTES)), MONTGOMERY));
-  // deltaAfter, g1_s, g1_sx and g2_spx, of whose coordinates the parts stand the other way round.
-  const points = [0, 1, 2, 3, 4, 5, 7, 6, 9, 8].map(coordinate);
-  return createHash('blake2b512').update(Buffer.concat(points)).update(bytes.subarray(POINTS_BYTES)).digest();
+  const order = bytes.length === G1_BYTES ? [0, 1] : [1, 0, 3, 2];
+  return Buffer.concat(
+    order.map((i) => Fp.toBytes(Fp.mul(Fp.create(readElement(view, i * COORDINATE_BYTES)), MONTGOMERY))),
+  );
+}
+
+/** snarkjs hashes points as they are written elsewhere. */
+function contributionHash(bytes: Uint8Array): Uint8Array {
+  // deltaAfter, g1_s, g1_sx and g2_spx.
+  const points = [0, G1_BYTES, 2 * G1_BYTES].map((at) => bytes.subarray(at, at + G1_BYTES));
+  const written = [...points, bytes.subarray(3 * G1_BYTES, POINTS_BYTES)].map(plainPoint);
+  return createHash('blake2b512').update(Buffer.concat(written)).update(bytes.subarray(POINTS_BYTES)).digest();
 }

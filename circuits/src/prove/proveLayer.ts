@@ -5,7 +5,7 @@ import type { Prover } from './prover.ts';
 import { witnessOf } from './snarkjsProver.ts';
 
 export interface ProveLayerOptions {
-  readonly key: LayerKey;
+  readonly key: Pick<LayerKey, 'zkey' | 'witnessProgram'>;
   readonly inputs: ReturnType<typeof circuitInputs>;
   /** The statement that the proof is to be of. */
   readonly signals: readonly bigint[];

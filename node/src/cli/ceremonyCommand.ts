@@ -4,6 +4,7 @@ import { commandGroup } from './commandGroup.ts';
 const usage = `Usage: karmesh ceremony COMMAND [--json] [--help]
 
   karmesh ceremony powers      begin powers of tau, the first phase
+  karmesh ceremony layers      list the keys that a model needs, and begin them all
   karmesh ceremony begin       begin a layer's key, the second phase
   karmesh ceremony contribute  add a random number of your own to either
   karmesh ceremony beacon      end either with public randomness
@@ -18,6 +19,7 @@ export const ceremonyCommand: Command = commandGroup({
   usage,
   commands: {
     powers: async () => (await import('./ceremonyPowersCommand.ts')).ceremonyPowersCommand,
+    layers: async () => (await import('./ceremonyLayersCommand.ts')).ceremonyLayersCommand,
     begin: async () => (await import('./ceremonyBeginCommand.ts')).ceremonyBeginCommand,
     contribute: async () => (await import('./ceremonyContributeCommand.ts')).ceremonyContributeCommand,
     beacon: async () => (await import('./ceremonyBeaconCommand.ts')).ceremonyBeaconCommand,

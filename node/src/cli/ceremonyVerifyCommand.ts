@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { admitKey, phaseOf, verifyingKeyBytes, verifyPowers } from '@karmesh/circuits';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { configFiles } from '@karmesh/sdk/participant/settings';
-import { fromHex, toHex } from '@karmesh/sdk/protocol';
+import { toHex } from '@karmesh/sdk/protocol';
 import { command, output } from '@karmesh/sdk/runtime';
 import type { z } from 'zod';
+import { admissionPolicyOf } from './admissionPolicyOf.ts';
 import { withCeremonyFaults } from './ceremonyFaults.ts';
 import { beginLayer } from './ceremonyLayer.ts';
 import { ceremonyVerifySchema } from './config.ts';
@@ -52,12 +53,7 @@ async function verifySecond(config: Config, { path, signal }: Call): Promise<voi
     const verdict = await admitKey({
       zkey: path,
       beginning: { zkey: begun, powersOfTau: config.powers ?? '' },
-      policy: {
-        allowsDevelopmentKeys: false,
-        contributions: config.contributions,
-        beacon: config.slotHash === undefined ? undefined : fromHex(config.slotHash),
-        contributionHashes: config.contributionHashes.map(fromHex),
-      },
+      policy: admissionPolicyOf(config),
       signal,
     });
     if (verdict.verdict === 'reject')

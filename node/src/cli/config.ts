@@ -53,6 +53,10 @@ const engine = {
       'the file with the model’s keys, for requests that are to be proven; those of the bundled model unless told',
     placeholder: 'file',
   }),
+  provingKeys: z.string().optional().meta({
+    description: 'the folder with the .zkey files of these keys, if they are of a ceremony; development keys need none',
+    placeholder: 'folder',
+  }),
   prover: z.string().optional().meta({
     description: 'the prover as a program (circuits/native), several times as fast as in WebAssembly',
     placeholder: 'file',
@@ -94,11 +98,41 @@ export const inspectSchema = z.object({ variant: exactVariant, json: speechSetti
 
 export const convertSchema = z.object({ variant: exactVariant, modelCache, json: speechSettings.json });
 
+const hex = (bytes: number): z.ZodString => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
+
+const pinnedPowers = {
+  powers: z
+    .string()
+    .optional()
+    .meta({ description: 'the powers of tau, prepared for a second phase', placeholder: 'file' }),
+  powersHash: hex(32)
+    .optional()
+    .meta({ description: 'the SHA-256 that they are pinned by, in hexadecimal', placeholder: 'hash' }),
+};
+export type PinnedPowersConfig = z.output<z.ZodObject<typeof pinnedPowers>>;
+
+/** What is asked of a key of a ceremony (Z-34). */
+const admission = {
+  contributions: z.int().min(1).max(1023).default(3).meta({ description: 'contributions before the beacon, at least' }),
+  slotHash: hex(32).optional().meta({ description: 'what the beacon must be, in hexadecimal', placeholder: 'hash' }),
+  contributionHashes: z.array(hex(64)).default([]).meta({
+    description: 'contributions that must be among them, as contributors published them',
+    placeholder: 'hash,…',
+  }),
+};
+export type AdmissionConfig = z.output<z.ZodObject<typeof admission>>;
+
 export const keysSchema = z.object({
   modelCache,
   attentionPositions: z.int().min(1).max(4096).default(64).meta({
     description: 'positions that attention’s circuit has room for; beyond them an auditor’s replay covers it',
   }),
+  provingKeys: z.string().optional().meta({
+    description: 'a folder with keys of ceremonies that are to be the model’s; development keys are made unless told',
+    placeholder: 'folder',
+  }),
+  ...pinnedPowers,
+  ...admission,
   out: z
     .string()
     .optional()
@@ -123,42 +157,40 @@ export const benchSchema = z.object({
   json: speechSettings.json,
 });
 
-const hex = (bytes: number): z.ZodString => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
-
-/** Which layer a ceremony is for, and what its key begins with. */
-const ceremonyLayer = {
+/** Which model a ceremony is for, and what its keys begin with. */
+const ceremonyModel = {
   model: z.string().optional().meta({
-    description: 'the GGUF file of which a layer is meant; the small bundled one unless told',
+    description: 'the GGUF file of which layers are meant; the small bundled one unless told',
     placeholder: 'file',
   }),
-  operator: z
-    .int()
-    .min(0)
-    .optional()
-    .meta({ description: 'the operator of that model by its number (docs/proofs.md, Z-40)', placeholder: 'number' }),
   positions: z
     .int()
     .min(1)
     .max(4096)
     .default(64)
     .meta({ description: 'how many positions the circuit of attention has room for' }),
-  layer: z.string().optional().meta({
-    description: 'instead of a model’s operator: a shape, rows of weights and a bias as JSON',
-    placeholder: 'file',
-  }),
   variant: exactVariant,
   modelCache,
   circuitCache: z
     .string()
     .default(join('.karmesh', 'circuits'))
     .meta({ description: 'where compiled circuits are kept', placeholder: 'folder' }),
-  powers: z
-    .string()
+  ...pinnedPowers,
+};
+export type CeremonyModelConfig = z.output<z.ZodObject<typeof ceremonyModel>>;
+
+/** Which layer of it. */
+const ceremonyLayer = {
+  operator: z
+    .int()
+    .min(0)
     .optional()
-    .meta({ description: 'the powers of tau, prepared for a second phase', placeholder: 'file' }),
-  powersHash: hex(32)
-    .optional()
-    .meta({ description: 'the SHA-256 that they are pinned by, in hexadecimal', placeholder: 'hash' }),
+    .meta({ description: 'the operator of that model by its number (docs/proofs.md, Z-40)', placeholder: 'number' }),
+  layer: z.string().optional().meta({
+    description: 'instead of a model’s operator: a shape, rows of weights and a bias as JSON',
+    placeholder: 'file',
+  }),
+  ...ceremonyModel,
 };
 export type CeremonyLayerConfig = z.output<z.ZodObject<typeof ceremonyLayer>>;
 
@@ -170,6 +202,8 @@ export const ceremonyPowersSchema = z.object({
     .meta({ description: 'room for circuits of fewer than 2^power constraints and public signals' }),
   json: speechSettings.json,
 });
+
+export const ceremonyLayersSchema = z.object({ ...ceremonyModel, json: speechSettings.json });
 
 export const ceremonyBeginSchema = z.object({ ...ceremonyLayer, json: speechSettings.json });
 
@@ -192,12 +226,7 @@ export const ceremonyBeaconSchema = z.object({
 
 export const ceremonyVerifySchema = z.object({
   ...ceremonyLayer,
-  contributions: z.int().min(1).max(1023).default(3).meta({ description: 'contributions before the beacon, at least' }),
-  slotHash: hex(32).optional().meta({ description: 'what the beacon must be, in hexadecimal', placeholder: 'hash' }),
-  contributionHashes: z.array(hex(64)).default([]).meta({
-    description: 'contributions that must be among them, as contributors published them',
-    placeholder: 'hash,…',
-  }),
+  ...admission,
   json: speechSettings.json,
 });
 

@@ -103,6 +103,13 @@ test.each<readonly [string, readonly string[], number, string]>([
   ['a file that is no model', ['inspect', 'words.txt'], 1, 'The model file does not begin as a GGUF file does.'],
   ['a model that is not there', ['convert', 'none.gguf'], 1, 'The model file cannot be opened.'],
   ['an unknown command', ['convrt'], 2, 'There is no command "model convrt".'],
+  ['a ceremony without powers', ['keys', '--proving-keys', '.'], 2, 'A key begins with powers of tau.'],
+  [
+    'a folder without keys',
+    ['keys', '--proving-keys', '.', '--powers', 'none.ptau', '--powers-hash', '00'.repeat(32)],
+    1,
+    'The folder has no key of a ceremony.',
+  ],
   ['an unknown variant', ['convert', 'yarn.gguf', '--variant', 'huge'], 2, 'The configuration has faults.'],
 ])('%s is refused in one sentence', async (_, args, code, sentence) => {
   const ended = await model(...args);

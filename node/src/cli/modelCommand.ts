@@ -5,7 +5,7 @@ const usage = `Usage: karmesh model COMMAND [--json] [--help]
 
   karmesh model inspect  what a model file is, and what exact arithmetic makes of it
   karmesh model convert  convert a model for exact arithmetic
-  karmesh model keys     make development keys for proofs of a model
+  karmesh model keys     put together the keys for proofs of a model, or make development keys
   karmesh model bench    measure both engines on this machine
 
 Each command has its own --help.

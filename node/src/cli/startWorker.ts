@@ -109,7 +109,12 @@ export async function startWorker(
 
   const receipts = stack.use(await openReceiptLog(config.dataDir));
   const audits = await openAuditFiles(config.dataDir);
-  const prover = await openProver(config, { engine, domain: view.config().domain, log });
+  const prover = await openProver(config, {
+    engine,
+    domain: view.config().domain,
+    isLocalnet: cluster.isLocal,
+    log,
+  });
   if (prover !== undefined) stack.use(prover);
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const admission = prover === undefined ? undefined : stack.use(watchAdmission(prover.keys, { view, client, log }));

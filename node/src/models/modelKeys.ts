@@ -41,7 +41,7 @@ const fileSchema = z.strictObject({
   operators: z.array(z.strictObject({ contextIndex: z.int().min(0).max(255), verifyingKey: hexText })).max(4096),
 });
 
-/** Reads a model's keys. Throws `MODEL_INVALID` for a file that is none, `STORE_FAILED`'s cause as it comes for one that is not there. */
+/** Reads a model's keys. Throws `MODEL_INVALID` for a file that is none, or whose facts say otherwise than its seed where the keys come from (Z-36), `STORE_FAILED`'s cause as it comes for one that is not there. */
 export async function readModelKeys(path: string): Promise<ModelKeys> {
   const invalid = (cause?: unknown): KarmeshError =>
     new KarmeshError('MODEL_INVALID', 'This file does not hold the keys of a model.', { path }, cause);
@@ -55,6 +55,7 @@ export async function readModelKeys(path: string): Promise<ModelKeys> {
     throw invalid(cause);
   }
   if (file.operators.length !== operatorCount(facts.layers)) throw invalid();
+  if ((facts.keys === 'development') !== (file.developmentSeed !== undefined)) throw invalid(); // Z-36
   return {
     modelId: fromHex(file.modelId),
     facts,

@@ -1,4 +1,12 @@
-import { elementOf, type LayerKey, type Prover, proveLayer, type TensorCommitter } from '@karmesh/circuits';
+import {
+  compileShape,
+  elementOf,
+  type LayerKey,
+  type ProveLayerOptions,
+  type Prover,
+  proveLayer,
+  type TensorCommitter,
+} from '@karmesh/circuits';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   type CommittedRun,
@@ -22,15 +30,16 @@ import { traceModelOf } from '../trace/traceModel.ts';
 import { operatorKey } from './makeModelKeys.ts';
 import { type ModelFactsOptions, modelFacts } from './modelFacts.ts';
 import { operatorCircuits } from './operatorCircuits.ts';
-import { type ProvableRun, prepareOperator } from './prepareOperator.ts';
+import { type PreparedOperator, type ProvableRun, prepareOperator } from './prepareOperator.ts';
+import type { ProvingKeys } from './provingKeys.ts';
 
 /** A token that is challenged, and all that its proofs are made of. */
 export interface ProvingJob extends ModelFactsOptions {
   /** A converted model. */
   readonly modelPath: string;
+  /** Where compiled circuits are kept, and development keys. */
   readonly keysFolder: string;
-  /** Of the development keys. */
-  readonly seed: Uint8Array;
+  readonly provingKeys: ProvingKeys;
   readonly domain: Hash;
   readonly place: Omit<ProofPlace, 'operator'>;
   readonly keysRoot: Hash;
@@ -66,7 +75,7 @@ export async function proveToken(
   },
 ): Promise<Uint8Array> {
   const { model, commit, prover, kept } = parts;
-  const { domain, place, run, promptTokens, attentionPositions, keysFolder, seed, keysRoot } = job;
+  const { domain, place, run, promptTokens, attentionPositions, keysFolder, provingKeys, keysRoot } = job;
   const { position } = place;
   const traceModel = traceModelOf(model);
   const known = await modelFacts(model, job, { commit });
@@ -117,9 +126,21 @@ export async function proveToken(
       { place: at, context, positions: attentionPositions },
       { circuits, commit, traceModel },
     );
-    const sought = { name: at.name, layer: at.layer, positions: attentionPositions, folder: keysFolder, seed };
-    const key = parts.keyAt?.(operator) ?? (await operatorKey(circuits, sought));
+    const key = parts.keyAt?.(operator) ?? (await keyOf(operator, at, prepared));
     return proveLayer({ key, inputs: prepared.inputs, signals: prepared.signals }, { prover });
+  }
+
+  async function keyOf(
+    operator: number,
+    { name, layer }: TensorPlace,
+    { circuit }: PreparedOperator,
+  ): Promise<ProveLayerOptions['key']> {
+    if (provingKeys.kind === 'ceremony') {
+      const { witness } = await compileShape(circuit, keysFolder);
+      return { zkey: provingKeys.zkeys[operator] ?? '', witnessProgram: witness };
+    }
+    const { seed } = provingKeys;
+    return operatorKey(circuits, { name, layer, positions: attentionPositions, folder: keysFolder, seed });
   }
 
   const opening = hideOpening(

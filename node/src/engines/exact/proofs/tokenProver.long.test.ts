@@ -3,11 +3,11 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { hash } from '@karmesh/sdk/protocol';
+import { hash, toHex } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BUNDLED_KEYS_PATH, BUNDLED_MODEL_PATH } from '../../../models/bundled.ts';
-import { readModelKeys } from '../../../models/modelKeys.ts';
+import { modelKeyTree, readModelKeys } from '../../../models/modelKeys.ts';
 import type { ChallengeJob } from '../../challengeProver.ts';
 import { type ExactEngine, exactEngine } from '../exactEngine.ts';
 import { tokenProver } from './tokenProver.ts';
@@ -59,12 +59,13 @@ test('a prover that is killed keeps what it has proven, and goes on behind it wh
   const place = { epoch: 3n, beacon: named('beacon'), entryHash };
   const job: ChallengeJob = { ...place, requestId: asked.requestId, request, tokens: outputTokens };
   const challenges = join(folder, 'challenges');
-  const at = join(challenges, '3', Buffer.from(entryHash).toString('hex'));
+  const at = join(challenges, '3', toHex(entryHash), toHex(modelKeyTree(named('cluster'), keys).root.hash));
   const open = () =>
     tokenProver({ folder: challenges, keysFolder: join(folder, 'proofs') })({
       engine,
       domain: named('cluster'),
       keys,
+      provingKeys: { kind: 'development', seed: keys.developmentSeed ?? new Uint8Array(32) },
       log: logger({ name: 'test', level: 'silent' })(),
     });
   let before: ReadonlyMap<string, number>;

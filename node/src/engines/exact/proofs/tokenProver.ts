@@ -1,9 +1,5 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   challengedPosition,
   challengedTensors,
@@ -18,14 +14,15 @@ import { type ModelKeys, modelKeyTree } from '../../../models/modelKeys.ts';
 import type { ChallengeJob, ChallengeProver } from '../../challengeProver.ts';
 import { tensorOf } from '../dispute/replayOperator.ts';
 import type { ExactEngine } from '../exactEngine.ts';
-import { errorFromParts } from '../thread/errorParts.ts';
+import { proveInProcess } from './proveInProcess.ts';
 import type { ProvingJob } from './proveToken.ts';
-import type { FromProving, ProvingTask } from './provingProcess.ts';
+import type { ProvingKeys } from './provingKeys.ts';
+import type { ProvingTask } from './provingProcess.ts';
 
 export interface TokenProverOptions {
   /** Where answers are kept until no audit can ask for them. */
   readonly folder: string;
-  /** Where keys are made, hundreds of megabytes for a small model. */
+  /** Where compiled circuits are kept, and development keys are made, hundreds of megabytes for a small model. */
   readonly keysFolder: string;
   /** The prover as a program; in WebAssembly without one. */
   readonly program?: string | undefined;
@@ -35,10 +32,10 @@ export interface TokenProverParts {
   readonly engine: Pick<ExactEngine, 'trace' | 'traceModel' | 'modelPath' | 'applyTemplate'>;
   readonly domain: Domain;
   readonly keys: ModelKeys;
+  readonly provingKeys: ProvingKeys;
   readonly log: Pick<Logger, 'info' | 'error'>;
 }
 
-const PROGRAM = fileURLToPath(new URL('./provingProcess.ts', import.meta.url));
 const HASH_BYTES = 32;
 /** A token with its keys, made on first use, takes minutes; this is far more. */
 const MOST_MS = 2 * 3_600_000;
@@ -56,8 +53,10 @@ export function tokenProver(
     const stop = new AbortController();
     const making = new Map<string, Promise<void>>();
     let last: Promise<unknown> = Promise.resolve();
+    const { root, count } = modelKeyTree(parts.domain, parts.keys);
+    // A worker that comes back with other keys has other proofs to make.
     const folderOf = ({ epoch, entryHash }: Pick<ChallengeJob, 'epoch' | 'entryHash'>): string =>
-      join(folder, epoch.toString(), toHex(entryHash));
+      join(folder, epoch.toString(), toHex(entryHash), toHex(root.hash));
 
     const make = async (job: ChallengeJob): Promise<void> => {
       const place = folderOf(job);
@@ -73,12 +72,11 @@ export function tokenProver(
         'A token of an answer is being proven.',
       );
       // One that hangs would hold up all behind it.
-      const bytes = await inProcess(task, AbortSignal.any([stop.signal, AbortSignal.timeout(MOST_MS)]));
+      const bytes = await proveInProcess(task, AbortSignal.any([stop.signal, AbortSignal.timeout(MOST_MS)]));
       await writeFileAtomic({ path: join(place, 'answer'), bytes });
       log.info({ entry: toHex(job.entryHash), bytes: bytes.length }, 'A challenged token is proven.');
     };
 
-    const { root, count } = modelKeyTree(parts.domain, parts.keys);
     return {
       positions: parts.keys.facts.positions,
       keys: { modelId: parts.keys.modelId, keysRoot: root.hash, keyCount: count },
@@ -122,10 +120,9 @@ export function tokenProver(
 /** Runs the answer again and gathers what its proofs need. */
 async function provingJob(
   { epoch, beacon, entryHash, requestId, request, tokens }: ChallengeJob,
-  { engine, domain, keys, keysFolder }: TokenProverParts & TokenProverOptions,
+  { engine, domain, keys, provingKeys, keysFolder }: TokenProverParts & TokenProverOptions,
 ): Promise<ProvingJob> {
-  const { developmentSeed: seed, facts, modelId } = keys;
-  if (seed === undefined) throw new KarmeshError('PROOF_FAILED', 'Proofs under keys of ceremonies are not made yet.');
+  const { facts, modelId } = keys;
   const { blinding, temperatureMicro } = request;
   const prompt = engine.applyTemplate(request.messages);
   const promptTokens = prompt.length;
@@ -152,7 +149,8 @@ async function provingJob(
   return {
     modelPath: engine.modelPath,
     keysFolder,
-    seed,
+    provingKeys,
+    keys: facts.keys,
     attentionPositions: facts.attentionPositions,
     positions: facts.positions,
     domain,
@@ -170,42 +168,4 @@ async function provingJob(
     ),
     tensors: wanted.map((tensor) => tensorOf(shape, tensor, (leaf) => opened.get(leaf) ?? new Uint8Array(0))),
   };
-}
-
-/** Throws what the process says, `PROOF_FAILED` if it ends without a word, `ABORTED` by the signal. */
-async function inProcess(task: ProvingTask, signal: AbortSignal): Promise<Uint8Array> {
-  signal.throwIfAborted();
-  const child = fork(PROGRAM, [], {
-    serialization: 'advanced',
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    // What circom's runtime prints of a witness that does not exist is in the error too.
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  });
-  const exited = once(child, 'exit');
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const abort = (): void => reject(new KarmeshError('ABORTED', 'The proof was stopped.', {}, signal.reason));
-  signal.addEventListener('abort', abort, { once: true });
-  child.once('error', (cause) =>
-    reject(new KarmeshError('PROOF_FAILED', 'The prover could not be started.', {}, cause)),
-  );
-  child.once('exit', (code, killedBy) =>
-    reject(
-      new KarmeshError('PROOF_FAILED', 'The process that proves has ended.', {
-        code: code ?? undefined,
-        signal: killedBy ?? undefined,
-      }),
-    ),
-  );
-  child.on('message', (message: FromProving) => {
-    if (message.kind === 'answer') resolve(message.bytes);
-    else if (message.kind === 'failed') reject(errorFromParts(message.error));
-  });
-  child.send(task, () => undefined);
-  try {
-    return await promise;
-  } finally {
-    signal.removeEventListener('abort', abort);
-    child.kill('SIGKILL');
-    await exited;
-  }
 }
