@@ -84,12 +84,13 @@ switch (step) {
     const hash = await openTensorCommitter();
     const verdict = verifySumCheck(options, { hash });
     if (verdict.verdict !== 'accept') throw new Error(`The proof does not verify: ${verdict.fault}.`);
+    const computeAgain = (): unknown =>
+      circuitInputs(linear, matrix.weights, { tensors: { x }, blindings: {}, context: 0n });
     // The first calls read the key and are compiled as they run.
+    computeAgain();
     const verify = secondsOf(() => verifySumCheck(options, { hash }));
     const evaluate = secondsOf(() => weightsAt(matrix.weights, statement.opening.point));
-    const again = secondsOf(() =>
-      circuitInputs(linear, matrix.weights, { tensors: { x }, blindings: {}, context: 0n }),
-    );
+    const again = secondsOf(computeAgain);
     process.stdout.write(JSON.stringify({ verify, evaluate, again }));
     break;
   }
