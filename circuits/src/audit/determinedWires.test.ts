@@ -3,13 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTensorCommitter } from '../commitment/openTensorCommitter.ts';
-import type { Combination, R1csFile } from '../r1cs/r1csFile.ts';
+import { type Combination, constraintsOf, type R1csFile } from '../r1cs/r1csFile.ts';
 import { brokenConstraints } from '../r1cs/witnessFile.ts';
-import type { HeadShape, HiddenShape, LinearShape, NormShape, ResidualShape, RotatedShape } from '../shapes/shape.ts';
+import type {
+  AttentionShape,
+  HeadShape,
+  HiddenShape,
+  LinearShape,
+  NormShape,
+  ResidualShape,
+  RotatedShape,
+} from '../shapes/shape.ts';
 import { constraintSystem, determine } from './determinedWires.ts';
 import { inverseRoot } from './exactReference.ts';
+import { toField } from './field.ts';
 import { type OpenedShape, openShape } from './openShape.ts';
 import {
+  attentionCase,
   commitmentOf,
   diagonalOf,
   headCase,
@@ -90,6 +100,50 @@ describe('what it knows of small systems', () => {
     expect(valuesOf(file, { 1: 0n })).toEqual([1n, 0n, undefined, 0n]);
     expect(valuesOf(file, { 1: 2n, 3: 6n })).toEqual([1n, 2n, 3n, 6n]);
   });
+
+  // 3, with 4 as what selects it among the numbers 1 and 2: (3 - 1) (4) = 0 and (3 - 2) (1 - 4) = 0.
+  const differs = (wire: number): Combination => [
+    [3, 1n],
+    [wire, -1n],
+  ];
+  const chosen: readonly (readonly [Combination, Combination, Combination])[] = [
+    [differs(1), [[4, 1n]], []],
+    [
+      differs(2),
+      [
+        [0, 1n],
+        [4, -1n],
+      ],
+      [],
+    ],
+  ];
+
+  test('what must be one of two equal numbers is forced, which of them it is taken from is not', () => {
+    expect(valuesOf(fileOf(5, chosen), { 1: 7n, 2: 7n })).toEqual([1n, 7n, 7n, 7n, undefined]);
+    expect(valuesOf(fileOf(5, chosen), { 1: 7n, 2: 8n })).toEqual([1n, 7n, 8n, undefined, undefined]);
+  });
+
+  test('of two numbers only the possible one is left, and then the choice', () => {
+    const file = fileOf(5, [...chosen, boolean(3)]);
+    expect(valuesOf(file, { 1: 1n, 2: 8n })).toEqual([1n, 1n, 8n, 1n, 1n]);
+    expect(
+      determine(
+        constraintSystem(file),
+        new Map([
+          [1, 9n],
+          [2, 8n],
+        ]),
+      ).contradiction,
+    ).toBeDefined();
+  });
+
+  test('if the other factors can all be 0, nothing is forced', () => {
+    const file = fileOf(5, [
+      [differs(1), [[4, 1n]], []],
+      [differs(2), [[4, 2n]], []],
+    ]);
+    expect(valuesOf(file, { 1: 7n, 2: 7n })).toEqual([1n, 7n, 7n, undefined, undefined]);
+  });
 });
 
 interface Leftover {
@@ -102,7 +156,7 @@ interface Leftover {
 
 const LEFTOVERS: readonly Leftover[] = [
   {
-    pattern: /\.isFar\.inverse$/,
+    pattern: /\.(isFar|beyond)\.inverse$/,
     because: 'NonZero: v * inverse is 0 for v = 0 whatever the inverse is, and nothing else reads it.',
     holds: (witness, wire, name) => witness[wire(name.replace('inverse', 'v'))] === 0n,
   },
@@ -110,6 +164,19 @@ const LEFTOVERS: readonly Leftover[] = [
     pattern: /\.size\.negative$/,
     because: 'Magnitude: 0 has either sign, its magnitude is 0 with both, and nothing else reads the sign.',
     holds: (witness, wire, name) => witness[wire(name.replace(/^gated(.*)\.size.negative$/, 'g$1'))] === 0n,
+  },
+  {
+    pattern: /^touches\[\d+\]\[\d+\]$/,
+    because: 'Attention: of equal scores at the top any may be touched, their sum is 1, and nothing else reads which.',
+    holds: (witness, wire, name) => {
+      const [head = 0, position = 0] = [...name.matchAll(/\d+/g)].map(Number);
+      const count = Number(witness[wire('count')]);
+      const scores = Array.from({ length: count }, (_, t) =>
+        toField([0, 1].reduce((sum, i) => sum + (witness[wire(`product[${head}][${t}][${i}]`)] ?? 0n), 0n)),
+      );
+      const top = witness[wire(`top[${head}]`)];
+      return scores[position] === top && scores.filter((score) => score === top).length > 1;
+    },
   },
 ];
 
@@ -123,7 +190,7 @@ async function auditedLeftovers(
   const file = matrix === undefined ? shape.file : shape.withRows(matrix.weights);
   const witness = await shape.witness(inputs);
   expect(brokenConstraints(file, witness)).toEqual([]);
-  const wires = [...shape.names.wires].filter(([name]) => given.includes(name.replace(/\[\d+\]$/, '')));
+  const wires = [...shape.names.wires].filter(([name]) => given.includes(name.replace(/(\[\d+\])+$/, '')));
   const { values, contradiction } = determine(
     constraintSystem(file),
     new Map(wires.map(([, wire]) => [wire, witness[wire] ?? 0n])),
@@ -247,6 +314,107 @@ describe('hidden', () => {
     const opened = await openShape(shape, folder);
     const given = ['context', 'blindingG', 'blindingU', 'blindingY', 'g', 'u'];
     expect(await auditedLeftovers(opened, hiddenCase(shape, { g, u }), given)).toHaveLength(free);
+  });
+});
+
+describe('attention', () => {
+  const shape: AttentionShape = {
+    kind: 'attention',
+    heads: 2,
+    keyHeads: 1,
+    headSize: 2,
+    positions: 4,
+    bits: 16,
+    shift: 10,
+  };
+  const given = ['context', 'count', 'blindingQ', 'blindingO', 'blindingK', 'blindingV', 'q', 'k', 'v'];
+  // The first head's scores: the highest twice, one less than half a step below it, and one far away. All of the second's are below 0.
+  const q = [40n, -30n, -5n, 900n];
+  const past = {
+    keys: [
+      [300n, -20n],
+      [290n, -20n],
+      [300n, -20n],
+      [-7n, -9000n],
+    ],
+    values: [
+      [1n, -32_767n],
+      [20_000n, 30n],
+      [-4n, 7n],
+      [32_767n, 0n],
+    ],
+  };
+  const upTo = (count: number): OperatorCase =>
+    attentionCase(shape, { keys: past.keys.slice(0, count), values: past.values.slice(0, count) }, q);
+  let opened: OpenedShape;
+  beforeAll(async () => {
+    opened = await openShape(shape, folder);
+  });
+
+  test('q, keys, values and the blindings force all but hints, of every head, with positions that are not there', async () => {
+    const free = await auditedLeftovers(opened, upTo(3), given);
+    // Nothing is far enough below the top to be cut off, so that no inverse is forced.
+    expect(free).toEqual([
+      'touches[0][0]',
+      'touches[0][2]',
+      ...[0, 1].flatMap((h) => [0, 1, 2, 3].map((t) => `power[${h}][${t}].beyond.inverse`)),
+    ]);
+  });
+
+  test('over all positions', async () => {
+    const free = await auditedLeftovers(opened, upTo(4), given);
+    // The last one is the top: who is equal below it may not be touched.
+    expect(free.filter((name) => !name.endsWith('.beyond.inverse'))).toEqual([]);
+  });
+
+  /** Audits without one constraint, the shortest that has these wires. Hashes of what is read are given as well. */
+  const freeWithout = async (count: number, dropped: readonly string[]): Promise<readonly string[]> => {
+    const witness = await opened.witness(upTo(count).inputs);
+    const wanted = dropped.map((name) => opened.wire(name));
+    const all = [...constraintsOf(opened.file)].map((constraint) => {
+      const { a, b, c } = constraint;
+      return { constraint, wires: new Set([...a, ...b, ...c].map(([wire]) => wire).filter((wire) => wire !== 0)) };
+    });
+    const named = all.filter(({ wires }) => wanted.every((wire) => wires.has(wire)));
+    const shortest = Math.min(...named.map(({ wires }) => wires.size));
+    const found = named.filter(({ wires }) => wires.size === shortest);
+    expect(found.length).toBe(1);
+    const rest = all.filter((one) => one !== found[0]).map(({ constraint }) => constraint);
+    const file = r1csBytes({
+      wires: opened.file.header.wires,
+      constraints: rest.map(({ a, b, c }) => [a, b, c] as const),
+    });
+    const known = [...opened.names.wires].filter(
+      ([name]) => given.includes(name.replace(/(\[\d+\])+$/, '')) || /^(query|keys|values)\b.*hash/.test(name),
+    );
+    const { values } = determine(constraintSystem(file), new Map(known.map(([, wire]) => [wire, witness[wire] ?? 0n])));
+    return values.flatMap((value, wire) => (value === undefined ? (opened.names.names.get(wire) ?? '') : []));
+  };
+
+  // With all constraints none of these is free, as above.
+  test.each([
+    { what: 'where positions end', count: 3, without: ['isThere[1]', 'isThere[2]', 'count'], free: 'isThere[2]' },
+    { what: 'a product of a score', count: 4, without: ['q[0]', 'k[1][0]'], free: 'product[0][1][0]' },
+    { what: 'the touched score', count: 4, without: ['touches[0][1]', 'top[0]'], free: 'top[0]' },
+    // The score of a position that is not there is 0, above all others.
+    { what: 'touching what is there', count: 3, without: ['touches[1][0]', 'isThere[3]'], free: 'top[1]' },
+    { what: 'a distance from the top', count: 4, without: ['below[0][1]', 'top[0]'], free: 'below[0][1]' },
+    {
+      what: 'a digit of a distance',
+      count: 4,
+      without: ['power[0][1].bits.bits[5]'],
+      free: 'power[0][1].bits.bits[5]',
+    },
+    // The second score is less than half a step below the first.
+    { what: 'no score above the top', count: 2, without: ['power[0][0].isNotNegative.inverse'], free: 'top[0]' },
+    { what: 'a weight', count: 4, without: ['weight[0][1]', 'isThere[1]'], free: 'weight[0][1]' },
+    { what: 'a weighted value', count: 4, without: ['weight[0][1]', 'v[1][0]'], free: 'mixed[0][0][1]' },
+    { what: 'the quotient', count: 4, without: ['output_[1]', 'weight[0][0]'], free: 'output_[1]' },
+    { what: 'a rest from 0 on', count: 4, without: ['isRest[1].bits[26]'], free: 'output_[1]' },
+    { what: 'a rest below the divisor', count: 4, without: ['isBelow[2].bits[26]'], free: 'output_[2]' },
+    { what: 'a digit of the result', count: 4, without: ['to.range[0].bits.bits[3]'], free: 'output_[0]' },
+  ])('without the constraint on $what it says what is free', async ({ count, without, free }) => {
+    expect(await freeWithout(count, without)).toContain(free);
   });
 });
 

@@ -1,5 +1,6 @@
 import { type Combination, type Constraint, constraintsOf, FIELD_ORDER, type R1csFile } from '../r1cs/r1csFile.ts';
 import { invert, toField } from './field.ts';
+import { narrowBounds, type Relation } from './narrowBounds.ts';
 
 /** Constraints, prepared for `determine`. */
 export interface ConstraintSystem {
@@ -71,12 +72,6 @@ function booleanForm({ a, b, c }: Constraint): Combination | undefined {
   return a.map(([name, factor]) => [name, toField(factor * scale)] as const).filter(([, factor]) => factor !== 0n);
 }
 
-/** sum of factor * wire + constant = 0, over wires whose values are not known. */
-interface Relation {
-  readonly factors: ReadonlyMap<number, bigint>;
-  readonly constant: bigint;
-}
-
 /**
  * Which wires have only one value, given those of others: propagation as in Ecne and Picus (Pailoor et al., "Automated detection of
  * under-constrained circuits in zero-knowledge proofs", 2023). It knows that
@@ -84,7 +79,11 @@ interface Relation {
  * 2. a sum of booleans over distinct powers of two forces all of them,
  * 3. a wire that is no boolean may be eliminated between linear relations,
  * 4. the same if a form over unknown wires has a known value, so that a product with it is linear,
- * 5. what both values of a boolean lead to is forced, and a boolean whose one value leads to a contradiction has the other.
+ * 5. what both values of a boolean lead to is forced, and a boolean whose one value leads to a contradiction has the other,
+ * 6. a product that is 0 has a factor that is 0: if `(x - v_i) A_i = 0` for some numbers v_i and linear forms A_i that cannot all be 0 together, then x is one
+ *    of the v_i, and what all of them that lead to no contradiction lead to is forced. This is how the highest score is forced, of which the choice that
+ *    selects it is not,
+ * 7. integer bounds that meet, and bounds that leave nothing, as `narrowBounds` says. This is how quotients are forced.
  *
  * It computes values itself, and so it also shows that given values have no witness. What it does not force may still be forced.
  */
@@ -95,7 +94,7 @@ export function determine(system: ConstraintSystem, given: ReadonlyMap<number, b
     for (const [wire, value] of given) state.learn(wire, toField(value));
     do {
       state.propagate();
-    } while (state.splitBooleans() || state.eliminate());
+    } while (state.narrow() || state.splitProducts() || state.splitBooleans() || state.eliminate());
   } catch (cause) {
     if (!(cause instanceof Contradiction)) throw cause;
     return { values: state.values.slice(0, system.wires), contradiction: cause.constraint };
@@ -150,19 +149,64 @@ class Propagation {
   /** Rule 5, for the booleans that stand as a factor of something unknown: with them known, a product becomes linear. */
   splitBooleans(): boolean {
     for (const wire of this.#factors()) {
-      const [ifZero, ifOne] = [this.#assume(wire, 0n), this.#assume(wire, 1n)];
-      const possible = [ifZero, ifOne].filter((values) => values !== undefined);
-      const [one, other = one] = possible;
-      if (one === undefined) throw new Contradiction(this.#system.constraintsOf[wire]?.[0] ?? 0);
-      let found = false;
-      for (const [name, value] of one.entries()) {
-        if (value === undefined || value !== other?.[name] || this.values[name] !== undefined) continue;
-        this.learn(name, value);
-        found = true;
-      }
-      if (found) return true;
+      if (this.#oneOf(wire, [0n, 1n])) return true;
     }
     return false;
+  }
+
+  /** Rule 6. */
+  splitProducts(): boolean {
+    const found = new Map<number, { readonly value: bigint; readonly other: Relation }[]>();
+    for (const [index, { a, b, c }] of this.#system.constraints.entries()) {
+      if ((this.#unknown[index] ?? 0) < 2) continue;
+      const product = this.#split(c);
+      if (product.factors.size > 0 || product.constant !== 0n) continue;
+      const [left, right] = [this.#split(a), this.#split(b)];
+      for (const [one, other] of [
+        [left, right],
+        [right, left],
+      ] as const) {
+        const [first] = one.factors;
+        if (first === undefined || one.factors.size > 1 || other.factors.size === 0) continue;
+        const [wire, factor] = first;
+        const value = toField(-one.constant * invert(factor));
+        found.set(wire, [...(found.get(wire) ?? []), { value, other }]);
+      }
+    }
+    for (const [wire, products] of found) {
+      if (!areInconsistent(products.map(({ other }) => other))) continue;
+      if (this.#oneOf(wire, [...new Set(products.map(({ value }) => value))])) return true;
+    }
+    return false;
+  }
+
+  /** Learns what all values lead to of which a wire has one. Says whether that was something. */
+  #oneOf(wire: number, candidates: readonly bigint[]): boolean {
+    const possible = candidates
+      .map((candidate) => this.#assume(wire, candidate))
+      .filter((values) => values !== undefined);
+    const [one, ...others] = possible;
+    if (one === undefined) throw new Contradiction(this.#system.constraintsOf[wire]?.[0] ?? 0);
+    let found = false;
+    for (const [name, value] of one.entries()) {
+      if (value === undefined || this.values[name] !== undefined || others.some((other) => other[name] !== value))
+        continue;
+      this.learn(name, value);
+      found = true;
+    }
+    return found;
+  }
+
+  /** Rule 7. */
+  narrow(): boolean {
+    const { booleans, constraints } = this.#system;
+    const relations = constraints.flatMap((_, index) =>
+      this.#unknown[index] === 0 ? [] : (this.#relationOf(index) ?? []),
+    );
+    const bounded = narrowBounds(relations, (wire) => booleans.has(wire));
+    if (bounded === 'impossible') throw new Contradiction(constraints.length);
+    for (const [wire, value] of bounded) this.learn(wire, value);
+    return bounded.size > 0;
   }
 
   #factors(): ReadonlySet<number> {
@@ -244,9 +288,11 @@ class Propagation {
     }
     if (found) return true;
     const isBoolean = (wire: number): boolean => booleans.has(wire);
-    const plain = relations.filter(({ factors }) => ![...factors.keys()].some(isBoolean));
+    const twoValued = oneBooleanOf(relations, isBoolean);
+    const simple = relations.map((relation) => substitute(relation, twoValued));
+    const plain = simple.filter(({ factors }) => ![...factors.keys()].some(isBoolean));
     const solved = solveFor(plain);
-    const mixed = relations
+    const mixed = simple
       .filter((relation) => !plain.includes(relation))
       .map((relation) => substitute(relation, solved));
     for (const relation of [...solved.values(), ...mixed]) if (this.#solveOne(relation, wires)) found = true;
@@ -348,6 +394,33 @@ function solveFor(relations: readonly Relation[]): ReadonlyMap<number, Relation>
     solved.set(wire, { factors: own, constant: toField(constant * scale) });
   }
   return solved;
+}
+
+/** By wire that is no boolean: a relation that gives it as a number of one that is. */
+function oneBooleanOf(
+  relations: readonly Relation[],
+  isBoolean: (wire: number) => boolean,
+): ReadonlyMap<number, Relation> {
+  const found = new Map<number, Relation>();
+  for (const { factors, constant } of relations) {
+    if (factors.size !== 2) continue;
+    const [own, ...others] = [...factors].filter(([wire]) => !isBoolean(wire));
+    if (own === undefined || others.length > 0 || found.has(own[0])) continue;
+    const scale = invert(own[1]);
+    const scaled = new Map<number, bigint>();
+    addScaled(scaled, factors, scale);
+    found.set(own[0], { factors: scaled, constant: toField(constant * scale) });
+  }
+  return found;
+}
+
+/** Whether linear forms cannot all be 0. */
+function areInconsistent(forms: readonly Relation[]): boolean {
+  const solved = solveFor(forms);
+  return forms.some((form) => {
+    const { factors, constant } = substitute(form, solved);
+    return factors.size === 0 && constant !== 0n;
+  });
 }
 
 function substitute({ factors, constant }: Relation, solved: ReadonlyMap<number, Relation>): Relation {

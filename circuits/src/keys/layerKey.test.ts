@@ -56,6 +56,52 @@ test('Z-31: other weights, and another seed, have another key', async () => {
   expect(new Set(keys.map(({ keyId }) => hex(keyId))).size).toBe(3);
 });
 
+test('Z-31: a key that is there is found without building its constraints, and by nothing but its own circuit, weights and seed', async () => {
+  const own = join(folder, 'indexed');
+  /** Counts what reads rows: one pass finds a key, others build and hash its constraints. */
+  const counted = (of: typeof layer): { readonly layer: typeof layer; readonly reads: () => number } => {
+    let reads = 0;
+    const row = (index: number): readonly number[] => {
+      reads++;
+      return of.weights.row(index);
+    };
+    const weights = { ...of.weights, row };
+    return { layer: { ...of, weights }, reads: () => reads / of.weights.rows };
+  };
+  const first = counted(layer);
+  const key = await setupLayer({ ...first.layer, folder: own });
+  const again = counted(layer);
+  expect(await setupLayer({ ...again.layer, folder: own })).toEqual(key);
+  expect(again.reads()).toBe(1);
+  expect(first.reads()).toBeGreaterThan(1);
+  const other = await setupLayer({ ...sampleLayer(8, 1), folder: own });
+  expect(hex(other.constraintsHash)).not.toBe(hex(key.constraintsHash));
+  const reseeded = await setupLayer({ ...layer, folder: own, seed: new Uint8Array(32).fill(1) });
+  expect([hex(reseeded.constraintsHash), reseeded.zkey === key.zkey]).toEqual([hex(key.constraintsHash), false]);
+});
+
+test('an index of constraints that is damaged, cut or of another layer is not believed', async () => {
+  const own = join(folder, 'damaged');
+  const key = await setupLayer({ ...layer, folder: own });
+  const isIndex = (name: string): boolean => name.endsWith('.constraints.json');
+  const [name = ''] = (await readdir(own)).filter(isIndex);
+  const path = join(own, name);
+  const text = await readFile(path, 'utf8');
+  await setupLayer({ ...sampleLayer(8, 1), folder: own });
+  const [strange = ''] = (await readdir(own)).filter((found) => isIndex(found) && found !== name);
+  for (const damaged of [
+    '',
+    '[]',
+    text.slice(0, -3),
+    text.replace(hex(key.constraintsHash), hex(new Uint8Array(32))),
+    await readFile(join(own, strange), 'utf8'),
+  ]) {
+    await writeFile(path, damaged);
+    expect(await setupLayer({ ...layer, folder: own })).toEqual(key);
+    expect(await readFile(path, 'utf8')).toBe(text);
+  }
+});
+
 test('snarkjs and the kernel prove the same statement, and snarkjs verifies what the kernel proves', async () => {
   const key = await setupLayer({ ...layer, folder });
   const { inputs, signals } = sampleStatement(layer, commit);

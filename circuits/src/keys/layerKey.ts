@@ -3,8 +3,10 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { verifyingKeyBytes } from '../prove/snarkjsProver.ts';
 import type { Weights } from '../r1cs/appendRows.ts';
-import type { Shape } from '../shapes/shape.ts';
+import { compileShape } from '../shapes/compileShape.ts';
+import { circuitOf, type Shape } from '../shapes/shape.ts';
 import { developmentKey } from './developmentKey.ts';
+import { type KnownConstraints, keyIndex } from './keyIndex.ts';
 import { layerConstraints } from './layerConstraints.ts';
 
 /** What a layer's proofs are made and checked with. */
@@ -37,25 +39,22 @@ export interface SetupLayerOptions {
   readonly onProgress?: (step: 'compiling' | 'making the key' | 'done', name: string) => void;
 }
 
-/** Compiles a layer's circuit, appends its weights and makes its development key, unless that has been done. Throws `COMPILE_FAILED`, `KERNEL_FAILED`, `BAD_INPUT`. */
+/**
+ * Compiles a layer's circuit, appends its weights and makes its development key, unless that has been done. A key that is there is found without building its
+ * constraints (`keyIndex`). Throws `COMPILE_FAILED`, `KERNEL_FAILED`, `BAD_INPUT`. */
 export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> {
   const { shape, weights, folder, seed, onProgress } = options;
   await mkdir(folder, { recursive: true });
-  const { name, compiled, count, pieces } = await layerConstraints({
-    shape,
-    weights,
-    folder,
-    onCompile: (circuit) => onProgress?.('compiling', circuit),
-  });
-  const constraints = createHash('sha256');
-  for (const piece of pieces()) constraints.update(piece);
-  const constraintsHash = constraints.digest();
-  const id = createHash('sha256').update(seed).update(constraintsHash).digest('hex').slice(0, 16);
-  const zkey = join(folder, `${name}-${id}.insecure.zkey`);
-  const record = `${zkey}.json`;
-  const known = await readFile(record, 'utf8').catch(() => undefined);
-  const made = known === undefined ? undefined : (JSON.parse(known) as KeyRecord);
-  const describe = ({ verifyingKey }: KeyRecord): LayerKey => {
+  const onCompile = (circuit: string): void => onProgress?.('compiling', circuit);
+  const circuit = circuitOf(shape);
+  const compiled = await compileShape(circuit, folder, { onCompile: () => onCompile(circuit.name) });
+  const { name } = circuit;
+  const placeOf = (constraintsHash: Uint8Array): { readonly zkey: string; readonly record: string } => {
+    const id = createHash('sha256').update(seed).update(constraintsHash).digest('hex').slice(0, 16);
+    const zkey = join(folder, `${name}-${id}.insecure.zkey`);
+    return { zkey, record: `${zkey}.json` };
+  };
+  const describe = ({ verifyingKey }: KeyRecord, { constraintsHash, count }: KnownConstraints): LayerKey => {
     const bytes = Uint8Array.from(Buffer.from(verifyingKey, 'hex'));
     const keyId = createHash('sha256').update(bytes).digest();
     return {
@@ -64,12 +63,30 @@ export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> 
       verifyingKey: bytes,
       constraints: count,
       constraintsHash,
-      zkey,
+      zkey: placeOf(constraintsHash).zkey,
       witnessProgram: compiled.witness,
       insecure: true,
     };
   };
-  if (made !== undefined) return describe(made);
+  const recorded = async (of: KnownConstraints): Promise<LayerKey | undefined> => {
+    const text = await readFile(placeOf(of.constraintsHash).record, 'utf8').catch(() => undefined);
+    return text === undefined ? undefined : describe(JSON.parse(text) as KeyRecord, of);
+  };
+
+  const index = keyIndex({ folder, compiled: compiled.r1cs, weights });
+  const indexed = await index.get();
+  const found = indexed === undefined ? undefined : await recorded(indexed);
+  if (found !== undefined) return found;
+
+  const { count, pieces } = await layerConstraints({ shape, weights, folder, onCompile });
+  const constraints = createHash('sha256');
+  for (const piece of pieces()) constraints.update(piece);
+  const known = { constraintsHash: constraints.digest(), count };
+  const { constraintsHash } = known;
+  const { zkey, record } = placeOf(constraintsHash);
+  await index.put(known);
+  const made = await recorded(known);
+  if (made !== undefined) return made;
   onProgress?.('making the key', name);
   // Z-31: no public part of a key says which weights it is for. Under one trapdoor the keys of two matrices would be the same.
   const own = createHash('sha256').update('karmesh:development-key').update(seed).update(constraintsHash).digest();
@@ -87,7 +104,7 @@ export async function setupLayer(options: SetupLayerOptions): Promise<LayerKey> 
   await writeFile(partial, `${JSON.stringify(written, undefined, 2)}\n`);
   await rename(partial, record);
   onProgress?.('done', name);
-  return describe(written);
+  return describe(written, known);
 }
 
 interface KeyRecord {

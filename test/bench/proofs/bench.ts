@@ -1,19 +1,18 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type BenchReport, type BenchRow, benchRow, loadNow, median } from '../report.ts';
-import { benchLayer } from './layer.ts';
-import { measured, mebibytes, type Taken } from './measured.ts';
+import { EZKL, openEzkl } from './ezkl.ts';
+import { ezklWithin } from './ezklWithin.ts';
+import { type Limits, measured, mebibytes, type Taken } from './measured.ts';
 import { sumCheckRows } from './sumCheckRows.ts';
 import { tokenRows } from './tokenRows.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const EZKL = '23.0.5';
 const SIZES = [
   [256, 256],
   [1024, 288],
@@ -33,8 +32,10 @@ const step = (...args: readonly string[]): Promise<Taken> =>
 
 /**
  * Layers of 8-bit weights as committed inputs and outputs, each step in a process of its own (its start included), in processor seconds: snarkjs, the
- * kernel in WebAssembly and as a program, beside ezkl with hashed inputs and outputs on the same 256 x 256; and the same layers by sum-check. Settings: a size such as `256x256`
- * for that alone; `token` for every operator of a token of the bundled model, which takes ten minutes and 2 GiB of disk.
+ * kernel in WebAssembly and as a program, beside ezkl with hashed inputs and outputs on the same 256 x 256, and from 2048 x 2048 on beside ezkl with as much
+ * memory and time as ours takes for key, witness and proof; and the same layers by sum-check. Settings: a size such as `256x256` for that alone; `ezkl` beside
+ * a size other than 256 x 256 gives ezkl 8 GiB and 20 minutes of processor time there; `token` for every operator of a token of the bundled model, which takes
+ * ten minutes and 2 GiB of disk.
  */
 export async function run(options: {
   readonly talk: (line: string) => void;
@@ -46,9 +47,9 @@ export async function run(options: {
     const program = await nativeProgram(options.talk);
     const sizes = SIZES.filter(([r, c]) => options.settings.length === 0 || options.settings.includes(`${r}x${c}`));
     const rows: BenchRow[] = [];
+    const common = { folder, program, talk: options.talk, isEzklFree: options.settings.includes('ezkl') };
     if (options.settings.includes('token')) rows.push(...(await tokenRows({ folder, program, talk: options.talk })));
-    for (const [r, c] of sizes)
-      rows.push(...(await sizeRows({ rows: r, columns: c, folder, program, talk: options.talk })));
+    for (const [r, c] of sizes) rows.push(...(await sizeRows({ ...common, rows: r, columns: c })));
     return { bench: 'proofs', load: `${before} before, ${loadNow()} after`, rows };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -62,15 +63,18 @@ async function nativeProgram(talk: (line: string) => void): Promise<string> {
 }
 
 const ROUNDS = 3;
+/** What the setting `ezkl` gives it. */
+const EZKL_MOST: Limits = { cpuSeconds: 1200, residentBytes: 8 * 2 ** 30 };
 
 async function sizeRows(options: {
   readonly rows: number;
   readonly columns: number;
   readonly folder: string;
   readonly program: string;
+  readonly isEzklFree: boolean;
   readonly talk: (line: string) => void;
 }): Promise<readonly BenchRow[]> {
-  const { rows, columns, folder, program, talk } = options;
+  const { rows, columns, folder, program, talk, isEzklFree } = options;
   const size = `${rows}x${columns}`;
   const call = [folder, String(rows), String(columns)] as const;
   const setup = await step('setup', ...call);
@@ -122,9 +126,19 @@ async function sizeRows(options: {
       ...bySumCheck,
     ];
   }
+  // The prover that takes more: ezkl may take as much.
+  const ours: Limits = {
+    cpuSeconds: setup.cpuSeconds + cpu('witness') + Math.max(cpu('snarkjs'), cpu('wasm')),
+    residentBytes: Math.max(setup.residentBytes, peak('witness'), peak('snarkjs'), peak('wasm')),
+  };
+  const large =
+    rows >= 2048 || isEzklFree
+      ? await ezklWithin({ folder, rows, columns, ours, talk, ...(isEzklFree ? { limits: EZKL_MOST } : {}) })
+      : [];
   const first = { rivalName: 'snarkjs', rival: cpu('snarkjs') };
-  if (rows < 4096) return [against('native', first), against('wasm', first), ...bySumCheck];
+  if (rows < 4096) return [against('native', first), against('wasm', first), ...large, ...bySumCheck];
   return [
+    ...large,
     against('snarkjs', { rivalName: 'the aim', rival: 20, atMost: 1 }),
     against('native', { rivalName: 'the aim', rival: 4, atMost: 1 }),
     against('wasm', first),
@@ -142,32 +156,17 @@ async function sizeRows(options: {
 
 const PROVERS = { snarkjs: 'snarkjs', wasm: 'kernel in WebAssembly', native: 'kernel as a program' };
 
-/** Sets up ezkl in .tools and its proof of the same layer; what it gives makes one more proof. */
+/** ezkl's setup of the 256 x 256 layer; what it gives makes one more proof. */
 async function ezklLayer({ folder, talk }: { readonly folder: string; readonly talk: (line: string) => void }) {
-  const tools = join(root, '.tools', `ezkl-${EZKL}`);
-  const python = join(tools, 'bin', 'python');
-  if (!existsSync(python)) {
-    talk('Installing ezkl …');
-    await promisify(execFile)('python3', ['-m', 'venv', tools]);
-    await promisify(execFile)(python, ['-m', 'pip', 'install', '--quiet', `ezkl==${EZKL}`, 'onnx', 'numpy']);
-  }
-  const { weights, x } = benchLayer(256, 256);
-  const work = join(folder, 'ezkl');
-  await mkdir(work);
-  const flat = Array.from({ length: 256 }, (_, i) => Array.from(weights.row(i))).flat();
-  await writeFile(
-    join(work, 'layer.json'),
-    JSON.stringify({ rows: 256, columns: 256, weights: flat, x: Array.from(x) }),
-  );
-  const ezklStep = (name: string): Promise<Taken> => measured([python, join(here, 'ezkl_step.py'), work, name]);
-  await ezklStep('prepare');
-  const setup = await ezklStep('setup');
-  const { logrows, keyBytes } = JSON.parse((await ezklStep('sizes')).stdout) as Record<string, number>;
+  const ezkl = await openEzkl({ folder, rows: 256, columns: 256, talk });
+  for (const name of ['model', 'compile', 'powers'] as const) await ezkl.step(name);
+  const setup = await ezkl.step('setup');
+  const { logrows, keyBytes } = JSON.parse((await ezkl.step('sizes')).stdout) as Record<string, number>;
   talk(`ezkl: 2^${logrows} rows, a key of ${mebibytes(keyBytes ?? 0)} in ${seconds(setup)}`);
-  await ezklStep('witness');
+  await ezkl.step('witness');
   return async (): Promise<Taken> => {
-    const taken = await ezklStep('prove');
-    await ezklStep('verify');
+    const taken = await ezkl.step('prove');
+    await ezkl.step('verify');
     return taken;
   };
 }

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import os
+import struct
 import sys
 
 import ezkl
@@ -21,7 +22,8 @@ def write_model():
     from onnx import TensorProto, helper, numpy_helper
 
     layer = json.load(open(at("layer.json")))
-    weights = numpy.array(layer["weights"], dtype=numpy.float32).reshape(layer["rows"], layer["columns"])
+    # A byte each, row by row: as numbers of Python's they would take gigabytes.
+    weights = numpy.fromfile(at("weights"), dtype=numpy.int8).reshape(layer["rows"], layer["columns"]).astype(numpy.float32)
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "weights"], ["y"])],
         "layer",
@@ -35,15 +37,38 @@ def write_model():
     json.dump({"input_data": [layer["x"]]}, open(at("input.json"), "w"))
 
 
-async def main():
-    async def wait(result):
-        return (await result) if inspect.isawaitable(result) else result
+POINT = 64
 
+
+async def write_stand_in(logrows):
+    """
+    One point over and over in place of powers, which take ezkl minutes for a quarter of a million rows. Keys made of it are worth nothing and cost what
+    others cost.
+    """
+    small = at("small")
+    await wait(ezkl.gen_srs(small, 1))
+    with open(small, "rb") as file:
+        powers = file.read()
+    point, behind = powers[4 : 4 + POINT], powers[-4 * POINT :]
+    with open(at("srs"), "wb") as file:
+        file.write(struct.pack("<I", logrows))
+        # As powers of the secret and as Lagrange points.
+        for _ in range(2 * 2**logrows >> 10):
+            file.write(point * 1024)
+        file.write(behind)
+
+
+async def wait(result):
+    return (await result) if inspect.isawaitable(result) else result
+
+
+async def main():
     def logrows():
         return json.load(open(at("settings.json")))["run_args"]["logrows"]
 
-    if step == "prepare":
+    if step == "model":
         write_model()
+    if step == "compile":
         args = ezkl.PyRunArgs()
         args.input_visibility = args.output_visibility = "hashed"
         args.param_visibility = "fixed"
@@ -52,7 +77,10 @@ async def main():
         await wait(ezkl.gen_settings(at("model.onnx"), at("settings.json"), args))
         await wait(ezkl.calibrate_settings(at("input.json"), at("model.onnx"), at("settings.json"), "resources", scales=[0]))
         await wait(ezkl.compile_circuit(at("model.onnx"), at("circuit.ezkl"), at("settings.json")))
+    if step == "powers":
         await wait(ezkl.gen_srs(at("srs"), logrows()))
+    if step == "standIn":
+        await write_stand_in(logrows())
     if step == "setup":
         await wait(ezkl.setup(at("circuit.ezkl"), at("vk"), at("pk"), at("srs")))
     if step == "witness":

@@ -6,6 +6,7 @@ import {
   appendRows,
   brokenConstraints,
   compileShape,
+  elementBytes,
   endSnarkjs,
   openTensorCommitter,
   readR1cs,
@@ -17,7 +18,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { provableRun } from '../../../fixtures/provableRun.ts';
 import { exactModelFile } from '../file/exactModelFile.ts';
 import { operatorCircuits } from './operatorCircuits.ts';
-import { prepareOperator } from './prepareOperator.ts';
+import { type ProvableRun, prepareOperator } from './prepareOperator.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -74,4 +75,45 @@ async function everyOperator(
 test('Z-11: every operator of a layer of 24 bits with biases, and the head, has a witness with the trace’s commitments', async () => {
   const found = await everyOperator('test/models/random-qwen2.gguf', { positions: 4, at: [3, 6], layers: [1] });
   expect(found).toEqual({ faults: [], shapes: 10 });
+});
+
+test('commitments that are known are not computed again, and the statement is the same', async () => {
+  const file = fileURLToPath(new URL('test/models/random-qwen2.gguf', repository));
+  const { path } = await exactModelFile(file, { cacheFolder: folder });
+  await using made = await provableRun(path, { prompt: [1, 3, 10, 7, 5], limit: 3 });
+  const { run, model, traceModel } = made;
+  const parts = { circuits: await operatorCircuits(model), traceModel };
+  const committer = await openTensorCommitter();
+  const count = { tensors: 0 };
+  const counting = Object.assign(
+    (options: Parameters<typeof committer>[0]) => {
+      count.tensors++;
+      return committer(options);
+    },
+    { list: committer.list },
+  );
+  const bits = new Map(
+    traceShape(traceModel, { level: 'operators', promptTokens: 1 }).tensors.map(({ name, layer, bits: of }) => [
+      `${name} ${layer}`,
+      of,
+    ]),
+  );
+  const commitment: ProvableRun['commitment'] = (of) =>
+    committer({
+      values: run.tensor(of),
+      bits: bits.get(`${of.name} ${of.layer}`) ?? 0,
+      blinding: elementBytes(run.blinding(of)),
+    });
+  for (const [name, computed] of [
+    ['attention', 10],
+    ['residual', 3],
+    ['gate', 2],
+  ] as const) {
+    const options = { place: { name, layer: 0, position: 3 }, context: CONTEXT, positions: 4 };
+    const { signals } = await prepareOperator(run, options, { ...parts, commit: counting });
+    expect([name, count.tensors]).toEqual([name, computed]);
+    count.tensors = 0;
+    const known = await prepareOperator({ ...run, commitment }, options, { ...parts, commit: counting });
+    expect([known.signals, count.tensors]).toEqual([signals, 0]);
+  }
 });

@@ -21,6 +21,8 @@ export interface ProvableRun {
   blinding(place: TensorPlace): bigint;
   /** The token that was chosen behind a position. */
   chosen(position: number): number;
+  /** What a tensor's commitment is known to be; it is computed without it. */
+  commitment?(place: TensorPlace): Uint8Array | undefined;
 }
 
 /** An operator of a run, ready to be proven. */
@@ -59,6 +61,7 @@ export async function prepareOperator(
     return found;
   };
   const commitment = (of: TensorPlace): Uint8Array =>
+    run.commitment?.(of) ??
     commit({ values: run.tensor(of), bits: describe(of).bits, blinding: elementBytes(run.blinding(of)) });
   if (name === 'attention' && position >= positions)
     throw new KarmeshError('BAD_ARGUMENT', 'The circuit of attention has no room for so many positions.', {

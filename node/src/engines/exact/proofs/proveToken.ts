@@ -70,7 +70,7 @@ export async function proveToken(
     readonly commit: TensorCommitter;
     readonly prover: Prover;
     readonly kept: KeptProofs;
-    /** Keys that are at hand; others are looked up by their constraints, which takes as long as building these. */
+    /** Keys that are at hand; others are found by their circuit and weights, or made. */
     readonly keyAt?: (operator: number) => LayerKey | undefined;
   },
 ): Promise<Uint8Array> {
@@ -83,7 +83,7 @@ export async function proveToken(
   const placeOf = committedPlaces(traceModel);
   const tensors = challengedTensors(traceModel, { position, promptTokens });
   const values = new Map(tensors.map((tensor, i) => [tensorKey(tensor), job.tensors[i]]));
-  const provable: ProvableRun = {
+  const opened: ProvableRun = {
     tensor(tensor) {
       const found = values.get(tensorKey(tensor));
       if (found === undefined)
@@ -101,11 +101,13 @@ export async function proveToken(
   );
   const commitments = tensors.map((tensor) =>
     commit({
-      values: provable.tensor(tensor),
+      values: opened.tensor(tensor),
       bits: bitsOf.get(`${tensor.name} ${tensor.layer ?? ''}`) ?? 0,
       blinding: tensorBlinding(run, placeOf(tensor).place),
     }),
   );
+  const committed = new Map(tensors.map((tensor, i) => [tensorKey(tensor), commitments[i]]));
+  const provable: ProvableRun = { ...opened, commitment: (tensor) => committed.get(tensorKey(tensor)) };
   const proofs: { readonly operator: number; readonly proof: Uint8Array }[] = [];
   for (const { operator, place: at, isProven } of challengedOperators(known.facts, {
     position,
