@@ -79,7 +79,8 @@ template SumCheckLinear(M, N, BX, S, BY) {
     check.left === weightsAtPoint * check.value;
 
     component point = List(2 + rounds);
-    point.item[0] <== 3;
+    // The verifier has the shape from its own matrix, so that a key of another shape says nothing of it.
+    point.item[0] <== 3 + M * (1 << 8) + N * (1 << 32) + BX * (1 << 56) + S * (1 << 64) + BY * (1 << 80);
     point.item[1] <== start.out;
     for (var k = 0; k < rounds; k++) {
         point.item[2 + k] <== check.r[k];

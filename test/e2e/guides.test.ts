@@ -82,6 +82,9 @@ test('what nobody runs says why', () => {
   expect(skipped).toMatchInlineSnapshot(`
     [
       "docs/guides/buy-inference.md: takes some epochs",
+      "docs/guides/ceremony.md: the powers of tau for this model's attention take hours",
+      "docs/guides/ceremony.md: needs those keys",
+      "docs/guides/ceremony.md: needs those keys",
       "docs/guides/evm.md: needs a final epoch and a contract",
       "docs/guides/gateway.md: bonds on another cluster",
       "docs/guides/gateway.md: joins another cluster",
@@ -89,6 +92,7 @@ test('what nobody runs says why', () => {
       "docs/guides/run-a-worker.md: GATEWAY stands for the address of one that has asked",
       "docs/guides/run-a-worker.md: my.gguf stands for a model of your own",
       "docs/guides/run-a-worker.md: my.gguf stands for a model of your own, and Rust builds the prover",
+      "docs/guides/run-a-worker.md: needs the keys of a ceremony",
       "docs/guides/run-a-worker.md: needs such a server",
       "docs/guides/validator.md: bonds, as run-a-worker.md shows for a worker",
     ]

@@ -87,7 +87,8 @@ function contributionsOf(
     take(4);
     return view.getUint32(at - 4, true);
   };
-  const circuitHash = take(HASH_BYTES).slice();
+  // A slice of a Buffer would hold the whole file.
+  const circuitHash = Uint8Array.from(take(HASH_BYTES));
   const count = u32();
   if (count > MOST_CONTRIBUTIONS) fail('more contributions than anybody asks for');
   const contributions = Array.from({ length: count }, (): Contribution => {
@@ -118,7 +119,7 @@ function parametersOf(bytes: Uint8Array, fail: (fault: string) => never): Readon
     const start = number === ITERATIONS ? at + 1 : at + 2;
     const length = number === ITERATIONS ? 1 : (bytes[at + 1] ?? 0);
     if (start + length > bytes.length) fail('its contributions end within one');
-    parameters.set(number, bytes.slice(start, start + length));
+    parameters.set(number, Uint8Array.from(bytes.subarray(start, start + length)));
     at = start + length;
   }
   return parameters;

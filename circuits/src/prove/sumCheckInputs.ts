@@ -2,6 +2,7 @@ import { bn254 } from '@noble/curves/bn254.js';
 import type { CircuitSignals } from 'snarkjs';
 import { elementBytes, elementOf } from '../commitment/elements.ts';
 import type { TensorCommitter } from '../commitment/tensorCommitter.ts';
+import { CircuitsError } from '../errors.ts';
 import { roundsOf, type SumCheckShape } from '../shapes/shape.ts';
 import { combineRows } from '../sumCheck/combineRows.ts';
 import type { DigestedMatrix } from '../sumCheck/digestMatrix.ts';
@@ -22,8 +23,12 @@ const { Fr } = bn254.fields;
 export interface SumCheckValues {
   /** `columns` integers of `inputBits` bits. */
   readonly x: Int32Array;
-  /** Below the field's order. That of the point is of one proof alone, and nobody else can guess it (Z-76). */
-  readonly blindings: Readonly<Record<'blindingX' | 'blindingY' | 'blindingPoint', bigint>>;
+  /** Below the field's order. That of the point is of one proof alone, and nobody else can guess it (Z-76): it is drawn here unless told. */
+  readonly blindings: {
+    readonly blindingX: bigint;
+    readonly blindingY: bigint;
+    readonly blindingPoint?: bigint;
+  };
   /** What the proof is for, below the field's order. */
   readonly context: bigint;
 }
@@ -47,9 +52,15 @@ export function sumCheckInputs(
   { commit }: { readonly commit: TensorCommitter },
 ): SumCheckInputs {
   const { shape, weights, digest } = matrix;
-  const { blindingX, blindingY, blindingPoint } = blindings;
+  const { blindingX, blindingY, blindingPoint = randomElement() } = blindings;
   const acc = matrixSums(weights, Array.from(x, BigInt));
-  const y = Int32Array.from(acc, (sum) => Number((sum + half(shape)) >> BigInt(shape.shift)));
+  const rounded = acc.map((sum) => (sum + half(shape)) >> BigInt(shape.shift));
+  const limit = 1n << BigInt(shape.outputBits - 1);
+  if (rounded.some((value) => value <= -limit || value >= limit))
+    throw new CircuitsError('BAD_INPUT', 'A result saturates, which the circuit does not take.', {
+      outputBits: shape.outputBits,
+    });
+  const y = Int32Array.from(rounded, Number);
   const commitment = (values: Int32Array, bits: number, blinding: bigint): bigint =>
     elementOf(commit({ values, bits, blinding: elementBytes(blinding) }));
   const commitmentX = commitment(x, shape.inputBits, blindingX);
@@ -88,6 +99,12 @@ export function sumCheckInputs(
 
 function half({ shift }: SumCheckShape): bigint {
   return shift === 0 ? 0n : 1n << BigInt(shift - 1);
+}
+
+/** Uniform to 2^-130. */
+function randomElement(): bigint {
+  const bytes = crypto.getRandomValues(new Uint8Array(48));
+  return Fr.create(bytes.reduce((sum, byte) => (sum << 8n) + BigInt(byte), 0n));
 }
 
 const PACK_BITS = 248;

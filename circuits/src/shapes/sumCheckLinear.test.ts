@@ -130,6 +130,21 @@ describe.each(CASES)(
   },
 );
 
+test('Z-72, Z-74: lists of more items than a hash takes, and sums that fill an element', async () => {
+  const [rows, columns] = [24, 1025];
+  const shape = sumCheckOf({ kind: 'linear', rows, columns, inputBits: 16, shift: 216, outputBits: 32 });
+  const entries = Array.from({ length: rows }, (_, i) =>
+    Array.from({ length: columns }, (_, j) => ((i * 7_919 + j * 104_729) % 2 ** 20) - 2 ** 19),
+  );
+  const x = Array.from({ length: columns }, (_, j) => BigInt(((j * 31) % 2 ** 16) - 2 ** 15));
+  const opened = await openShape(shape, folder);
+  const proven = provenCase(shape, matrixOf(entries), x);
+  expect(proven.statement.opening.point.r).toHaveLength(11);
+  const witness = await opened.witness(integers(proven));
+  expect(brokenConstraints(opened.file, witness)).toEqual([]);
+  expect(proven.signals).toEqual(witness.slice(1, 8));
+});
+
 describe('Z-70: rounding', () => {
   const shape = sumCheckOf({ kind: 'linear', rows: 3, columns: 5, inputBits: 16, shift: 10, outputBits: 16 });
   const limit = (2 ** 15 - 1) * 2 ** 10;

@@ -4,7 +4,7 @@ import type { Weights } from '../r1cs/appendRows.ts';
 import type { SumCheckShape } from '../shapes/shape.ts';
 import { integersOf } from './integersOf.ts';
 
-/** A matrix that statements name by its digest. */
+/** A matrix that statements name by its digest. Only `digestMatrix` makes one; a digest from elsewhere binds no weights. */
 export interface DigestedMatrix {
   readonly shape: SumCheckShape;
   readonly weights: Weights;

@@ -1,5 +1,6 @@
 import { elementBytes, elementOf } from '../commitment/elements.ts';
 import type { TensorCommitter } from '../commitment/tensorCommitter.ts';
+import type { SumCheckShape } from '../shapes/shape.ts';
 import type { DigestedMatrix } from './digestMatrix.ts';
 import { biasAt, type MatrixPoint } from './evaluateMatrix.ts';
 
@@ -29,6 +30,15 @@ export const RHO_TAG = 1n;
 export const CHALLENGE_TAG = 2n;
 const POINT_TAG = 3n;
 
+/** Z-74: the first item of the point's list holds the shape too. */
+function pointTag({ rows, columns, inputBits, shift, outputBits }: SumCheckShape): bigint {
+  const fields = [rows, columns, inputBits, shift, outputBits].map(BigInt);
+  return fields.reduce((tag, field, i) => tag + (field << (SHAPE_BITS[i] ?? 0n)), POINT_TAG);
+}
+
+/** Where the fields of a shape begin in it. */
+const SHAPE_BITS = [8n, 32n, 56n, 64n, 80n];
+
 /** Z-70: the public signals of a statement, in order. */
 export function sumCheckSignals(
   { matrix, commitmentX, commitmentY, context, opening }: SumCheckStatement,
@@ -36,7 +46,7 @@ export function sumCheckSignals(
 ): readonly bigint[] {
   const { point, weightsAtPoint } = opening;
   // Z-74
-  const commitmentPoint = hashItems(hash, [POINT_TAG, point.rho, ...point.r]);
+  const commitmentPoint = hashItems(hash, [pointTag(matrix.shape), point.rho, ...point.r]);
   const biasAtPoint = biasAt(matrix.weights, point.rho);
   return [commitmentX, commitmentY, commitmentPoint, context, matrix.digest, biasAtPoint, weightsAtPoint];
 }

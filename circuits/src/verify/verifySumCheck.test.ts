@@ -151,6 +151,45 @@ test('Z-74: another point, one with a coordinate more or less, and one beyond th
   }
 });
 
+test('Z-74: a key of another shape says nothing of this one', async () => {
+  const others = [{ shift: 11 }, { outputBits: 17 }, { inputBits: 17 }];
+  for (const change of others) {
+    const changed = { ...shape, ...change };
+    const otherKey = await setupLayer({ shape: changed, folder, seed: new Uint8Array(32) });
+    // All as the circuit of the other shape wants it, under the digest of this one.
+    const lie = inputsOf({ ...matrix, shape: changed });
+    const lieProof = await proveLayer({ key: otherKey, ...lie }, { prover: kernelProver() });
+    const { verifyingKey } = otherKey;
+    const judged = (statement: SumCheckStatement): SumCheckVerdict =>
+      verifySumCheck({ verifyingKey, statement, proof: lieProof }, { hash });
+    expect(judged(lie.statement)).toEqual(ACCEPT);
+    expect(judged({ ...lie.statement, matrix })).toEqual(EQUATION);
+  }
+});
+
+test('Z-74: an opening that a decoder made something else of is refused', () => {
+  const { opening } = proven.statement;
+  const { rho, r } = opening.point;
+  const odd = (changed: object): SumCheckVerdict =>
+    verdictOf({ ...proven.statement, opening: { ...opening, ...changed } as typeof opening });
+  const refused = { verdict: 'reject', rule: 'Z-74', fault: 'point' };
+  for (const value of [String(rho), 5, [5n], undefined]) {
+    expect(odd({ point: { rho: value, r } })).toEqual(refused);
+    expect(odd({ point: { rho, r: r.with(0, value as unknown as bigint) } })).toEqual(refused);
+    expect(odd({ weightsAtPoint: value })).toEqual({ verdict: 'reject', rule: 'Z-74', fault: 'value' });
+  }
+  expect(odd({ point: { rho, r: new Array(r.length) } })).toEqual(refused);
+  expect(odd({ point: { rho, r: '123' } })).toEqual(refused);
+});
+
+test('Z-13: a sum that saturates is refused before anything is hashed', () => {
+  const saturating = (entry: number): SumCheckInputs =>
+    inputsOf(matrixOf([[entry, 0, 0, 0, 0], ...ENTRIES.slice(1)], [0, 0, 0]));
+  // 300 times the entry, by 2^10.
+  for (const entry of [2 ** 17, -(2 ** 17), 2 ** 45]) expect(() => saturating(entry)).toThrow('A result saturates');
+  expect(() => saturating(2 ** 16)).not.toThrow();
+});
+
 test('Z-74: another value of the weights, and one beyond the field', () => {
   const valued = (weightsAtPoint: bigint): SumCheckVerdict =>
     verdictOf({ ...proven.statement, opening: { ...proven.statement.opening, weightsAtPoint } });

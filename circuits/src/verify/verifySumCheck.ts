@@ -31,7 +31,7 @@ export function verifySumCheck(
   const { matrix, opening } = statement;
   const { point, weightsAtPoint } = opening;
   // Z-74: an element above the order would be hashed as another one, or not at all.
-  if (point.r.length !== roundsOf(matrix.shape) || ![point.rho, ...point.r].every(isElement))
+  if (point.r.length !== roundsOf(matrix.shape) || ![point.rho, ...Array.from(point.r)].every(isElement))
     return { verdict: 'reject', rule: 'Z-74', fault: 'point' };
   if (!isElement(weightsAtPoint)) return { verdict: 'reject', rule: 'Z-74', fault: 'value' };
   const verdict = verifyLayer({ verifyingKey, signals: sumCheckSignals(statement, hash), proof });
@@ -41,6 +41,7 @@ export function verifySumCheck(
   return verdict;
 }
 
-function isElement(value: bigint): boolean {
-  return value >= 0n && value < ORDER;
+/** Of what came over a wire, whatever a decoder made of it. */
+function isElement(value: unknown): boolean {
+  return typeof value === 'bigint' && value >= 0n && value < ORDER;
 }

@@ -15,10 +15,14 @@ function settled(chain: {
   const { last = 9n, drawn = [], carriedCount = drawn.length, isServed = true } = chain;
   const view = {
     config: () => ({ lastFinalisedEpoch: last }),
-    epochAccount: () => ({ state: EPOCH_STATE.finalised, carriedCount }),
+    epochAccount: (epoch: bigint) =>
+      epoch === last
+        ? { state: EPOCH_STATE.finalised, carriedCount }
+        : { state: EPOCH_STATE.finalised, carriedCount: 0 },
   } as unknown as ChainView;
   const bodies = {
-    report: async () => (isServed ? { body: { carried: drawn.map((drawnEpoch) => ({ drawnEpoch })) } } : undefined),
+    report: async (epoch: bigint) =>
+      isServed && epoch === last ? { body: { carried: drawn.map((drawnEpoch) => ({ drawnEpoch })) } } : undefined,
   } as unknown as EpochBodies;
   return settledEpoch({ view, bodies }, { signal });
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { systemClock } from '@karmesh/sdk/clock';
-import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
+import { chooseCluster, isLocalnet, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { WorkerHealth } from '@karmesh/sdk/network';
 import { epochBodies, observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
@@ -10,6 +10,7 @@ import {
   checkFresh,
   createChainView,
   createProgramClient,
+  NONE,
   type ParticipantAccount,
   toBase58,
   transactionSigner,
@@ -109,10 +110,11 @@ export async function startWorker(
 
   const receipts = stack.use(await openReceiptLog(config.dataDir));
   const audits = await openAuditFiles(config.dataDir);
+  const owedProofs = await audits.countProofs();
   const prover = await openProver(config, {
     engine,
     domain: view.config().domain,
-    isLocalnet: cluster.isLocal,
+    isLocalnet: isLocalnet(cluster, view.config()),
     log,
   });
   if (prover !== undefined) stack.use(prover);
@@ -139,6 +141,7 @@ export async function startWorker(
     audits,
     prover,
     areKeysAdmitted: admission?.isAdmitted,
+    owedProofs,
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     pause() {
@@ -182,12 +185,16 @@ export async function startWorker(
     await openParticipantHost(config, { keypair, domain: view.config().domain, cluster, log, observed, view }),
   );
   stack.defer(observed.watch(host));
-  const bodies = epochBodies({ domain: view.config().domain, view, readEpoch: client.epoch, host, log });
+  const bodies = epochBodies({ maxKept: 1, domain: view.config().domain, view, readEpoch: client.epoch, host, log });
   stack.defer(
     pruneByEpoch(view, {
-      async prune() {
-        const settled = await settledEpoch({ view, bodies }, { signal: AbortSignal.timeout(SETTLED_MS) });
+      async prune({ signal: over }) {
+        const settled = await settledEpoch(
+          { view, bodies },
+          { signal: AbortSignal.any([over, AbortSignal.timeout(SETTLED_MS)]) },
+        );
         if (settled !== undefined) await serving.prune(settled);
+        return settled !== undefined || view.config().lastFinalisedEpoch === NONE;
       },
       onError: (err) => log.error({ err }, 'Old audit records could not be deleted.'),
     }),
@@ -265,16 +272,41 @@ function registeredWorker(
   return account;
 }
 
-/** Deletes old audit records whenever another epoch has become final. Returns what ends that. */
+/** Between two tries to learn what is settled. */
+const PRUNE_EVERY_MS = 10_000;
+
+/** Deletes old audit records whenever another epoch has become final; what it could not learn then it asks for again. Returns what ends that. */
 function pruneByEpoch(
   view: ChainView,
-  options: { readonly prune: () => Promise<void>; readonly onError: (error: unknown) => void },
-): () => void {
+  options: {
+    /** Whether it is known what is settled. */
+    readonly prune: (options: { readonly signal: AbortSignal }) => Promise<boolean>;
+    readonly onError: (error: unknown) => void;
+  },
+): () => Promise<void> {
+  const stop = new AbortController();
   let pruned: bigint | undefined;
-  return view.onSlot(() => {
+  let triedMs = Number.NEGATIVE_INFINITY;
+  let running: Promise<void> | undefined;
+  const prune = async (last: bigint): Promise<void> => {
+    try {
+      if (await options.prune({ signal: stop.signal })) pruned = last;
+    } catch (error) {
+      if (!stop.signal.aborted) options.onError(error);
+    } finally {
+      running = undefined;
+    }
+  };
+  const leave = view.onSlot(() => {
     const { lastFinalisedEpoch } = view.config();
-    if (lastFinalisedEpoch === pruned) return;
-    pruned = lastFinalisedEpoch;
-    options.prune().catch(options.onError);
+    const nowMs = performance.now();
+    if (lastFinalisedEpoch === pruned || running !== undefined || nowMs - triedMs < PRUNE_EVERY_MS) return;
+    triedMs = nowMs;
+    running = prune(lastFinalisedEpoch);
   });
+  return async () => {
+    leave();
+    stop.abort();
+    await running;
+  };
 }

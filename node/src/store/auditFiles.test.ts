@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -42,4 +42,20 @@ test('W-17: records come back after a restart, are readable by their owner alone
   expect(await readdir(join(folder, 'audits'))).toEqual(['11']);
   await again.put(record(4n, 2));
   expect(await again.get({ epoch: 4n, receiptHash: new Uint8Array(32).fill(2) })).toEqual(record(4n, 2));
+});
+
+test('W-21: a process that comes back knows how many proofs it may owe, by epoch', async () => {
+  const store = await openAuditFiles(folder);
+  const asked = (each: AuditRecord): AuditRecord => ({ ...each, request: { ...each.request, assurance: 'proof' } });
+  for (const each of [asked(record(3n, 1)), asked(record(3n, 2)), record(3n, 3), asked(record(4n, 4)), record(5n, 5)])
+    await store.put(each);
+  // What a killed process left half-written.
+  await writeFile(join(folder, 'audits', '5', `${'0'.repeat(64)}.partial`), 'x');
+  const again = await openAuditFiles(folder);
+  expect(await again.countProofs()).toEqual(
+    new Map([
+      [3n, 2],
+      [4n, 1],
+    ]),
+  );
 });

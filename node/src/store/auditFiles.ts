@@ -42,6 +42,19 @@ export async function openAuditFiles(folder: string): Promise<AuditStore> {
       }
       return decode(auditRecordCodec, bytes);
     },
+    async countProofs() {
+      const counts = new Map<bigint, number>();
+      for (const name of await readdir(root)) {
+        if (!/^\d+$/.test(name)) continue;
+        for (const file of await readdir(join(root, name))) {
+          // What a process that was killed left half-written has another name.
+          if (!/^[0-9a-f]{64}$/.test(file)) continue;
+          const { request } = decode(auditRecordCodec, await readFile(join(root, name, file)));
+          if (request.assurance === 'proof') counts.set(BigInt(name), (counts.get(BigInt(name)) ?? 0) + 1);
+        }
+      }
+      return counts;
+    },
     async dropUpTo(epoch) {
       for (const name of await readdir(root)) {
         if (!/^\d+$/.test(name) || BigInt(name) > epoch) continue;

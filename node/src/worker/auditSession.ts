@@ -34,8 +34,9 @@ export async function auditSession(
   if (bytes === undefined) return { kind: 'nothing-asked' };
   const ask = decodeAuditFrame(bytes);
   if (ask.type !== 'ask') return refuse('not-drawn');
-  // The beacon of the epoch may be younger than what this worker has polled.
-  if (chain.epoch(ask.epoch)?.beacon === undefined) await chain.refresh({ signal }).catch(() => undefined);
+  // The epoch's beacon, or the report that carried the answer, may be younger than what this worker has polled.
+  const isYoung = ask.source === 'carried' && chain.epoch(ask.treeEpoch)?.isFinal !== true;
+  if (isYoung || chain.epoch(ask.epoch)?.beacon === undefined) await chain.refresh({ signal }).catch(() => undefined);
   const judged = checkAuditAsk(chain, { ask, asker: stream.remote });
   if (judged.verdict === 'reject') return refuse(judged.reason);
   const { value } = judged.receipt.receipt;

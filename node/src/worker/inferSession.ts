@@ -179,10 +179,9 @@ async function converse(
     unproven.use(judged.proof);
     await send({ type: 'accepted' });
     parts.onStage?.('accepted', about);
-    const serving = { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send };
-    const outcome = await serve(parts, serving);
-    if (outcome.kind === 'revealed') unproven.move();
-    return outcome;
+    const onRecorded = (): void => void unproven.move();
+    const serving = { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send, onRecorded };
+    return await serve(parts, serving);
   } catch (error) {
     if (error instanceof Violation || (error instanceof KarmeshError && error.code === 'CODEC')) {
       const rule = error instanceof Violation ? error.rule : 'W-04';
@@ -209,7 +208,7 @@ type Admission =
       readonly verdict: 'accept';
       readonly checked: CheckedDispatch;
       readonly place: Place;
-      /** Given back unless an answer was revealed. */
+      /** Given back unless an answer was recorded. */
       readonly proof: Disposable | undefined;
     }
   | (Extract<ReturnType<typeof checkDispatch>, { verdict: 'refuse' }> & Partial<Pause>)
@@ -284,6 +283,8 @@ interface Serving {
   readonly over: AbortSignal;
   readonly stream: FrameStream;
   readonly send: (frame: InferFrame) => Promise<void>;
+  /** From here on the answer may be anywhere. */
+  readonly onRecorded: () => void;
 }
 
 async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutcome> {
@@ -334,6 +335,7 @@ async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutc
     await send({ type: 'failed', cause: 'engine-failed' });
     return { kind: 'failed', cause: 'store-failed', error };
   }
+  serving.onRecorded();
   parts.onStage?.('recorded', about);
   const { outputTokens: tokens, text } = result;
   await send({ type: 'reveal', revealed, tokens, text });

@@ -3,7 +3,7 @@ import { proofPlaces } from './proofPlaces.ts';
 import type { WorkerChain } from './workerChain.ts';
 
 /** Epochs of 100 slots and a deadline of 250. */
-function places(maxProofs: number) {
+function places(maxProofs: number, owed?: ReadonlyMap<bigint, number>) {
   let slot = 550n;
   const chain: Parameters<ReturnType<typeof proofPlaces>>[0]['chain'] = {
     slot: () => slot,
@@ -11,7 +11,7 @@ function places(maxProofs: number) {
     offchain: { proofDeadlineSlots: 250n } as WorkerChain['offchain'],
   };
   return {
-    ...proofPlaces({ maxProofs })({ chain }),
+    ...proofPlaces({ maxProofs })({ chain, owed }),
     goTo: (next: bigint) => {
       slot = next;
     },
@@ -40,5 +40,14 @@ test('W-21: a place is free again when the deadline of the next epoch’s set is
   goTo(950n);
   expect(reserve(9n)).toBeDefined();
   late?.[Symbol.dispose]();
+  expect(reserve(9n)).toBeUndefined();
+});
+
+test('W-21: what an earlier process owes counts, until no challenge of it is due', () => {
+  const { reserve, goTo } = places(3, new Map([[5n, 2]]));
+  expect(reserve(5n)).toBeDefined();
+  expect(reserve(5n)).toBeUndefined();
+  goTo(950n);
+  for (const _ of [1, 2, 3]) expect(reserve(9n)).toBeDefined();
   expect(reserve(9n)).toBeUndefined();
 });

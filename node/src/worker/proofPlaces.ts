@@ -8,8 +8,15 @@ export interface ProofPlaces {
 
 export const proofPlaces =
   ({ maxProofs }: { readonly maxProofs: number }) =>
-  ({ chain }: { readonly chain: Pick<WorkerChain, 'slot' | 'epochOf' | 'offchain'> }): ProofPlaces => {
-    const taken = new Map<bigint, number>();
+  ({
+    chain,
+    owed = new Map(),
+  }: {
+    readonly chain: Pick<WorkerChain, 'slot' | 'epochOf' | 'offchain'>;
+    /** What an earlier process left, by epoch. */
+    readonly owed?: ReadonlyMap<bigint, number> | undefined;
+  }): ProofPlaces => {
+    const taken = new Map(owed);
     const add = (epoch: bigint, by: number): void => {
       const count = (taken.get(epoch) ?? 0) + by;
       if (count > 0) taken.set(epoch, count);

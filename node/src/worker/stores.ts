@@ -36,6 +36,8 @@ export interface AuditStore {
   /** Resolves once the record is on disk. Throws `DISK_FULL` or `STORE_FAILED`. */
   put(record: AuditRecord): Promise<void>;
   get(place: { readonly epoch: bigint; readonly receiptHash: Hash }): Promise<AuditRecord | undefined>;
+  /** How many answers of `proof` requests it holds, by epoch. */
+  countProofs(): Promise<ReadonlyMap<bigint, number>>;
   /** Deletes the records of epochs up to and including this one. */
   dropUpTo(epoch: bigint): Promise<void>;
 }

@@ -41,6 +41,8 @@ export interface WorkerParts {
   readonly prover?: ChallengeProver | undefined;
   /** W-21: whether validators have admitted its keys; they have unless told. */
   readonly areKeysAdmitted?: (() => boolean) | undefined;
+  /** W-21: answers of `proof` requests that an earlier process gave, by epoch; none unless told. */
+  readonly owedProofs?: ReadonlyMap<bigint, number>;
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
   /** W-18: says while its operator's limits forbid new work; they never do unless told. */
@@ -107,7 +109,7 @@ export const worker =
       proofs:
         maxProofs > 0 && parts.prover !== undefined
           ? {
-              ...proofPlaces({ maxProofs })(parts),
+              ...proofPlaces({ maxProofs })({ chain: parts.chain, owed: parts.owedProofs }),
               positions: parts.prover.positions,
               isOpen: parts.areKeysAdmitted ?? (() => true),
             }

@@ -9,6 +9,7 @@ import {
   toHex,
 } from '../protocol/index.ts';
 import { CLUSTER_NAMES, clusterPreset, parseCluster } from './index.ts';
+import { isLocalnet } from './parametersOf.ts';
 
 test.each(CLUSTER_NAMES)('%s: the shares leave the rest in the vault and the periods fit into two epochs', (name) => {
   const { chain } = clusterPreset(name);
@@ -53,6 +54,18 @@ test('V-02: two clusters with other parameters have other hashes', () => {
 
 test.each(CLUSTER_NAMES)('%s: the program is the one that idl.json names', (name) => {
   expect(clusterPreset(name).programId).toBe(idl.address);
+});
+
+test('Z-32: a localnet is one by what the chain was set up with, and only on this machine', () => {
+  const presets = CLUSTER_NAMES.map(clusterPreset);
+  const on = (name: (typeof CLUSTER_NAMES)[number], isLocal: boolean): boolean =>
+    isLocalnet({ presets, isLocal }, { offchainParametersHash: offchainParametersHash(clusterPreset(name).offchain) });
+  expect([on('localnet', true), on('localnet', false), on('devnet', true), on('devnet', false)]).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test('a preset with a fault says which', () => {

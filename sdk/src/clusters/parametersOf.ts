@@ -3,11 +3,25 @@ import type { ConfigAccount } from '../program/accounts.ts';
 import { equalBytes, type OffchainParameters, offchainParametersHash } from '../protocol/index.ts';
 import type { Cluster } from './index.ts';
 
+type Chosen = { readonly presets: readonly Cluster[] };
+type OnChain = Pick<ConfigAccount, 'offchainParametersHash'>;
+
 /** V-02: the parameters whose hash the chain holds. Throws `PROGRAM_MISMATCH` if no preset has it. */
-export function parametersOf(
-  chosen: { readonly presets: readonly Cluster[] },
-  config: Pick<ConfigAccount, 'offchainParametersHash'>,
-): OffchainParameters {
+export function parametersOf(chosen: Chosen, config: OnChain): OffchainParameters {
+  return presetOf(chosen, config).offchain;
+}
+
+/**
+ * Z-32: whether a cluster may take INSECURE DEVELOPMENT KEYS: it was set up as a localnet, and its node is on this machine. A node of one's own for another cluster is on this machine too.
+ * Throws `PROGRAM_MISMATCH` as `parametersOf` does.
+ */
+export function isLocalnet(chosen: Chosen & { readonly isLocal: boolean }, config: OnChain): boolean {
+  return chosen.isLocal && presetOf(chosen, config).name === LOCALNET;
+}
+
+const LOCALNET = 'localnet';
+
+function presetOf(chosen: Chosen, config: OnChain): Cluster {
   const found = chosen.presets.find(({ offchain }) =>
     equalBytes(offchainParametersHash(offchain), config.offchainParametersHash),
   );
@@ -18,5 +32,5 @@ export function parametersOf(
       { known: chosen.presets.map(({ name }) => name).join(', '), flag: '--cluster-file' },
     );
   }
-  return found.offchain;
+  return found;
 }

@@ -52,6 +52,9 @@ const validator: Announcement = {
   health: undefined,
 };
 
+const JUNK = new Uint8Array([1, 2, 3]);
+const liar = (i: number): Uint8Array => new Uint8Array(32).fill(100 + i);
+
 /** Bodies fetched from one validator that serves `served` under the manifest's hash; `inView` is what the view still follows. */
 function bodiesFrom(options: {
   readonly served?: Uint8Array;
@@ -59,6 +62,8 @@ function bodiesFrom(options: {
   readonly inView?: boolean;
   readonly isDown?: boolean;
   readonly kind?: 'manifest' | 'report';
+  /** Others, who give something else than what stands for the key by their own word. */
+  readonly liars?: number;
 }) {
   const { served = bytes, state = 2, inView = false, kind = 'manifest' } = options;
   const read: bigint[] = [];
@@ -72,8 +77,11 @@ function bodiesFrom(options: {
       return epoch === 3n ? account : undefined;
     },
     host: {
-      announcements: () => [validator],
-      async openStream() {
+      announcements: () => [
+        ...Array.from({ length: options.liars ?? 0 }, (_, i) => ({ ...validator, identity: liar(i) })),
+        validator,
+      ],
+      async openStream({ peer }) {
         if (options.isDown === true) throw new KarmeshError('PEER_UNREACHABLE', 'It is down.');
         let asked: bigint | undefined;
         return {
@@ -82,13 +90,13 @@ function bodiesFrom(options: {
           },
           receive: async () =>
             encode(epochAnswerCodec, {
-              bodies: asked === 3n ? [{ kind, key, bodyHash: hash(served) }] : [],
+              bodies: asked === 3n ? [{ kind, key, bodyHash: hash(peer[0] === 1 ? served : JUNK) }] : [],
             }),
           close: async () => {},
           [Symbol.asyncDispose]: async () => {},
         } as unknown as FrameStream;
       },
-      fetchByHash: async () => served,
+      fetchByHash: async ({ peer }) => (peer[0] === 1 ? served : JUNK),
     },
     log: logger({ name: 'test', level: 'silent' })(),
   });
@@ -111,6 +119,12 @@ test('reads the account of an epoch that the view no longer follows', async () =
 test('gives nothing before two thirds have attested, and nothing of a validator that is down', async () => {
   expect(await bodiesFrom({ state: 1 }).bodies.manifest(3n, { signal })).toBeUndefined();
   expect(await bodiesFrom({ isDown: true }).bodies.manifest(3n, { signal })).toBeUndefined();
+});
+
+test('asks the next validator where one gives something else for the key', async () => {
+  // Who is asked first is drawn, so that no order hides it.
+  for (let i = 0; i < 20; i++)
+    expect(await bodiesFrom({ inView: true, liars: 3 }).bodies.manifest(3n, { signal })).toEqual(body);
 });
 
 test('believes no body that does not reach the hash on chain', async () => {

@@ -28,10 +28,10 @@ import {
 } from '../protocol/index.ts';
 import type { Logger } from '../runtime/index.ts';
 
-/** Epochs whose bodies are kept in memory; older ones are fetched again. */
-const MAX_KEPT = 16;
 /** Validators that are asked for one thing. */
 const MAX_PEERS = 4;
+/** Of the time that there is, which one of them may take. */
+const PEER_MS = 8_000;
 
 export type EpochBodies = {
   /** What an epoch was closed with; undefined if it is not attested or nobody has the body. */
@@ -50,6 +50,8 @@ export type EpochBodies = {
 
 /** Fetches from validators what stands under the chain's hashes. What they send is believed only once it reaches the hash. */
 export const epochBodies = (parts: {
+  /** How many bodies stay in memory; older ones are fetched again. 16 unless told. */
+  readonly maxKept?: number;
   readonly domain: Domain;
   readonly view: Pick<ChainView, 'epochAccount'>;
   /** Reads an epoch's account that the view does not follow any more. */
@@ -57,18 +59,20 @@ export const epochBodies = (parts: {
   readonly host: Pick<Host, 'announcements' | 'openStream' | 'fetchByHash'>;
   readonly log: Pick<Logger, 'debug'>;
 }): EpochBodies => {
-  const { domain, host, log, readEpoch, view } = parts;
+  const { domain, host, log, maxKept = 16, readEpoch, view } = parts;
   const kept = new Map<string, unknown>();
 
-  /** Asks validators one after the other until one of them helps. */
+  /** Asks validators one after the other until one of them helps, another one first each time. */
   const firstOf = async <T>(
     signal: AbortSignal,
-    ask: (peer: Identity) => Promise<T | undefined>,
+    ask: (peer: Identity, options: { readonly signal: AbortSignal }) => Promise<T | undefined>,
   ): Promise<T | undefined> => {
     const validators = host.announcements().filter(({ role }) => role === 'validator');
-    for (const { identity } of validators.slice(0, MAX_PEERS)) {
+    const from = Math.floor(Math.random() * validators.length);
+    const turned = [...validators.slice(from), ...validators.slice(0, from)];
+    for (const { identity } of turned.slice(0, MAX_PEERS)) {
       try {
-        const found = await ask(identity);
+        const found = await ask(identity, { signal: AbortSignal.any([signal, AbortSignal.timeout(PEER_MS)]) });
         if (found !== undefined) return found;
       } catch (err) {
         if (signal.aborted || !(err instanceof KarmeshError)) throw err;
@@ -78,26 +82,19 @@ export const epochBodies = (parts: {
     return undefined;
   };
 
-  const fetchBody = (
-    wanted: { readonly epoch: bigint; readonly kind: BodyKind; readonly key: Hash },
-    signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> =>
-    firstOf(signal, async (peer) => {
-      const ask = encode(epochAskCodec, { epoch: wanted.epoch });
-      const answer = await askOnce(
-        host,
-        { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES, ask },
-        { signal },
-      );
-      const reference =
-        answer === undefined
-          ? undefined
-          : decode(epochAnswerCodec, answer).bodies.find(
-              ({ kind, key }) => kind === wanted.kind && equalBytes(key, wanted.key),
-            );
-      if (reference === undefined) return undefined;
-      return host.fetchByHash({ peer, hash: reference.bodyHash, maxBytes: maxBodyBytes }, { signal });
-    });
+  const fetchBody = async (
+    wanted: { readonly epoch: bigint; readonly kind: BodyKind; readonly key: Hash; readonly peer: Identity },
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<Uint8Array | undefined> => {
+    const { peer } = wanted;
+    const ask = encode(epochAskCodec, { epoch: wanted.epoch });
+    const asking = { peer, protocol: EPOCH_PROTOCOL, maxFrameBytes: MAX_EPOCH_FRAME_BYTES, ask };
+    const answer = await askOnce(host, asking, { signal });
+    const listed = answer === undefined ? [] : decode(epochAnswerCodec, answer).bodies;
+    const reference = listed.find(({ kind, key }) => kind === wanted.kind && equalBytes(key, wanted.key));
+    if (reference === undefined) return undefined;
+    return host.fetchByHash({ peer, hash: reference.bodyHash, maxBytes: maxBodyBytes }, { signal });
+  };
 
   const find = async <T>(
     wanted: {
@@ -112,18 +109,22 @@ export const epochBodies = (parts: {
     const name = `${wanted.kind} ${wanted.key.join()}`;
     const known = kept.get(name);
     if (known !== undefined) return known as T;
-    const bytes = await fetchBody(wanted, signal);
-    const body = bytes === undefined ? undefined : decoded(wanted.codec, bytes);
-    if (body === undefined || !wanted.holds(body)) return undefined;
+    // Which bytes stand for the key is each peer's own word, so that the next is asked if they do not.
+    const body = await firstOf(signal, async (peer, options) => {
+      const bytes = await fetchBody({ ...wanted, peer }, options);
+      const read = bytes === undefined ? undefined : decoded(wanted.codec, bytes);
+      return read !== undefined && wanted.holds(read) ? read : undefined;
+    });
+    if (body === undefined) return undefined;
     kept.set(name, body);
     const [oldest] = kept.keys();
-    if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+    if (kept.size > maxKept && oldest !== undefined) kept.delete(oldest);
     return body;
   };
 
   return {
     bytes: ({ hash, maxBytes }, { signal }) =>
-      firstOf(signal, (peer) => host.fetchByHash({ peer, hash, maxBytes }, { signal })),
+      firstOf(signal, (peer, options) => host.fetchByHash({ peer, hash, maxBytes }, options)),
     async manifest(epoch, { signal }) {
       const account = view.epochAccount(epoch) ?? (await readEpoch(epoch, { signal }));
       if (account === undefined || !reached(account, 'attested')) return undefined;

@@ -344,9 +344,9 @@ describe('the auditor', () => {
         challenges: {
           isDue: () => isDue,
           deadlineSlot: (epoch) => 1_000n + epoch,
-          judge: async (audit, { challenge }) => {
+          judge: async (audit, { challenge }, { mayAbstain }) => {
             events.push(['judged', audit.entryHash, challenge]);
-            return verdict;
+            return verdict ?? (mayAbstain ? undefined : { verdict: 'reject', rule: 35, what: 'Unknown keys.' });
           },
         },
         keepProven: async ({ answer }) => {
@@ -382,8 +382,10 @@ describe('the auditor', () => {
 
     test('Z-40: proofs under keys that are admitted and not known here are left to others', async () => {
       const { events, run } = judged(proven, undefined);
-      expect(await run(1_005n)).toEqual([]);
+      expect(await run(1_004n)).toEqual([]);
       expect(events.length).toBe(1);
+      // Until the deadline: behind it nobody else has known them either.
+      expect((await run(1_005n)).map(({ value }) => [value.verdict, value.rule])).toEqual([['fail', 35]]);
     });
 
     test('U-09: a worker that still proves has until the deadline of challenges', async () => {

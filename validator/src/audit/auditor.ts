@@ -161,7 +161,10 @@ export const auditor =
       if (isUnproven && round.slot < deadline) return undefined;
       if (reply.kind === 'open') {
         const answer = { domain, audit, opened: reply.opened, thresholds: parts.thresholds };
-        const challenge = challenges && ((opened: AuditOpen) => challenges.judge(audit, opened, { signal }));
+        // Keys that nobody loads any more would otherwise be a way never to be failed.
+        const mayAbstain = round.slot < deadline;
+        const challenge =
+          challenges && ((opened: AuditOpen) => challenges.judge(audit, opened, { mayAbstain, signal }));
         const judged = await judgeAnswer(answer, { replayer: parts.replayer, challenge, signal });
         // Kept before anybody can ask for it by the verdict's hash.
         if (judged?.proven !== undefined)

@@ -73,7 +73,7 @@ export function auditThresholds(offchain: OffchainParameters): AuditThresholds {
   };
 }
 
-/** U-03 to U-05: checks what a worker opened against what it had signed, replays it and judges the measurements. Undefined for a challenge that cannot be judged here. */
+/** U-03 to U-05: checks what a worker opened against what it had signed, replays it and judges the measurements. Undefined for an answer that would pass but for a challenge which cannot be judged here. */
 export async function judgeAnswer(
   answer: {
     readonly domain: Domain;
@@ -109,7 +109,6 @@ export async function judgeAnswer(
     return failed(AUDIT_RULES.outputMismatch);
   }
   const challenged = await parts.challenge?.(opened);
-  if (parts.challenge !== undefined && challenged === undefined) return undefined;
   if (challenged?.verdict === 'reject') return failed(challenged.rule);
   const replayed = await parts.replayer.replay(
     { requestId, request: opened.request, tokens, finishReason },
@@ -125,6 +124,8 @@ export async function judgeAnswer(
   const rule = judgeMeasurements(measurements, allowed);
   if (rule !== undefined) return failed(rule, measurements);
   if (isExact && !equalBytes(traceRoot, body.traceRoot)) return failed(AUDIT_RULES.traceMismatch, measurements);
+  // What was run holds; whether it is proven is for others to say.
+  if (parts.challenge !== undefined && challenged === undefined) return undefined;
   const measurementsHash =
     challenged === undefined ? hashOf(measurementsCodec, measurements) : challengeAnswerHash(opened.challenge);
   const proven = challenged === undefined ? {} : { proven: challenged };

@@ -1,7 +1,7 @@
 import { openTensorCommitter } from '@karmesh/circuits/commitment/open';
 import { BUNDLED_KEYS_PATH, modelKeyTree, readModelKeys } from '@karmesh/node/models';
 import type { KeysName } from '@karmesh/sdk/program';
-import { AUDIT_RULES, type AuditOpen, challengeAnswerCodec, encode } from '@karmesh/sdk/protocol';
+import { AUDIT_RULES, type AuditOpen, challengeAnswerCodec, challengedPosition, encode } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import type { DrawnAudit } from '../epoch/drawnAudits.ts';
 import { accepted } from '../fixtures/accepted.ts';
@@ -21,7 +21,11 @@ const audit = { checked, entryHash, drawnEpoch: 5n, drawnBeacon: named('beacon')
 
 const ZERO = new Uint8Array(32);
 const answer = {
-  position: 0,
+  position: challengedPosition({
+    beacon: named('beacon'),
+    entryHash,
+    positions: receipt.receipt.value.promptTokens + market.tokens(wish).length - 1,
+  }),
   facts: keys.facts,
   keysRoot: named('another root'),
   factsPath: [],
@@ -34,7 +38,7 @@ const answer = {
 };
 
 /** What becomes of an answer, and which keys the chain is asked for. */
-async function judged(challenge: Uint8Array, isAdmittedElsewhere = true) {
+async function judged(challenge: Uint8Array, isAdmittedElsewhere = true, mayAbstain = true) {
   const asked: KeysName[] = [];
   const judge = challengeJudge({
     domain,
@@ -52,7 +56,7 @@ async function judged(challenge: Uint8Array, isAdmittedElsewhere = true) {
   const request = { ...market.request(wish), modelId: keys.modelId };
   const opened = { request, tokens: market.tokens(wish), challenge } as unknown as AuditOpen;
   const { signal } = new AbortController();
-  const verdict = await judge.judge(audit, opened, { signal });
+  const verdict = await judge.judge(audit, opened, { mayAbstain, signal });
   return { asked, rule: verdict?.verdict === 'reject' ? verdict.rule : verdict?.verdict };
 }
 
@@ -60,15 +64,16 @@ test('Z-40: proofs under keys that others have admitted are not judged here', as
   const bytes = encode(challengeAnswerCodec, answer);
   const name = { modelId: keys.modelId, keysRoot: answer.keysRoot, keyCount: tree.count };
   expect(await judged(bytes)).toEqual({ asked: [name], rule: undefined });
-  expect(await judged(bytes, false)).toEqual({ asked: [name], rule: AUDIT_RULES.challengeMalformed });
+  expect(await judged(bytes, false)).toEqual({ asked: [name], rule: AUDIT_RULES.challengeKeys });
+  expect(await judged(bytes, true, false)).toEqual({ asked: [], rule: AUDIT_RULES.challengeKeys });
 });
 
 test('Z-40: the chain is asked neither for keys that are known nor for what does not read', async () => {
-  const { challengeMalformed, challengeMissing } = AUDIT_RULES;
+  const { challengeKeys, challengeMalformed, challengeMissing } = AUDIT_RULES;
   const own = encode(challengeAnswerCodec, { ...answer, keysRoot: known.keysRoot });
-  expect(await judged(own)).toEqual({ asked: [], rule: challengeMalformed });
+  expect(await judged(own)).toEqual({ asked: [], rule: challengeKeys });
   expect(await judged(new Uint8Array())).toEqual({ asked: [], rule: challengeMissing });
   expect(await judged(own.subarray(1))).toEqual({ asked: [], rule: challengeMalformed });
   const endless = encode(challengeAnswerCodec, { ...answer, facts: { ...keys.facts, layers: 2 ** 32 - 1 } });
-  expect(await judged(endless)).toEqual({ asked: [], rule: challengeMalformed });
+  expect(await judged(endless)).toEqual({ asked: [], rule: challengeKeys });
 });

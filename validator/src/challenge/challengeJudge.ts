@@ -42,11 +42,11 @@ export interface ChallengeJudge {
   isDue(modelId: ModelId): boolean;
   /** U-09: from this slot on an answer of that epoch that is not proven is one that nobody gave. */
   deadlineSlot(drawnEpoch: bigint): bigint;
-  /** Undefined for proofs under admitted keys that are not known here: others may judge them. */
+  /** Undefined, while `mayAbstain`, for proofs under admitted keys that are not known here: others may judge them. */
   judge(
     audit: DrawnAudit,
     opened: AuditOpen,
-    options: { readonly signal: AbortSignal },
+    options: { readonly mayAbstain: boolean; readonly signal: AbortSignal },
   ): Promise<ChallengeVerdict | undefined>;
 }
 
@@ -57,11 +57,11 @@ export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
   return {
     isDue: (modelId) => admitted(modelId).length > 0,
     deadlineSlot: (drawnEpoch) => firstSlotOf(drawnEpoch + 1n) + deadlineSlots,
-    async judge(audit, { request, tokens, challenge }, { signal }) {
+    async judge(audit, { request, tokens, challenge }, { mayAbstain, signal }) {
       const { modelId } = request;
       const { receipt, body } = audit.receipt;
       const byRoot = new Map(admitted(modelId).map((known) => [toHex(known.keysRoot), known]));
-      const claimed = claimedKeys(modelId, challenge);
+      const claimed = mayAbstain ? claimedKeys(modelId, challenge) : undefined;
       if (claimed !== undefined && !byRoot.has(toHex(claimed.keysRoot))) {
         if (await parts.isAdmittedElsewhere(claimed, { signal })) return undefined;
       }

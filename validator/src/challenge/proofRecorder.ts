@@ -28,6 +28,7 @@ const MAX_STATEMENTS = 4096;
 const recordingCodec = struct({
   modelId: hashCodec,
   keysRoot: hashCodec,
+  keyCount: u32,
   epoch: u64,
   entryHash: hashCodec,
   position: u32,
@@ -39,7 +40,7 @@ const recordingCodec = struct({
 type Recording = Decoded<typeof recordingCodec>;
 
 /** What a validator found proven. */
-export interface ProvenToken extends Omit<Recording, 'statements'> {
+export interface ProvenToken extends Omit<Recording, 'statements' | 'keyCount'> {
   readonly statements: readonly {
     readonly operator: number;
     readonly signals: readonly bigint[];
@@ -113,13 +114,13 @@ export const proofRecorder =
 
     const knownOf = ({ keysRoot }: Recording): KnownKeys | undefined =>
       parts.keys.find((one) => equalBytes(one.keysRoot, keysRoot));
-    const placeOf = ({ modelId, keysRoot, ...place }: Recording, { keyCount }: KnownKeys): RecordPlace => ({
+    const placeOf = ({ modelId, keysRoot, keyCount, ...place }: Recording): RecordPlace => ({
       ...place,
       keys: { modelId, keysRoot, keyCount },
     });
 
     async function send(recording: Recording, known: KnownKeys): Promise<void> {
-      const place = placeOf(recording, known);
+      const place = placeOf(recording);
       const { keys } = place;
       const tree = modelKeyTree(domain, known);
       const recorded = await ledger.recorded(place, { signal });
@@ -136,9 +137,18 @@ export const proofRecorder =
       };
       for (const statement of first) await one(statement);
       const lane = async (): Promise<void> => {
-        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await one(next);
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+          try {
+            await one(next);
+          } catch (error) {
+            // The others end with what they have in hand.
+            waiting.length = 0;
+            throw error;
+          }
+        }
       };
-      await Promise.all(Array.from({ length: concurrency }, lane));
+      const ended = await Promise.allSettled(Array.from({ length: concurrency }, lane));
+      for (const each of ended) if (each.status === 'rejected') throw each.reason;
     }
 
     const isOld = ({ epoch }: Recording): boolean => epoch + keptEpochs < (parts.lastFinalisedEpoch() ?? 0n);
@@ -150,7 +160,8 @@ export const proofRecorder =
       const path = join(folder, name);
       const known = knownOf(recording);
       if (isOld(recording)) {
-        if (known !== undefined) await ledger.close(placeOf(recording, known), { signal });
+        // Also under keys that this validator does not know any more.
+        await ledger.close(placeOf(recording), { signal });
         await rm(path + (one.isRecorded ? RECORDED : ''), { force: true });
         held.delete(name);
         if (one.isRecorded) log.info(about, 'The record of what was proven is old: its rent is taken back.');
@@ -191,8 +202,11 @@ export const proofRecorder =
           log.warn({ entry: name, maxRecords }, 'What was proven is not recorded: as many records stand as may.');
           return;
         }
+        const known = parts.keys.find((one) => equalBytes(one.keysRoot, place.keysRoot));
+        if (known === undefined) return;
         const recording: Recording = {
           ...place,
+          keyCount: known.keyCount,
           statements: statements.map(({ operator, signals, proof }) => ({
             operator,
             proof,

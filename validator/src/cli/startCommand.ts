@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
+import { chooseCluster, isLocalnet, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { observeChain, observePeers, openParticipantHost, registeredAs } from '@karmesh/sdk/participant';
 import { configFiles } from '@karmesh/sdk/participant/settings';
 import { checkFresh, createChainView, createProgramClient, toBase58, transactionSigner } from '@karmesh/sdk/program';
@@ -71,7 +71,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
       keyFiles: config.modelKeys,
       folder: join(config.dataDir, 'recordings'),
       maxRecords: config.proofRecords,
-      isLocalnet: cluster.isLocal,
+      isLocalnet: isLocalnet(cluster, view.config()),
     },
     { stack, view, client, me: account.address, identity: keypair.publicKey, offchain, replayer, sleep, log },
   );

@@ -62,7 +62,10 @@ function newcomer(changes: { readonly account?: boolean; readonly manifest?: Man
   };
   const sets = closedSets({
     store,
-    bodies: { find: async () => (changes.manifest ?? manifest) as never },
+    bodies: {
+      find: async ({ epoch, kind }) =>
+        (epoch === 5n && kind === 'manifest' ? (changes.manifest ?? manifest) : undefined) as never,
+    },
     peers: {
       fetchBytes: async ({ hash }: { readonly hash: Uint8Array }) => {
         fetched.push(hash);

@@ -22,7 +22,7 @@ export const runAudits: RunDuty = async (parts, account, { signal }) => {
     {
       epoch,
       audits: context.audits,
-      placeOf: places(context),
+      placeOf: places(context, chain.config().lastFinalisedEpoch),
       verdicts: held.filter((signed) => isDrawnVerdict(context.verdicts, signed)),
       slot: chain.slot(),
       firstDeadlineSlot: begin + auditSlots / 2n,
@@ -42,7 +42,10 @@ export const runAudits: RunDuty = async (parts, account, { signal }) => {
 };
 
 /** Where each drawn answer stands: in the epoch's set, or among what the last report carried. */
-function places(context: EpochContext): (audit: DrawnAudit) => AuditPlace | undefined {
+function places(
+  context: EpochContext,
+  lastFinalised: bigint | undefined,
+): (audit: DrawnAudit) => AuditPlace | undefined {
   const { manifest, ledger, tree } = context;
   const inSet = new Map(manifest.entries.map(({ entryHash }, i) => [toHex(entryHash), i]));
   const inCarried = new Map(ledger.state.carried.map(({ entryHash }, i) => [toHex(entryHash), i]));
@@ -52,7 +55,8 @@ function places(context: EpochContext): (audit: DrawnAudit) => AuditPlace | unde
     if (index === undefined) return undefined;
     if (!isCarried)
       return { source: 'set', treeEpoch: manifest.epoch, index, count: tree.count, path: tree.path(index) };
-    if (ledger.last === undefined) return undefined;
+    // U-11: a worker opens under the newest report alone, and its refusal must not count against it.
+    if (ledger.last === undefined || ledger.last.epoch !== lastFinalised) return undefined;
     const { carried } = ledger.last.trees;
     return { source: 'carried', treeEpoch: ledger.last.epoch, index, count: carried.count, path: carried.path(index) };
   };

@@ -45,6 +45,8 @@ export interface OnceResult {
 const POLL_MS = 1000;
 /** Each try is a dispatch of its own. */
 const ADMISSION_MS = 5000;
+/** Some epochs: whoever has no keys by then never will. */
+const ADMISSION_TRIES = 60;
 
 /**
  * Asks, then waits until the epoch is final and every agreeing worker's claim has landed, and rechecks the
@@ -124,12 +126,12 @@ function isTooEarly(error: unknown): boolean {
 
 /** Asks again until the workers take a request for proofs (W-21). */
 async function untilAdmitted<T>(asking: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     await pause(ADMISSION_MS, undefined, { signal });
     try {
       return await asking();
     } catch (error) {
-      if (!isTooEarly(error)) throw error;
+      if (!isTooEarly(error) || tries === ADMISSION_TRIES) throw error;
     }
   }
 }

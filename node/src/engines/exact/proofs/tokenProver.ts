@@ -59,6 +59,7 @@ export function tokenProver(
       join(folder, epoch.toString(), toHex(entryHash), toHex(root.hash));
 
     const make = async (job: ChallengeJob): Promise<void> => {
+      stop.signal.throwIfAborted();
       const place = folderOf(job);
       try {
         await mkdir(place, { recursive: true, mode: 0o700 });
