@@ -7,11 +7,17 @@ import { CircuitsError } from '../errors.ts';
 import type { Prover } from './prover.ts';
 import { signalsOf } from './signals.ts';
 
+export interface NativeProverOptions {
+  readonly program: string;
+  /** Where witnesses lie while it runs; what a process that is killed leaves there is its caller's. The system's folder for such files unless told. */
+  readonly scratch?: string;
+}
+
 /** The prover of native/ as a program, which `native/build.sh --program` builds: several times as fast as in WebAssembly. */
-export function nativeProver({ program }: { readonly program: string }): Prover {
+export function nativeProver({ program, scratch = tmpdir() }: NativeProverOptions): Prover {
   return {
     async prove({ zkey, witness }) {
-      const folder = await mkdtemp(join(tmpdir(), 'karmesh-proof-'));
+      const folder = await mkdtemp(join(scratch, 'karmesh-proof-'));
       try {
         const file = (name: string): string => join(folder, name);
         // A witness is as secret as the values that it holds.

@@ -1,5 +1,5 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { endSnarkjs, openTensorCommitter } from '@karmesh/circuits';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { configFiles } from '@karmesh/sdk/participant/settings';
@@ -46,6 +46,7 @@ export const modelKeysCommand = command({
   files: configFiles,
   async run({ config, positionals: [file = BUNDLED_MODEL_PATH] }, { signal }) {
     const talk = output({ json: config.json })();
+    await checkBefore(config);
     const cacheFolder = config.modelCache;
     const onProgress = conversionProgress(talk);
     const model = await exactModelFile(file, { cacheFolder }, { signal, onProgress }).finally(() => talk.progress(''));
@@ -58,6 +59,22 @@ export const modelKeysCommand = command({
     return 0;
   },
 });
+
+/** What would be found amiss only hours later. */
+async function checkBefore({ check, out, provingKeys, powers, powersHash, slotHash }: Config): Promise<void> {
+  if (provingKeys === undefined && (powers ?? powersHash ?? slotHash) !== undefined)
+    throw new KarmeshError('CONFIG_INVALID', 'Only keys of ceremonies have powers of tau and a beacon.', {
+      '--proving-keys': 'is missing',
+    });
+  if (check !== undefined) await readModelKeys(check);
+  const folder = out === undefined ? undefined : dirname(resolve(out));
+  if (folder !== undefined && !(await isFolder(folder)))
+    throw new KarmeshError('CONFIG_INVALID', 'There is no such folder to write to.', { '--out': folder });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
+}
 
 async function developmentKeys({ config, model, folder, talk, signal }: KeysCall): Promise<void> {
   const began = performance.now();

@@ -16,7 +16,7 @@ type ProverConfig = Pick<StartConfig, 'modelKeys' | 'provingKeys' | 'modelCache'
 
 /**
  * Proves challenged tokens of the exact engine; undefined for other engines, for a model without keys, and off localnet for the development keys that come with the bundled one. Throws `MODEL_INVALID` for
- * a file that holds no keys, `CONFIG_INVALID` for development keys off localnet (Z-36), and if not all keys of a ceremony are there (Z-37).
+ * a file that holds no keys, `CONFIG_INVALID` for a file of another model's keys or of development keys off localnet (Z-36), and if not all keys of a ceremony are there (Z-37).
  */
 export async function openProver(
   config: ProverConfig,
@@ -33,6 +33,12 @@ export async function openProver(
   const keys = await readModelKeys(path);
   const { modelId } = engine.describe();
   if (!equalBytes(keys.modelId, modelId)) {
+    if (config.modelKeys !== undefined)
+      throw new KarmeshError('CONFIG_INVALID', 'The keys are of another model.', {
+        '--model-keys': path,
+        wanted: toHex(modelId),
+        found: toHex(keys.modelId),
+      });
     log.info({ modelId: toHex(modelId) }, 'No keys are known of this model: nothing of its answers can be proven.');
     return undefined;
   }

@@ -216,6 +216,8 @@ type Admission =
 
 /** What a refusal's u32 holds of milliseconds, over a month. */
 const MAX_RETRY_MS = 2 ** 32 - 1;
+/** W-21: a place for a proof is free when a deadline has passed, which is no matter of moments. */
+const PROOFS_FULL_MS = 60_000;
 /** What a full worker says before it knows how long its answers take. */
 const UNKNOWN_RUN_MS = 1_000;
 
@@ -266,7 +268,7 @@ async function admit(
   const { gateway, ticketNumber } = checked.ticket.value;
   const { dispatchNumber } = checked.dispatch.value;
   const proof = isProof ? parts.proofs?.reserve(checked.epoch) : undefined;
-  if (isProof && proof === undefined) return refuse('W-21', 'queue-full');
+  if (isProof && proof === undefined) return refuse('W-21', 'queue-full', PROOFS_FULL_MS);
   stack.use(proof);
   if (!parts.seen.take({ gateway, epoch: checked.epoch, ticketNumber, dispatchNumber }))
     return refuse('W-08', 'bad-ticket');

@@ -16,7 +16,8 @@ export async function proveInProcess(task: ProvingTask, signal: AbortSignal): Pr
     // What circom's runtime prints of a witness that does not exist is in the error too.
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
-  const exited = once(child, 'exit');
+  // A process that could not be started has no exit.
+  const exited = once(child, 'exit').catch(() => undefined);
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const abort = (): void => reject(new KarmeshError('ABORTED', 'The proof was stopped.', {}, signal.reason));
   signal.addEventListener('abort', abort, { once: true });

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -44,7 +44,11 @@ async function run(job: ProvingJob, { folder, program }: Omit<ProvingTask, 'job'
   await using source = await openModelFile(job.modelPath);
   const model = await openExactModel(source);
   const commit = await openTensorCommitter();
-  const prover = program === undefined ? kernelProver() : nativeProver({ program });
+  // Beside the proofs, so that what a kill leaves of a witness goes with the next start, or with them.
+  const scratch = join(folder, 'scratch');
+  await rm(scratch, { recursive: true, force: true });
+  await mkdir(scratch, { mode: 0o700 });
+  const prover = program === undefined ? kernelProver() : nativeProver({ program, scratch });
   const pathOf = (operator: number): string => join(folder, `${operator}.proof`);
   const kept: KeptProofs = {
     async get(operator) {
