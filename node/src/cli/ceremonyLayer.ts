@@ -61,12 +61,12 @@ async function layerOf(
 
 /** Opens the model that settings name, converted if that was not done. The caller disposes it. Throws `MODEL_INVALID`. */
 export async function ceremonyModel(
-  { model: gguf, modelCache, variant }: CeremonyModelConfig,
+  { model: gguf, modelCache }: CeremonyModelConfig,
   { talk, signal }: { readonly talk: Output; readonly signal: AbortSignal },
 ): Promise<{ readonly model: ExactModel } & AsyncDisposable> {
   const { path } = await exactModelFile(
     gguf ?? BUNDLED_MODEL_PATH,
-    { cacheFolder: modelCache, variant },
+    { cacheFolder: modelCache },
     { signal, onProgress: conversionProgress(talk) },
   ).finally(() => talk.progress(''));
   await using stack = new AsyncDisposableStack();

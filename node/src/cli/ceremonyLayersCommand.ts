@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { beginKey } from '@karmesh/circuits';
 import { configFiles } from '@karmesh/sdk/participant/settings';
 import { command, type Output, output } from '@karmesh/sdk/runtime';
+import { checkProvable } from '../engines/exact/proofs/checkProvable.ts';
 import { type KeyLayer, keyLayers } from '../engines/exact/proofs/keyLayers.ts';
+import { traceModelOf } from '../engines/exact/trace/traceModel.ts';
 import { withCeremonyFaults } from './ceremonyFaults.ts';
 import { ceremonyModel } from './ceremonyLayer.ts';
 import { type CeremonyModelConfig, ceremonyLayersSchema } from './config.ts';
@@ -24,6 +26,7 @@ export const ceremonyLayersCommand = command({
       const talk = output({ json: config.json })();
       if (to !== undefined) pinnedPowersOf(config);
       await using source = await ceremonyModel(config, { talk, signal });
+      checkProvable(traceModelOf(source.model));
       const layers = await keyLayers(
         source.model,
         { positions: config.positions, folder: config.circuitCache },

@@ -169,7 +169,6 @@ const ceremonyModel = {
     .max(4096)
     .default(64)
     .meta({ description: 'how many positions the circuit of attention has room for' }),
-  variant: exactVariant,
   modelCache,
   circuitCache: z
     .string()

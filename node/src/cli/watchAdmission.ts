@@ -23,18 +23,23 @@ export function watchAdmission(
   const stop = new AbortController();
   const about = { modelId: toHex(keys.modelId), keysRoot: toHex(keys.keysRoot) };
   let isAdmitted = false;
+  let isDown = false;
   let asking: Promise<void> | undefined;
   let askedSlot: bigint | undefined;
 
   async function ask(): Promise<void> {
     try {
       const account = await client.modelKeys(keys, { signal: stop.signal });
+      isDown = false;
       isAdmitted = account !== undefined && account.admittedEpoch !== NONE;
       if (!isAdmitted) return;
       leave();
       log.info(about, 'Validators have admitted the keys: requests for proofs are taken.');
     } catch (err) {
-      if (!stop.signal.aborted) log.warn({ err, ...about }, 'Whether the keys are admitted could not be asked.');
+      // Said once for as long as it lasts.
+      if (!stop.signal.aborted && !isDown)
+        log.warn({ err, ...about }, 'Whether the keys are admitted could not be asked.');
+      isDown = true;
     }
   }
   const look = (): void => {

@@ -17,6 +17,7 @@ import {
   type Hash,
   isRecorded,
   keyCountOf,
+  MAX_MODEL_KEYS,
   operatorOf,
   requestIdOf,
 } from '../protocol/index.ts';
@@ -36,9 +37,6 @@ export interface ChallengeReader {
   layer(modelKeys: Address, operator: number, options: WithSignal): Promise<LayerAccount | undefined>;
   provenOf(entryHash: Uint8Array, keyCount: number, options: WithSignal): Promise<readonly ProvenAccount[]>;
 }
-
-/** What a registry has room for (P-23). */
-const MAX_KEYS = 256;
 
 /** What was proven of an answer's challenged token. */
 export interface BundleProof {
@@ -82,7 +80,8 @@ export async function recheckChallenge(
   const { facts, keysRoot } = answer;
   const { modelId } = request;
   const keyCount = keyCountOf(facts);
-  const keys = keyCount > MAX_KEYS ? undefined : await reader.modelKeys({ modelId, keysRoot, keyCount }, { signal });
+  const keys =
+    keyCount > MAX_MODEL_KEYS ? undefined : await reader.modelKeys({ modelId, keysRoot, keyCount }, { signal });
   const isAdmitted = keys !== undefined && keys.admittedEpoch !== NONE;
   check('Z-40', 'two thirds of the stake attested the model’s keys', isAdmitted);
   const isInsecure = facts.keys === 'development';

@@ -69,6 +69,9 @@ export function isProvable({ width, queryWidth, keyWidth, hidden }: TraceModel):
   return Math.max(width, queryWidth, keyWidth, hidden) <= CHUNK_VALUES;
 }
 
+/** P-23: keys of a model that a registry has room for, its facts among them: those of 23 layers. */
+export const MAX_MODEL_KEYS = 256;
+
 /** Z-45: the tensors whose commitments an answer states, in order: those of the past that attention reads, then the position's own. */
 export function challengedTensors(
   { layers }: Pick<TraceModel, 'layers'>,

@@ -12,6 +12,7 @@ import {
   decode,
   equalBytes,
   keyCountOf,
+  MAX_MODEL_KEYS,
   type ModelId,
   toHex,
 } from '@karmesh/sdk/protocol';
@@ -95,15 +96,12 @@ export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
   };
 }
 
-/** What the registry can count. */
-const MAX_KEYS = 2 ** 32;
-
 /** The keys that an answer says it is proven under; undefined for one that does not read. */
 function claimedKeys(modelId: ModelId, challenge: Uint8Array): KeysName | undefined {
   try {
     const { keysRoot, facts } = decode(challengeAnswerCodec, challenge);
     const keyCount = keyCountOf(facts);
-    return keyCount < MAX_KEYS ? { modelId, keysRoot, keyCount } : undefined;
+    return keyCount <= MAX_MODEL_KEYS ? { modelId, keysRoot, keyCount } : undefined;
   } catch {
     return undefined;
   }

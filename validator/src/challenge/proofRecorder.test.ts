@@ -79,7 +79,7 @@ const open = (
     sleep: () => nextTurn(),
     log: logger({ name: 'test', level: 'silent' })(),
   });
-const files = () => readdir(folder);
+const files = async () => (await readdir(folder)).filter((name) => !name.startsWith('lock'));
 const isWhole = ({ statements }: ReturnType<typeof chainOf>): boolean =>
   statements.filter((one) => one !== undefined).length === OPERATORS.length;
 const entryName = toHex(proven.entryHash);
@@ -148,4 +148,11 @@ test('no more records are made than a validator wants to pay for', async () => {
   await recorder.add({ ...proven, entryHash: named('one more') });
   await until(() => isWhole(chain));
   expect((await files()).map((name) => name.slice(0, 64))).toEqual([entryName]);
+});
+
+test('two validators on one folder do not both record', async () => {
+  const chain = chainOf();
+  await using recorder = await open(chain.ledger);
+  expect(recorder).toBeDefined();
+  await expect(open(chain.ledger)).rejects.toMatchObject({ code: 'STORE_LOCKED' });
 });

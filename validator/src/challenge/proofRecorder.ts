@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelKeyTree } from '@karmesh/node/models';
 import {
@@ -17,7 +17,7 @@ import {
   u64,
   vector,
 } from '@karmesh/sdk/protocol';
-import { type Logger, storeError, writeFileAtomic } from '@karmesh/sdk/runtime';
+import { acquireLockFile, type Logger, storeError, writeFileAtomic } from '@karmesh/sdk/runtime';
 import type { ProofLedger, RecordPlace } from '../chain/proofLedger.ts';
 import type { KnownKeys } from './challengeJudge.ts';
 
@@ -84,7 +84,7 @@ interface Held {
   dueMs: number;
 }
 
-/** Opens the recorder and goes on with what waits. Throws `STORE_FAILED`. The caller disposes it. */
+/** Opens the recorder and goes on with what waits. Throws `STORE_LOCKED`, `STORE_FAILED`. The caller disposes it. */
 export const proofRecorder =
   (options: ProofRecorderOptions) =>
   async (parts: {
@@ -103,8 +103,10 @@ export const proofRecorder =
     const held = new Map<string, Held>();
     const hold = (recording: Recording, isRecorded: boolean): void =>
       void held.set(toHex(recording.entryHash), { recording, isRecorded, failures: 0, dueMs: 0 });
+    await using stack = new AsyncDisposableStack();
+    // Before anything is sent: two validators on one folder would record the same.
+    stack.use(await acquireLockFile(join(folder, 'lock')));
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       for (const name of await readdir(folder))
         if (/^[0-9a-f]{64}(\.recorded)?$/.test(name))
           hold(decode(recordingCodec, await readFile(join(folder, name))), name.endsWith(RECORDED));
@@ -194,6 +196,7 @@ export const proofRecorder =
     }
     const running = run();
 
+    const owned = stack.move();
     return {
       async add({ statements, ...place }) {
         const name = toHex(place.entryHash);
@@ -219,6 +222,7 @@ export const proofRecorder =
       async [Symbol.asyncDispose]() {
         stop.abort();
         await running;
+        await owned.disposeAsync();
       },
     };
   };

@@ -1,11 +1,10 @@
 import type { TensorCommitter } from '@karmesh/circuits';
-import { KarmeshError } from '@karmesh/sdk/errors';
-import { isProvable } from '@karmesh/sdk/protocol';
 import type { ModelKeys } from '../../../models/modelKeys.ts';
 import { openExactModel } from '../file/exactModel.ts';
 import type { ExactModelFile } from '../file/exactModelFile.ts';
 import { openModelFile } from '../file/modelFiles.ts';
 import { type AdmitLayersOptions, type AdmittedLayers, admitLayers, readCeremonyKeys } from './admitLayers.ts';
+import { checkProvable } from './checkProvable.ts';
 import { keyLayers } from './keyLayers.ts';
 import { type ModelFactsOptions, modelFacts } from './modelFacts.ts';
 
@@ -30,11 +29,7 @@ export async function admitModelKeys(
   await using source = await openModelFile(file.path);
   const model = await openExactModel(source);
   const { facts } = await modelFacts(model, { attentionPositions, positions, keys: 'ceremony' }, parts);
-  if (!isProvable(facts))
-    throw new KarmeshError('MODEL_INVALID', 'This model’s tensors are wider than circuits are.', {
-      width: facts.width,
-      hidden: facts.hidden,
-    });
+  checkProvable(facts);
   const layers = await keyLayers(model, { positions: attentionPositions, folder: circuitsFolder });
   const { keys, passedOver } = await admitLayers(layers, { ...options, files }, parts);
   return { keys: { modelId: file.modelId, facts, developmentSeed: undefined, keys }, passedOver };

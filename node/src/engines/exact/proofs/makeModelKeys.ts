@@ -1,10 +1,10 @@
 import { circuitOf, type LayerKey, type SetupLayerOptions, setupLayer, type TensorCommitter } from '@karmesh/circuits';
-import { KarmeshError } from '@karmesh/sdk/errors';
-import { isProvable, operatorCount, operatorOf } from '@karmesh/sdk/protocol';
+import { operatorCount, operatorOf } from '@karmesh/sdk/protocol';
 import type { ModelKeys } from '../../../models/modelKeys.ts';
 import { openExactModel } from '../file/exactModel.ts';
 import type { ExactModelFile } from '../file/exactModelFile.ts';
 import { openModelFile } from '../file/modelFiles.ts';
+import { checkProvable } from './checkProvable.ts';
 import { type ModelFactsOptions, modelFacts } from './modelFacts.ts';
 import { type OperatorCircuits, operatorCircuits } from './operatorCircuits.ts';
 
@@ -33,11 +33,7 @@ export async function makeModelKeys(
   await using source = await openModelFile(file.path);
   const model = await openExactModel(source);
   const { facts } = await modelFacts(model, sizes, { commit });
-  if (!isProvable(facts))
-    throw new KarmeshError('MODEL_INVALID', 'This model’s tensors are wider than circuits are.', {
-      width: facts.width,
-      hidden: facts.hidden,
-    });
+  checkProvable(facts);
   const circuits = await operatorCircuits(model);
   const operators = operatorCount(facts.layers);
   const keys: ModelKeys['keys'][number][] = [];
