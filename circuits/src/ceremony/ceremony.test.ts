@@ -60,7 +60,7 @@ test('a key says who contributed what, as snarkjs told each of them', async () =
       kind: 'beacon',
       name: 'beacon',
       hash: expect.stringMatching(/^[0-9a-f]{128}$/),
-      beacon: { value: Buffer.from(SMALL_BEACON), iterations: 10 },
+      beacon: { value: Uint8Array.from(SMALL_BEACON), iterations: 10 },
     },
   ]);
 });
