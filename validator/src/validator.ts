@@ -17,6 +17,7 @@ import {
   type Signed,
   signedCodec,
   toHex,
+  tryDecode,
   type Verdict,
   type VerifySignature,
   verdictRecord,
@@ -40,7 +41,6 @@ import { epochBodies } from './epoch/epochBodies.ts';
 import { type EscrowRow, escrowRow } from './epoch/escrowRow.ts';
 import { keepCarried } from './epoch/keepCarried.ts';
 import { EMPTY_LEDGER, type Ledger, loadLedger } from './epoch/ledger.ts';
-import { parseBody } from './epoch/parseBody.ts';
 import { postVerdicts } from './epoch/postVerdicts.ts';
 import { revealReport } from './epoch/revealReport.ts';
 import { runAudits } from './epoch/runAudits.ts';
@@ -462,13 +462,13 @@ function subscribe(
       return 'accept';
     }),
     host.subscribe(topics.manifests, ({ data }) => {
-      const said = parseBody(manifestAnnouncementCodec, data);
+      const said = tryDecode(manifestAnnouncementCodec, data);
       if (said === undefined) return 'reject';
       const account = parts.accountOf(said.epoch);
       return account !== undefined && equalBytes(account.manifestHash, said.manifestHash) ? 'accept' : 'ignore';
     }),
     host.subscribe(topics.reports, ({ data }) => {
-      const said = parseBody(reportAnnouncementCodec, data);
+      const said = tryDecode(reportAnnouncementCodec, data);
       if (said === undefined) return 'reject';
       const bodies = store.bodiesOf(said.epoch);
       const isHeld = bodies.some(({ kind, bodyHash }) => kind === 'report' && equalBytes(bodyHash, said.bodyHash));

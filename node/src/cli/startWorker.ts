@@ -110,7 +110,6 @@ export async function startWorker(
 
   const receipts = stack.use(await openReceiptLog(config.dataDir));
   const audits = await openAuditFiles(config.dataDir);
-  const owedProofs = await audits.countProofs();
   const prover = await openProver(config, {
     engine,
     domain: view.config().domain,
@@ -141,7 +140,7 @@ export async function startWorker(
     audits,
     prover,
     areKeysAdmitted: admission?.isAdmitted,
-    owedProofs,
+    owedProofs: prover === undefined ? undefined : await audits.countProofs(),
     clock: systemClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     pause() {

@@ -42,7 +42,7 @@ export interface WorkerParts {
   /** W-21: whether validators have admitted its keys; they have unless told. */
   readonly areKeysAdmitted?: (() => boolean) | undefined;
   /** W-21: answers of `proof` requests that an earlier process gave, by epoch; none unless told. */
-  readonly owedProofs?: ReadonlyMap<bigint, number>;
+  readonly owedProofs?: ReadonlyMap<bigint, number> | undefined;
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
   /** W-18: says while its operator's limits forbid new work; they never do unless told. */

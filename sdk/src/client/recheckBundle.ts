@@ -1,5 +1,5 @@
 import type { Cluster } from '../clusters/index.ts';
-import { parametersOf } from '../clusters/parametersOf.ts';
+import { isLocalnet, parametersOf } from '../clusters/parametersOf.ts';
 import { EPOCH_STATE } from '../program/accounts.ts';
 import { type Bundle, type BundleVerdict, makeDomain, verifyBundle } from '../protocol/index.ts';
 import { type BundleChainReader, readBundleChain } from './readBundleChain.ts';
@@ -24,7 +24,7 @@ export async function recheckBundle(
     readonly presets: readonly Cluster[];
     /** Called once there is a proof to check. */
     readonly proofTools: () => Promise<ProofTools>;
-    /** Whether the cluster is one for development, where INSECURE DEVELOPMENT KEYS are taken. */
+    /** Whether the node is on this machine: INSECURE DEVELOPMENT KEYS are taken there of a localnet alone (Z-32). */
     readonly isLocal: boolean;
     readonly signal: AbortSignal;
   },
@@ -45,7 +45,7 @@ export async function recheckBundle(
     domain,
     beacon: account.beacon,
     tools: await options.proofTools(),
-    isLocal,
+    isLocal: isLocalnet({ presets, isLocal }, config),
     signal,
   });
   return {

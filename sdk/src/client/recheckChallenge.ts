@@ -18,7 +18,7 @@ import {
   isRecorded,
   keyCountOf,
   MAX_MODEL_KEYS,
-  operatorOf,
+  operatorTitle,
   requestIdOf,
 } from '../protocol/index.ts';
 
@@ -125,10 +125,7 @@ export async function recheckChallenge(
     proof: {
       position,
       proven: proven.length,
-      unproven: unproven.map((operator) => {
-        const { name, layer } = operatorOf(operator, facts.layers);
-        return layer === undefined ? name : `${name} of layer ${layer}`;
-      }),
+      unproven: unproven.map((operator) => operatorTitle(operator, facts.layers)),
       recorded: proven.filter((one) => records.some(({ statements }) => isRecorded(statements, one))).length,
       isInsecure,
     },

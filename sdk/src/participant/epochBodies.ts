@@ -23,6 +23,7 @@ import {
   reportBodyCodec,
   reportHashOf,
   treesOfBody,
+  tryDecode,
   verdictRecord,
   verdictsRootOf,
 } from '../protocol/index.ts';
@@ -112,7 +113,7 @@ export const epochBodies = (parts: {
     // Which bytes stand for the key is each peer's own word, so that the next is asked if they do not.
     const body = await firstOf(signal, async (peer, options) => {
       const bytes = await fetchBody({ ...wanted, peer }, options);
-      const read = bytes === undefined ? undefined : decoded(wanted.codec, bytes);
+      const read = bytes === undefined ? undefined : tryDecode(wanted.codec, bytes);
       return read !== undefined && wanted.holds(read) ? read : undefined;
     });
     if (body === undefined) return undefined;
@@ -152,15 +153,6 @@ const STATES = { attested: 2, reported: 5 } as const;
 
 function reached(account: Pick<EpochAccount, 'state'>, state: keyof typeof STATES): boolean {
   return account.state >= STATES[state];
-}
-
-function decoded<T>(codec: Codec<T>, bytes: Uint8Array): T | undefined {
-  try {
-    return decode(codec, bytes);
-  } catch (error) {
-    if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
-    throw error;
-  }
 }
 
 function sorted(body: ManifestBody): boolean {

@@ -283,3 +283,13 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
     throw new KarmeshError('CODEC', 'A message goes on after its last field.', { extra: source.remaining });
   return value;
 }
+
+/** What bytes of a peer hold, or undefined for bytes that are no such value. */
+export function tryDecode<T>(codec: Codec<T>, bytes: Uint8Array): T | undefined {
+  try {
+    return decode(codec, bytes);
+  } catch (error) {
+    if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
+    throw error;
+  }
+}

@@ -84,3 +84,9 @@ export function operatorInputs({ name, layer, position }: TensorPlace, layers: n
       return [at('finalNorm', undefined)];
   }
 }
+
+/** How a person names an operator by its number (Z-40), such as `v of layer 0`. Throws what `operatorOf` throws. */
+export function operatorTitle(operator: number, layers: number): string {
+  const { name, layer } = operatorOf(operator, layers);
+  return layer === undefined ? name : `${name} of layer ${layer}`;
+}

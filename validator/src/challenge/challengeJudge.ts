@@ -4,17 +4,18 @@ import { verifyLayer } from '@karmesh/circuits/verify';
 import type { ModelKeys } from '@karmesh/node/models';
 import type { KeysName } from '@karmesh/sdk/program';
 import {
+  AUDIT_RULES,
   type AuditOpen,
   type ChallengeVerdict,
   challengeAnswerCodec,
   checkChallenge,
   type Domain,
-  decode,
   equalBytes,
   keyCountOf,
   MAX_MODEL_KEYS,
   type ModelId,
   toHex,
+  tryDecode,
 } from '@karmesh/sdk/protocol';
 import type { Replayer } from '../audit/judgeAnswer.ts';
 import type { DrawnAudit } from '../epoch/drawnAudits.ts';
@@ -62,11 +63,7 @@ export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
       const { modelId } = request;
       const { receipt, body } = audit.receipt;
       const byRoot = new Map(admitted(modelId).map((known) => [toHex(known.keysRoot), known]));
-      const claimed = mayAbstain ? claimedKeys(modelId, challenge) : undefined;
-      if (claimed !== undefined && !byRoot.has(toHex(claimed.keysRoot))) {
-        if (await parts.isAdmittedElsewhere(claimed, { signal })) return undefined;
-      }
-      return checkChallenge(
+      const verdict = await checkChallenge(
         {
           domain,
           epoch: audit.drawnEpoch,
@@ -92,17 +89,18 @@ export function challengeJudge(parts: ChallengeJudgeParts): ChallengeJudge {
           },
         },
       );
+      const isAboutKeys = verdict.verdict === 'reject' && verdict.rule === AUDIT_RULES.challengeKeys;
+      const claimed = isAboutKeys && mayAbstain ? claimedKeys(modelId, challenge) : undefined;
+      if (claimed === undefined || byRoot.has(toHex(claimed.keysRoot))) return verdict;
+      return (await parts.isAdmittedElsewhere(claimed, { signal })) ? undefined : verdict;
     },
   };
 }
 
-/** The keys that an answer says it is proven under; undefined for one that does not read. */
+/** The keys that an answer says it is proven under; undefined for one that names none which a registry could hold. */
 function claimedKeys(modelId: ModelId, challenge: Uint8Array): KeysName | undefined {
-  try {
-    const { keysRoot, facts } = decode(challengeAnswerCodec, challenge);
-    const keyCount = keyCountOf(facts);
-    return keyCount <= MAX_MODEL_KEYS ? { modelId, keysRoot, keyCount } : undefined;
-  } catch {
-    return undefined;
-  }
+  const answer = tryDecode(challengeAnswerCodec, challenge);
+  if (answer === undefined) return undefined;
+  const keyCount = keyCountOf(answer.facts);
+  return keyCount <= MAX_MODEL_KEYS ? { modelId, keysRoot: answer.keysRoot, keyCount } : undefined;
 }

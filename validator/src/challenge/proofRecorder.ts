@@ -114,7 +114,7 @@ export const proofRecorder =
       throw storeError(folder, cause);
     }
 
-    const knownOf = ({ keysRoot }: Recording): KnownKeys | undefined =>
+    const knownOf = ({ keysRoot }: Pick<Recording, 'keysRoot'>): KnownKeys | undefined =>
       parts.keys.find((one) => equalBytes(one.keysRoot, keysRoot));
     const placeOf = ({ modelId, keysRoot, keyCount, ...place }: Recording): RecordPlace => ({
       ...place,
@@ -205,7 +205,7 @@ export const proofRecorder =
           log.warn({ entry: name, maxRecords }, 'What was proven is not recorded: as many records stand as may.');
           return;
         }
-        const known = parts.keys.find((one) => equalBytes(one.keysRoot, place.keysRoot));
+        const known = knownOf(place);
         if (known === undefined) return;
         const recording: Recording = {
           ...place,

@@ -12,6 +12,7 @@ import {
   type ManifestBody,
   manifestBodyCodec,
   toHex,
+  tryDecode,
 } from '@karmesh/sdk/protocol';
 import type { EpochFacts, PastChain } from '../chain/chainReader.ts';
 import type { ValidatorPeers } from '../peers/validatorPeers.ts';
@@ -19,7 +20,6 @@ import type { StoredEntry } from '../store/epochRecords.ts';
 import type { Store } from '../store/openStore.ts';
 import type { EpochBodies } from './epochBodies.ts';
 import { checkManifestBody } from './manifest.ts';
-import { parseBody } from './parseBody.ts';
 
 type Signalled = { readonly signal: AbortSignal };
 
@@ -62,7 +62,7 @@ export function closedSets(parts: {
   /** The hash is checked, so these are the bytes that stand in a set. */
   async function fetchEntry(hash: Hash, from: Identity | undefined, { signal }: Signalled): Promise<Entry | undefined> {
     const bytes = await peers.fetchBytes({ hash, from, maxBytes: MAX_ENTRY_BYTES }, { signal });
-    return bytes === undefined ? undefined : parseBody(entryCodec, bytes);
+    return bytes === undefined ? undefined : tryDecode(entryCodec, bytes);
   }
 
   async function fetchMissing(
@@ -86,7 +86,7 @@ export function closedSets(parts: {
     if (known !== undefined) return known;
     const { domain } = parts.context();
     const parse = (bytes: Uint8Array): ManifestBody | undefined => {
-      const body = parseBody(manifestBodyCodec, bytes);
+      const body = tryDecode(manifestBodyCodec, bytes);
       return body === undefined || checkManifestBody(domain, { body, epoch, manifestHash }) !== undefined
         ? undefined
         : body;

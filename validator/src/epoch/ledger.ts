@@ -10,11 +10,11 @@ import {
   reportHashOf,
   toHex,
   treesOfBody,
+  tryDecode,
   ZERO_HASH,
 } from '@karmesh/sdk/protocol';
 import type { ConfigFacts, EpochFacts } from '../chain/chainReader.ts';
 import type { EpochBodies } from './epochBodies.ts';
-import { parseBody } from './parseBody.ts';
 
 /** Where the ledger stands: the last final report with all its paths. Before the first one `last` is undefined. */
 export interface Ledger {
@@ -45,7 +45,7 @@ export function parseReport(
     readonly reportHash: Hash;
   },
 ): FoundReport | undefined {
-  const body = parseBody(reportBodyCodec, expected.bytes);
+  const body = tryDecode(reportBodyCodec, expected.bytes);
   if (body === undefined || body.epoch !== expected.epoch) return undefined;
   const { epoch, verdictsRoot } = expected;
   const reportHash = reportHashOf(domain, { epoch, verdictsRoot, report: body.report });

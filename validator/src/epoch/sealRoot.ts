@@ -2,6 +2,7 @@ import {
   equalBytes,
   rootSealOf,
   type Signed,
+  tryDecode,
   type Verdict,
   verdictRecord,
   verdictsRootOf,
@@ -9,7 +10,6 @@ import {
 import type { EpochFacts } from '../chain/chainReader.ts';
 import { type DutyParts, identityOf, parametersOf, type RunDuty, validatorsOf } from './dutyParts.ts';
 import { epochContext } from './epochContext.ts';
-import { parseBody } from './parseBody.ts';
 import { tallyEpoch } from './tallyEpoch.ts';
 import { checkVerdictList, verdictListCodec } from './verdictList.ts';
 
@@ -76,7 +76,7 @@ async function findVerdicts(
   const { epoch, verdictsRoot, verdictCount, verdictsProposer } = account;
   if (verdictCount === 0) return [];
   const parse = (bytes: Uint8Array): readonly Signed<Verdict>[] | undefined => {
-    const list = parseBody(verdictListCodec, bytes);
+    const list = tryDecode(verdictListCodec, bytes);
     const root = verdictsRootOf((list ?? []).map(({ value }) => verdictRecord.hash(parts.domain, value)));
     return equalBytes(root, verdictsRoot) ? list : undefined;
   };

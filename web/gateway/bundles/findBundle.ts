@@ -5,7 +5,6 @@ import {
   type BundleFile,
   challengeAnswerCodec,
   type Domain,
-  decode,
   encodeBundle,
   entryHashOf,
   equalBytes,
@@ -15,6 +14,7 @@ import {
   placeInReport,
   placeInSet,
   type RequestId,
+  tryDecode,
 } from '@karmesh/sdk/protocol';
 import type { MarketModel } from '../market.ts';
 import { hashChain } from '../scheduler/hashChain.ts';
@@ -118,7 +118,8 @@ async function lateParts(
         if (value.verdict !== 'pass' || !equalBytes(value.entryHash, entryHash)) continue;
         const wanted = { hash: value.measurementsHash, maxBytes: MAX_CHALLENGE_BYTES };
         const challenge = await parts.bodies.bytes(wanted, { signal });
-        if (challenge === undefined || !isAnswer(challenge)) continue;
+        // What it shows is for who rechecks the bundle.
+        if (challenge === undefined || tryDecode(challengeAnswerCodec, challenge) === undefined) continue;
         places.challenge = challenge;
         break;
       }
@@ -128,14 +129,4 @@ async function lateParts(
     if (!signal.aborted) throw error;
   }
   return places;
-}
-
-/** Whether these bytes are an answer to a challenge; what it shows is for who rechecks the bundle. */
-function isAnswer(bytes: Uint8Array): boolean {
-  try {
-    decode(challengeAnswerCodec, bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -71,11 +71,7 @@ export async function askOnce(
   talk('Asking three workers …');
   const named = model === undefined ? {} : { model };
   const asking = () => ask(gateway, { prompt: question, temperature: 0, assurance, ...named, signal });
-  const answer = await asking().catch((error: unknown) => {
-    if (!isTooEarly(error)) throw error;
-    talk('Validators admit the keys of the model in their first epoch. Waiting for it …');
-    return untilAdmitted(asking, signal);
-  });
+  const answer = await onceAdmitted(asking, { signal, talk });
   const { evidence } = answer;
   talk(
     assurance === 'proof'
@@ -124,15 +120,19 @@ function isTooEarly(error: unknown): boolean {
   return error instanceof KarmeshError && error.code === 'GATEWAY_REFUSED' && error.facts.code === 'no_proofs';
 }
 
-/** Asks again until the workers take a request for proofs (W-21). */
-async function untilAdmitted<T>(asking: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    await pause(ADMISSION_MS, undefined, { signal });
+/** Asks, and asks again until the workers take a request for proofs (W-21). */
+async function onceAdmitted<T>(
+  asking: () => Promise<T>,
+  { signal, talk }: { readonly signal: AbortSignal; readonly talk: (sentence: string) => void },
+): Promise<T> {
+  for (let tries = 0; ; tries++) {
     try {
       return await asking();
     } catch (error) {
       if (!isTooEarly(error) || tries === ADMISSION_TRIES) throw error;
+      if (tries === 0) talk('Validators admit the keys of the model in their first epoch. Waiting for it …');
     }
+    await pause(ADMISSION_MS, undefined, { signal });
   }
 }
 

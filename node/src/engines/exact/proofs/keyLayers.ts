@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { circuitOf, type LayerConstraints, layerConstraints } from '@karmesh/circuits';
-import { operatorCount, operatorOf } from '@karmesh/sdk/protocol';
+import { operatorCount, operatorOf, operatorTitle } from '@karmesh/sdk/protocol';
 import type { ExactModel } from '../file/exactModel.ts';
 import { type OperatorCircuits, operatorCircuits } from './operatorCircuits.ts';
-import { operatorTitle } from './operatorTitle.ts';
 
 /** What one key of a model is for. */
 export interface KeyLayer {

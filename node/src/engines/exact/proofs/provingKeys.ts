@@ -1,9 +1,8 @@
 import { CircuitsError, type KeyFile, readKeyFiles } from '@karmesh/circuits';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { equalBytes } from '@karmesh/sdk/protocol';
+import { equalBytes, operatorTitle } from '@karmesh/sdk/protocol';
 import { errnoOf } from '@karmesh/sdk/runtime';
 import type { ModelKeys } from '../../../models/modelKeys.ts';
-import { operatorTitle } from './operatorTitle.ts';
 
 /** What a model's tokens are proven with: INSECURE DEVELOPMENT KEYS, made where they are missing, or the keys of a ceremony, which only its contributors could make. */
 export type ProvingKeys =

@@ -6,6 +6,7 @@ import {
   chunksOf,
   type Domain,
   type Hash,
+  type SumTree,
   toHex,
   traceShape,
 } from '@karmesh/sdk/protocol';
@@ -53,10 +54,10 @@ export function tokenProver(
     const stop = new AbortController();
     const making = new Map<string, Promise<void>>();
     let last: Promise<unknown> = Promise.resolve();
-    const { root, count } = modelKeyTree(parts.domain, parts.keys);
+    const tree = modelKeyTree(parts.domain, parts.keys);
     // A worker that comes back with other keys has other proofs to make.
     const folderOf = ({ epoch, entryHash }: Pick<ChallengeJob, 'epoch' | 'entryHash'>): string =>
-      join(folder, epoch.toString(), toHex(entryHash), toHex(root.hash));
+      join(folder, epoch.toString(), toHex(entryHash), toHex(tree.root.hash));
 
     const make = async (job: ChallengeJob): Promise<void> => {
       stop.signal.throwIfAborted();
@@ -66,7 +67,7 @@ export function tokenProver(
       } catch (cause) {
         throw storeError(place, cause);
       }
-      const proving = await provingJob(job, { ...parts, ...options });
+      const proving = await provingJob(job, { ...parts, ...options, tree });
       const task: ProvingTask = { job: proving, folder: place, program: options.program };
       log.info(
         { entry: toHex(job.entryHash), position: proving.place.position },
@@ -80,7 +81,7 @@ export function tokenProver(
 
     return {
       positions: parts.keys.facts.positions,
-      keys: { modelId: parts.keys.modelId, keysRoot: root.hash, keyCount: count },
+      keys: { modelId: parts.keys.modelId, keysRoot: tree.root.hash, keyCount: tree.count },
       async answer(job) {
         const path = join(folderOf(job), 'answer');
         try {
@@ -121,7 +122,14 @@ export function tokenProver(
 /** Runs the answer again and gathers what its proofs need. */
 async function provingJob(
   { epoch, beacon, entryHash, requestId, request, tokens }: ChallengeJob,
-  { engine, domain, keys, provingKeys, keysFolder }: TokenProverParts & TokenProverOptions,
+  {
+    engine,
+    keys,
+    domain,
+    provingKeys,
+    keysFolder,
+    tree,
+  }: TokenProverParts & TokenProverOptions & { readonly tree: SumTree },
 ): Promise<ProvingJob> {
   const { facts, modelId } = keys;
   const { blinding, temperatureMicro } = request;
@@ -146,7 +154,6 @@ async function provingJob(
   const { opened } = await engine.trace(answer, { level: 'operators', open });
   const leafBytes = committed.leaves ?? new Uint8Array();
   const all = [...prompt, ...tokens];
-  const tree = modelKeyTree(domain, keys);
   return {
     modelPath: engine.modelPath,
     keysFolder,
