@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ended, runProgram } from '../../../sdk/src/cli/fixtures/runProgram.ts';
 
 // What needs no circuit; docs/guides/ceremony.md is followed by test/e2e/ceremony.long.test.ts.
 
@@ -17,18 +17,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** Runs `karmesh ceremony` in a folder of its own. */
-function ceremony(
-  ...args: readonly string[]
-): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const env = { PATH: process.env.PATH ?? '', HOME: folder, NO_COLOR: '1' };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--disable-warning=ExperimentalWarning', script, 'ceremony', ...args],
-      { cwd: folder, env },
-      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-    );
-  });
+function ceremony(...args: readonly string[]): Promise<Ended> {
+  return runProgram(script, ['ceremony', ...args], { folder });
 }
 
 test('powers of tau are begun, contributed to, ended and verified', async () => {

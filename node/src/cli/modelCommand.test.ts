@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ended, runProgram } from '../../../sdk/src/cli/fixtures/runProgram.ts';
 import { smallModel } from '../fixtures/smallModel.ts';
 import { BUNDLED_MODEL_PATH } from '../models/bundled.ts';
 
@@ -18,18 +18,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** Runs `karmesh model` in an empty folder. */
-function model(
-  ...args: readonly string[]
-): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const env = { PATH: process.env.PATH ?? '', HOME: folder, NO_COLOR: '1' };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--disable-warning=ExperimentalWarning', script, 'model', ...args],
-      { cwd: folder, env },
-      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-    );
-  });
+function model(...args: readonly string[]): Promise<Ended> {
+  return runProgram(script, ['model', ...args], { folder });
 }
 
 test('inspect says what exact arithmetic makes of a GGUF file', async () => {

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { toBase58 } from '../program/index.ts';
 import { toHex } from '../protocol/index.ts';
 import { loadKeypair, loadSecp256k1Key } from '../runtime/index.ts';
+import { type Ended, runProgram } from './fixtures/runProgram.ts';
 
 const script = fileURLToPath(new URL('./karmesh.ts', import.meta.url));
 let folder: string;
@@ -19,20 +19,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs `karmesh` in an empty folder with an empty home. */
-function karmesh(
-  ...args: readonly string[]
-): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const env = { PATH: process.env.PATH ?? '', HOME: folder, NO_COLOR: '1' };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--disable-warning=ExperimentalWarning', script, ...args],
-      { cwd: folder, env },
-      (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-      },
-    );
-  });
+function karmesh(...args: readonly string[]): Promise<Ended> {
+  return runProgram(script, [...args], { folder });
 }
 
 test.each([

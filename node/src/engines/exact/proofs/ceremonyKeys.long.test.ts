@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { applyBeacon, beginPowers, contribute, endSnarkjs } from '@karmesh/circuits';
 import { AUDIT_RULES, checkChallenge, operatorCount } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ended, runProgram } from '../../../../../sdk/src/cli/fixtures/runProgram.ts';
 import { challengedModel } from '../../../fixtures/challengedRun.ts';
 import { SMALLEST, smallModel } from '../../../fixtures/smallModel.ts';
 import { readModelKeys } from '../../../models/modelKeys.ts';
@@ -33,18 +33,8 @@ afterAll(async () => {
 });
 
 /** Runs `karmesh` in the folder. */
-function karmesh(
-  ...args: readonly string[]
-): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const env = { PATH: process.env.PATH ?? '', HOME: folder, NO_COLOR: '1' };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--disable-warning=ExperimentalWarning', script, ...args],
-      { cwd: folder, env },
-      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-    );
-  });
+function karmesh(...args: readonly string[]): Promise<Ended> {
+  return runProgram(script, [...args], { folder });
 }
 
 /** Every file of one folder to one of the next. */
