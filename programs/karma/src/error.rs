@@ -21,7 +21,9 @@ errors! {
     TooEarly, TooLate, NotProposer, NotActive, BadState, WrongManifest, AlreadyVoted, NotVoted, SaltMismatch, SealMismatch,
     SealsIncomplete, TooManyReports, StalePrior, BadPath, AlreadySettled, EscrowShort, NotSettled, CapExceeded, StaleRoot,
     AlreadyClaimed, Overflow, HashFailed, NotFinalised, WrongEpoch, NotAdmitted, BadKey, BadSignals, SignalRange,
-    WrongContext, BadPoint, BadProof, OtherStatement,
+    WrongContext, BadPoint, BadProof, OtherStatement, Paused, NothingDue, StakeTooSmall, StakeHeld, NoCoolDown, BadMint,
+    BadTokenAccount, ClaimsExhausted, NoVoucher, VoucherOutdated, BadProposal, NotPassed, TimeLocked, TreasuryShort, BadEvidence,
+    NotAnOffence, TooManyCases, CaseOpen, Faulty, BadBuffer, ChallengeOpen, ChallengeAnswered, NotCommitted, SlashCapped,
 }
 
 impl From<KarmaError> for ProgramError {

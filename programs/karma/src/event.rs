@@ -13,6 +13,7 @@ pub const CLAIMED: [u8; 8] = [217, 192, 123, 72, 108, 150, 248, 33];
 pub const KEYS_ATTESTED: [u8; 8] = [143, 252, 138, 237, 166, 156, 239, 197];
 pub const LAYER_REGISTERED: [u8; 8] = [180, 217, 243, 128, 159, 218, 125, 164];
 pub const LAYER_PROVEN: [u8; 8] = [44, 1, 204, 18, 139, 68, 107, 189];
+pub const VOTE_PAID: [u8; 8] = [82, 145, 180, 55, 171, 85, 168, 113];
 pub const PROVEN_CLOSED: [u8; 8] = [92, 202, 15, 174, 234, 155, 25, 14];
 
 /// The longest event is `LayerProven`: 8 + 32 + 32 + 8 + 32 + 4 + 4 + 32 bytes.

@@ -11,3 +11,4 @@ pub const KEYS: &[u8] = b"keys";
 pub const ATTESTATION: &[u8] = b"attestation";
 pub const LAYER: &[u8] = b"layer";
 pub const PROVEN: &[u8] = b"proven";
+pub const STAKE: &[u8] = b"stake";

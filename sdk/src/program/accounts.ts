@@ -1,4 +1,5 @@
 import type { KarmaVector } from '../protocol/karma.ts';
+import type { Weights } from '../protocol/weights.ts';
 import type { Address } from './address.ts';
 import { decodeAccountFields } from './decodeAccountFields.ts';
 
@@ -14,6 +15,7 @@ export interface ConfigAccount {
   readonly bump: number;
   readonly started: number;
   readonly vaultBump: number;
+  readonly tokenVaultBump: number;
   readonly domain: Uint8Array;
   readonly genesis: Uint8Array;
   readonly initialiser: Address;
@@ -22,18 +24,35 @@ export interface ConfigAccount {
   readonly participantCount: number;
   readonly workerCount: number;
   readonly gatewayCount: number;
-  readonly activeValidators: readonly [number, number];
-  readonly activeStake: readonly [bigint, bigint];
-  readonly pendingValidators: number;
-  readonly pendingStake: bigint;
-  readonly stakeEpoch: bigint;
+  readonly validatorCount: number;
   /** `NONE` before the first. */
   readonly lastFinalisedEpoch: bigint;
   readonly lastRoot: Uint8Array;
   readonly lastTotals: LifetimeTotals;
   readonly offchainParametersHash: Uint8Array;
-  /** The 22 parameters in the order of docs/protocol.md. */
+  /** The 40 parameters in the order of docs/protocol.md. */
   readonly parameters: readonly bigint[];
+  /** P-28: the weight of all validators, by epoch. */
+  readonly stake: Weights;
+  /** How many validators were registered, by epoch. */
+  readonly validators: Weights;
+  /** P-36, the newest first; all zeros where there is none. */
+  readonly changes: readonly ParameterChange[];
+  /** Zeros: only lamports are staked. */
+  readonly tokenMint: Address;
+  /** Lamports of weight for each base unit of the token, times 2^32. */
+  readonly tokenRate: bigint;
+  readonly pausedUntilEpoch: bigint;
+  readonly pausableFromEpoch: bigint;
+  readonly slashEpoch: bigint;
+  readonly slashedWeight: bigint;
+}
+
+/** P-36: a parameter that a vote changed: before `fromEpoch` it was `before`. */
+export interface ParameterChange {
+  readonly index: bigint;
+  readonly fromEpoch: bigint;
+  readonly before: bigint;
 }
 
 /** docs/protocol.md, Vault. */
@@ -41,7 +60,16 @@ export interface VaultAccount {
   readonly bump: number;
   readonly received: bigint;
   readonly paid: bigint;
+  /** Lamports that final epochs set aside for votes, in all, and those of them that were paid. */
+  readonly rewards: bigint;
+  readonly rewardsPaid: bigint;
+  readonly treasuryPaid: bigint;
+  readonly windowEpoch: bigint;
+  readonly windowPaid: bigint;
 }
+
+/** What a stake is counted in. */
+export const ASSET = { lamports: 0, tokens: 1 } as const;
 
 export const ROLE = { worker: 1, validator: 2, gateway: 3 } as const;
 
@@ -58,11 +86,14 @@ export interface ParticipantAccount {
   readonly previousIdentity: Address;
   readonly identityFromEpoch: bigint;
   readonly initialIdentity: Address;
-  readonly bondLamports: bigint;
+  /** Units of lamports that the owner staked itself; a part of `units`. */
+  readonly ownUnits: bigint;
   readonly activeFromEpoch: bigint;
   readonly roleOrdinal: number;
   readonly modelCount: number;
   readonly hasSecp256k1: number;
+  /** Proven offences that wait for their slash. */
+  readonly openCases: number;
   readonly karma: KarmaVector;
   readonly karmaSlot: bigint;
   readonly lifetime: KarmaVector;
@@ -73,6 +104,39 @@ export interface ParticipantAccount {
   /** The `modelCount` models of a worker; the account's unused places are left out. */
   readonly models: readonly Uint8Array[];
   readonly secp256k1Address: Uint8Array;
+  /** Requests at once: the second from `capacityFromEpoch` on, the first before. */
+  readonly capacity: readonly [number, number];
+  readonly capacityFromEpoch: bigint;
+  /** What a unit is worth, 2^60 being all of it (P-29). */
+  readonly slashIndex: bigint;
+  /** Units that count, of lamports and of tokens. */
+  readonly units: readonly [bigint, bigint];
+  readonly unbondingUnits: readonly [bigint, bigint];
+  /** Lamports per unit, with 64 bits behind the point: low, high. */
+  readonly rewardPerUnit: readonly [bigint, bigint];
+  readonly rewardLamports: bigint;
+  readonly commissionLamports: bigint;
+  /** In 1/10,000: the second from `commissionFromEpoch` on, the first before. */
+  readonly commissionBps: readonly [number, number];
+  readonly commissionFromEpoch: bigint;
+  /** P-28: 0 while the participant may not act. */
+  readonly weights: Weights;
+}
+
+/** docs/protocol.md, Stake. */
+export interface StakeAccount {
+  readonly address: Address;
+  readonly participant: Address;
+  readonly staker: Address;
+  /** `ASSET`. */
+  readonly asset: number;
+  readonly bump: number;
+  readonly units: bigint;
+  readonly rewardPerUnit: readonly [bigint, bigint];
+  readonly rewardLamports: bigint;
+  readonly unbondingUnits: bigint;
+  readonly releasedUnits: bigint;
+  readonly unbondingFromSlot: bigint;
 }
 
 /** docs/protocol.md, GatewayChain. */
@@ -98,6 +162,8 @@ export interface EscrowAccount {
   /** `NONE`: never settled. */
   readonly lastSettledEpoch: bigint;
   readonly bump: number;
+  /** What the buyer allowed to be debited in all (P-39); 2^64-1: whatever an epoch decides. */
+  readonly authorised: bigint;
   /** Lamports above rent. */
   readonly balance: bigint;
 }
@@ -134,7 +200,11 @@ export interface EpochAccount {
   readonly verdictsSlot: bigint;
   readonly verdictsProposer: Address;
   readonly sealedStake: bigint;
-  readonly candidates: readonly { readonly reportHash: Uint8Array; readonly stake: bigint }[];
+  readonly candidates: readonly {
+    readonly reportHash: Uint8Array;
+    readonly stake: bigint;
+    readonly paidStake: bigint;
+  }[];
   readonly reportHash: Uint8Array;
   readonly root: Uint8Array;
   readonly totals: LifetimeTotals;
@@ -149,9 +219,16 @@ export interface EpochAccount {
   readonly settledCount: number;
   readonly carriedCount: number;
   readonly finalisedSlot: bigint;
+  readonly claimsRoot: Uint8Array;
+  readonly saltStake: bigint;
+  /** Lamports for the votes that brought the epoch about, and the points that they are shared by (P-32). */
+  readonly voteReward: bigint;
+  readonly votePoints: bigint;
+  readonly payer: Address;
+  readonly faults: number;
 }
 
-export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8 } as const;
+export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8, accused: 16 } as const;
 
 /** docs/protocol.md, Vote. */
 export interface VoteAccount {
@@ -181,6 +258,8 @@ export interface ModelKeysAccount {
   /** `NONE` until they are admitted. */
   readonly admittedEpoch: bigint;
   readonly bump: number;
+  /** The epoch whose attestations count together, until it is admitted. */
+  readonly countedEpoch: bigint;
 }
 
 /** docs/protocol.md, KeyAttestation. */
@@ -226,9 +305,9 @@ export interface ProvenAccount {
 
 /** Sizes of the accounts in bytes, by which an RPC node finds them. */
 export const ACCOUNT_SIZE = {
-  config: 640,
-  vault: 32,
-  participant: 576,
+  config: 1152,
+  vault: 112,
+  participant: 832,
   gatewayChain: 96,
   escrow: 160,
   epoch: 1024,
@@ -236,6 +315,7 @@ export const ACCOUNT_SIZE = {
   modelKeys: 144,
   keyAttestation: 128,
   layer: 1104,
+  stake: 184,
 } as const;
 
 /** Bytes of a record of what was proven under so many keys. No other account has such a size. */
@@ -273,6 +353,10 @@ export function decodeVault(account: Pick<RawAccount, 'data'>): VaultAccount {
 export function decodeParticipant(account: Pick<RawAccount, 'address' | 'data'>): ParticipantAccount {
   const decoded = fields('Participant', account.data) as unknown as Omit<ParticipantAccount, 'address'>;
   return { address: account.address, ...decoded, models: decoded.models.slice(0, decoded.modelCount) };
+}
+
+export function decodeStake(account: Pick<RawAccount, 'address' | 'data'>): StakeAccount {
+  return { address: account.address, ...(fields('Stake', account.data) as unknown as Omit<StakeAccount, 'address'>) };
 }
 
 export function decodeGatewayChain(account: Pick<RawAccount, 'address' | 'data'>): GatewayChainAccount {

@@ -17,6 +17,8 @@ export interface ProgramAddresses {
   keyAttestation(modelKeys: Address, validator: Address): Address;
   layer(modelKeys: Address, operator: number): Address;
   proven(record: ProvenName): Address;
+  /** Of what a staker has behind a participant, in one kind of asset (`ASSET`). */
+  stake(stake: StakeName): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -37,6 +39,14 @@ export interface ProvenName {
   readonly payer: Address;
 }
 
+/** A stake's name. */
+export interface StakeName {
+  readonly participant: Address;
+  readonly staker: Address;
+  /** `ASSET`. */
+  readonly asset: number;
+}
+
 export function programAddresses(programId: Address): ProgramAddresses {
   const derive = (name: string, ...seeds: readonly Uint8Array[]): Address =>
     findProgramAddress([new TextEncoder().encode(name), ...seeds], programId);
@@ -54,5 +64,6 @@ export function programAddresses(programId: Address): ProgramAddresses {
     layer: (modelKeys, operator) => derive('layer', modelKeys, u32le(operator)),
     proven: ({ modelKeys, entryHash, epoch, position, payer }) =>
       derive('proven', modelKeys, entryHash, u64le(epoch), u32le(position), payer),
+    stake: ({ participant, staker, asset }) => derive('stake', participant, staker, new Uint8Array([asset])),
   };
 }

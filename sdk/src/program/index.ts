@@ -1,6 +1,12 @@
 export * from './accounts.ts';
 export { type Address, addressFromBase58, toBase58 } from './address.ts';
-export { type KeysName, type ProgramAddresses, type ProvenName, programAddresses } from './addresses.ts';
+export {
+  type KeysName,
+  type ProgramAddresses,
+  type ProvenName,
+  programAddresses,
+  type StakeName,
+} from './addresses.ts';
 export { type ChainView, type ChainViewOptions, checkFresh, createChainView, type Staleness } from './chainView.ts';
 export { checkedConfig } from './checkedConfig.ts';
 export { type CompressedKey, compressVerifyingKey } from './compressVerifyingKey.ts';

@@ -37,4 +37,5 @@ export * from './tally.ts';
 export * from './tensorCommitments.ts';
 export * from './traceShape.ts';
 export * from './traceTree.ts';
+export * from './weights.ts';
 export * from './verifyBundle.ts';

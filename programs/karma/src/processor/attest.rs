@@ -43,8 +43,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let slot = current_slot()?;
     let stake = {
         let validator = read::<Participant>(validator, cx.program)?;
-        validator.require_active_validator(identity, number)?; // P-13
-        validator.bond_lamports
+        validator.require_active_validator(identity, &*read::<Config>(config, cx.program)?, number)?
+        // P-13
     };
     let attested_stake = {
         let config = read::<Config>(config, cx.program)?;

@@ -46,17 +46,13 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let count = u32::from_le_bytes(*key_count);
     require((1..=MAX_KEYS).contains(&count), KarmaError::BadLength)?; // P-23
     let slot = current_slot()?;
-    let (epoch, total_stake) = {
+    let (epoch, total_stake, stake) = {
         let config = read::<Config>(config, cx.program)?;
         let epoch = config.epoch_at(slot).ok_or(KarmaError::NotStarted)?; // P-23
-        (epoch, config.stake_now(epoch)?)
-    };
-    let stake = {
         let validator = read::<Participant>(validator, cx.program)?;
-        validator.require_active_validator(identity, epoch)?; // P-23
-        validator.bond_lamports
+        let stake = validator.require_active_validator(identity, &config, epoch)?; // P-23
+        (epoch, config.electorate(epoch)?.stake, stake)
     };
-    require(attestation.is_data_empty(), KarmaError::AlreadyVoted)?; // P-23
 
     if model_keys.is_data_empty() {
         let bump = create::<ModelKeys>(&mut Creation {
@@ -80,6 +76,13 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         account.model_id == *model_id && account.keys_root == *keys_root && account.key_count == count,
         KarmaError::BadPda,
     )?;
+    let was_admitted = account.is_admitted();
+    // P-23: stake moves between epochs, so that what counts together is of one epoch.
+    if !account.is_admitted() && account.counted_epoch != epoch {
+        account.counted_epoch = epoch;
+        account.attested_stake = 0;
+        account.attestation_count = 0;
+    }
     account.attested_stake = add(account.attested_stake, stake)?;
     account.attestation_count = increment(account.attestation_count)?;
     account.total_stake = total_stake;
@@ -89,20 +92,28 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let (attested_stake, is_admitted) = (account.attested_stake, account.is_admitted());
     drop(account);
 
-    let bump = create::<KeyAttestation>(&mut Creation {
-        program: cx.program,
-        payer: identity,
-        account: attestation,
-        lamports: 0,
-        seeds: &[seeds::ATTESTATION, &model_keys_key, &validator_key],
-    })?;
+    if attestation.is_data_empty() {
+        let bump = create::<KeyAttestation>(&mut Creation {
+            program: cx.program,
+            payer: identity,
+            account: attestation,
+            lamports: 0,
+            seeds: &[seeds::ATTESTATION, &model_keys_key, &validator_key],
+        })?;
+        let mut account = write::<KeyAttestation>(attestation, cx.program)?;
+        account.model_keys = model_keys_key;
+        account.validator = validator_key;
+        account.payer = *identity.address().as_array();
+        account.bump = bump;
+    } else {
+        let account = read::<KeyAttestation>(attestation, cx.program)?;
+        require(account.model_keys == model_keys_key && account.validator == validator_key, KarmaError::BadPda)?;
+        require(account.epoch != epoch && !was_admitted, KarmaError::AlreadyVoted)?;
+        // P-23
+    }
     let mut account = write::<KeyAttestation>(attestation, cx.program)?;
-    account.model_keys = model_keys_key;
-    account.validator = validator_key;
-    account.payer = *identity.address().as_array();
     account.stake = stake;
     account.epoch = epoch;
-    account.bump = bump;
     drop(account);
 
     Event::new(KEYS_ATTESTED).key(&model_keys_key).key(&validator_key).u64(attested_stake).u8(is_admitted as u8).emit()

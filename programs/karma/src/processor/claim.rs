@@ -23,7 +23,7 @@ use crate::{
         sum_path::{follow, Place, SumNode},
     },
 };
-use pinocchio::{error::ProgramError, ProgramResult};
+use pinocchio::{account::RefMut, error::ProgramError, ProgramResult};
 
 const INFERENCE: usize = 0;
 const REDUNDANCY: usize = 3;
@@ -39,7 +39,7 @@ const REDUNDANCY: usize = 3;
 /// | 4 | owner | writable | the participant's |
 /// | 5 | vault | writable | |
 ///
-/// Arguments: epoch u64, index u32, lifetime [u64; 5], lifetimeOwed u64, receiptsRoot [32], path vec of (hash [32], sums [u64; 6]).
+/// Arguments: epoch u64, index u32, lifetime [u64; 5], lifetimeOwed u64, receiptsRoot [32], path vec of hash [32].
 #[inline(never)]
 pub fn process(cx: &mut Context) -> ProgramResult {
     let epoch = cx.arguments.bytes::<8>()?;
@@ -67,13 +67,16 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let leaf = LifetimeLeaf { epoch, participant: &participant_key, counters, receipts_root };
         let hash = lifetime_leaf(&config.domain, &leaf)?;
         let place = Place { index, count: account.participant_count };
-        let root = follow(SumNode { hash, sums }, &place, &mut cx.arguments)?;
+        let root = follow(SumNode { hash, sums: [] }, &place, &mut cx.arguments)?;
         cx.arguments.finish()?;
-        require(root.hash == account.root && root.sums == account.totals, KarmaError::BadPath)?; // P-21, T-02
-        let paid = sync(&mut participant, &Sync { sums: &sums, slot, config: &config })?;
+        require(root.hash == account.claims_root, KarmaError::BadPath)?; // P-21, T-06
+        config.require_unpaused(slot)?; // P-37
+        let vault = write::<Vault>(vault, cx.program)?;
+        let paid = sync(&mut participant, vault, &Sync { sums: &sums, slot, config: &config })?;
         (paid, participant.karma)
     };
-    pay(&mut Payment { program: cx.program, vault, owner, amount: paid })?;
+    require(sub(vault.lamports(), rent(Vault::SIZE)?)? >= paid, KarmaError::EscrowShort)?;
+    move_lamports(vault, owner, paid)?;
     Event::new(CLAIMED)
         .u64(number)
         .key(&participant_key)
@@ -92,9 +95,9 @@ struct Sync<'a> {
     config: &'a Config,
 }
 
-/// P-21: moves karma to this slot and adds what the lifetimes grew by. Returns the lamports to pay.
+/// P-21: moves karma to this slot and adds what the lifetimes grew by. Returns the lamports to pay, which the vault has counted.
 #[inline(never)]
-fn sync(participant: &mut Participant, with: &Sync) -> Result<u64, ProgramError> {
+fn sync(participant: &mut Participant, mut vault: RefMut<Vault>, with: &Sync) -> Result<u64, ProgramError> {
     let owed = with.sums[5];
     let mut grew = owed > participant.lifetime_paid;
     require(owed >= participant.lifetime_paid, KarmaError::StaleRoot)?; // P-21
@@ -117,25 +120,13 @@ fn sync(participant: &mut Participant, with: &Sync) -> Result<u64, ProgramError>
     }
     participant.weight_karma[1] = add(participant.karma[INFERENCE], participant.karma[REDUNDANCY])?;
     participant.weight_from_epoch = next;
-    let paid = sub(owed, participant.lifetime_paid)?;
-    participant.lifetime_paid = owed;
+    let current = with.config.epoch_at(with.slot).unwrap_or(0);
+    let allowed = vault.claimable(with.config, current)?; // P-38
+    let due = sub(owed, participant.lifetime_paid)?;
+    require(due == 0 || allowed > 0, KarmaError::ClaimsExhausted)?; // P-38
+    let paid = due.min(allowed);
+    participant.lifetime_paid = add(participant.lifetime_paid, paid)?;
+    vault.paid = add(vault.paid, paid)?;
+    vault.window_paid = add(vault.window_paid, paid)?;
     Ok(paid)
-}
-
-struct Payment<'a> {
-    program: &'a pinocchio::Address,
-    vault: &'a mut pinocchio::AccountView,
-    owner: &'a mut pinocchio::AccountView,
-    amount: u64,
-}
-
-/// Pays from the vault, which keeps its rent.
-#[inline(never)]
-fn pay(payment: &mut Payment) -> ProgramResult {
-    {
-        let mut vault = write::<Vault>(payment.vault, payment.program)?;
-        vault.paid = add(vault.paid, payment.amount)?;
-    }
-    require(sub(payment.vault.lamports(), rent(Vault::SIZE)?)? >= payment.amount, KarmaError::EscrowShort)?;
-    move_lamports(payment.vault, payment.owner, payment.amount)
 }

@@ -22,7 +22,7 @@ use pinocchio::{error::ProgramError, ProgramResult};
 /// | # | account | | |
 /// |---|---|---|---|
 /// | 0 | identity | signer, writable | the proposer's; pays the rent |
-/// | 1 | config | writable | its stake counts roll on |
+/// | 1 | config | | |
 /// | 2 | validator | | participant whose turn it is |
 /// | 3 | epochAccount | writable | `["epoch", epoch]` |
 /// | 4 | system program | | |
@@ -43,16 +43,15 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let number = u64::from_le_bytes(*epoch);
     let slot = current_slot()?;
     let (electorate, from, window, domain): (Electorate, u64, u64, Key) = {
-        let mut config = write::<Config>(config, cx.program)?;
-        config.roll_stake(slot)?;
+        let config = read::<Config>(config, cx.program)?;
         require(config.is_after_last_finalised(number), KarmaError::WrongEpoch)?; // P-12
         let from = add(config.first_slot(add(number, 1)?)?, config.parameters.close_delay_slots)?;
-        (config.electorate(number), from, config.parameters.proposer_window_slots, config.domain)
+        (config.electorate(number)?, from, config.parameters.proposer_window_slots, config.domain)
     };
     let turn = Turn { epoch: number, slot, from, window, validators: electorate.validators };
     let attempt = {
         let validator = read::<Participant>(validator, cx.program)?;
-        validator.require_active_validator(identity, number)?; // P-12
+        validator.require_active_validator(identity, &*read::<Config>(config, cx.program)?, number)?; // P-12
         turn.require_proposer(validator.role_ordinal)? // P-12
     };
     let manifest_hash = manifest_hash(
@@ -72,6 +71,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         account.epoch = number;
         account.state = CLOSED;
         account.bump = bump;
+        account.payer = *identity.address().as_array();
     } else {
         let account = read::<Epoch>(epoch_account, cx.program)?;
         account.require_epoch(number)?;

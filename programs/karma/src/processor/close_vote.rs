@@ -1,42 +1,95 @@
 //! `close_vote`
+use super::current_slot;
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
+    event::{Event, VOTE_PAID},
+    math::{
+        checked::{add, sub},
+        mul_div::mul_div,
+    },
     state::{
+        config::Config,
         epoch::{self, Epoch},
         lamports::move_lamports,
+        participant::Participant,
         read,
+        vault::Vault,
         vote::Vote,
+        write,
     },
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
-/// P-22: ends a vote of a finalised epoch and pays its rent back to who paid it. Anyone may send it.
+/// P-22: ends a vote whose time for evidence is over, pays its rent back to who paid it, and pays what it earned to the stake
+/// behind its validator (P-32). Anyone may send it.
 ///
 /// | # | account | | |
 /// |---|---|---|---|
 /// | 0 | payer | writable | the identity that the vote records |
-/// | 1 | epochAccount | | |
-/// | 2 | vote | writable | |
+/// | 1 | config | | |
+/// | 2 | epochAccount | | |
+/// | 3 | vote | writable | |
+/// | 4 | validator | writable | participant of the vote |
+/// | 5 | vault | writable | |
 ///
 /// Arguments: epoch u64.
 #[inline(never)]
 pub fn process(cx: &mut Context) -> ProgramResult {
     let number = cx.arguments.u64()?;
     cx.arguments.finish()?;
-    let [payer, epoch_account, vote, ..] = &mut *cx.accounts else {
+    let [payer, config, epoch_account, vote, validator, vault, ..] = &mut *cx.accounts else {
         return Err(ProgramError::NotEnoughAccountKeys);
     };
-    {
+    let slot = current_slot()?;
+    let validator_key = *validator.address().as_array();
+    let paid = {
+        let config = read::<Config>(config, cx.program)?;
         let account = read::<Epoch>(epoch_account, cx.program)?;
         let vote = read::<Vote>(vote, cx.program)?;
         account.require_epoch(number)?;
         require(vote.epoch == number, KarmaError::WrongEpoch)?;
-        // P-22
-        require(account.state == epoch::FINALISED, KarmaError::NotFinalised)?;
+        require(vote.validator == validator_key, KarmaError::BadPda)?;
         require(*payer.address().as_array() == vote.payer, KarmaError::BadOwner)?;
-    }
+        // P-22
+        require_evidence_is_over(&config, &account, slot)?;
+        let mut validator = write::<Participant>(validator, cx.program)?;
+        let reward = reward_of(&account, &vote)?;
+        let current = config.epoch_at(slot).unwrap_or(0);
+        validator.take_reward(reward, current, config.token_rate)?; // P-31
+        let mut vault = write::<Vault>(vault, cx.program)?;
+        vault.rewards_paid = add(vault.rewards_paid, reward)?;
+        reward
+    };
+    move_lamports(vault, validator, paid)?;
     let lamports = vote.lamports();
     move_lamports(vote, payer, lamports)?;
-    vote.close()
+    vote.close()?;
+    if paid == 0 {
+        return Ok(());
+    }
+    Event::new(VOTE_PAID).u64(number).key(&validator_key).u64(paid).emit()
+}
+
+/// P-22: `NotFinalised` while the epoch may still become final, `TooEarly` while evidence may still come.
+#[inline(never)]
+fn require_evidence_is_over(config: &Config, account: &Epoch, slot: u64) -> ProgramResult {
+    let current = config.epoch_at(slot).ok_or(KarmaError::NotFinalised)?;
+    let decided = if account.state == epoch::FINALISED {
+        config.epoch_at(account.finalised_slot).unwrap_or(0)
+    } else {
+        // Passed over: a later epoch is final, so that this one never will be.
+        require(!config.is_after_last_finalised(account.epoch), KarmaError::NotFinalised)?;
+        account.epoch
+    };
+    require(sub(current, decided)? >= config.parameters.evidence_epochs, KarmaError::TooEarly)
+}
+
+/// P-32: this vote's part of what the epoch set aside.
+#[inline(never)]
+fn reward_of(account: &Epoch, vote: &Vote) -> Result<u64, ProgramError> {
+    if account.state != epoch::FINALISED || account.vote_points == 0 {
+        return Ok(0);
+    }
+    mul_div(account.vote_reward, vote.points(&account.report_hash)?, account.vote_points)
 }

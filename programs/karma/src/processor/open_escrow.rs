@@ -20,10 +20,12 @@ use pinocchio::{error::ProgramError, ProgramResult};
 /// | 2 | escrow | writable | `["escrow", gateway, buyer]` |
 /// | 3 | system program | | |
 ///
-/// Arguments: amount u64 (lamports).
+/// Arguments: amount u64 (lamports), authorised u64 (lamports that may be debited in all without a voucher; 2^64-1: whatever an
+/// epoch decides).
 #[inline(never)]
 pub fn process(cx: &mut Context) -> ProgramResult {
     let amount = cx.arguments.u64()?;
+    let authorised = cx.arguments.u64()?;
     cx.arguments.finish()?;
     let [buyer, gateway, escrow, _system, ..] = &mut *cx.accounts else {
         return Err(ProgramError::NotEnoughAccountKeys);
@@ -44,6 +46,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     account.buyer = buyer_key;
     account.withdraw_after_epoch = NONE;
     account.last_settled_epoch = NONE;
+    account.authorised = authorised;
     account.bump = bump;
     Ok(())
 }

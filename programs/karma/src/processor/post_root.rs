@@ -5,6 +5,7 @@ use crate::{
     math::checked::add,
     seeds,
     state::{
+        config::Config,
         create::{create, Creation},
         epoch::{self, Epoch},
         participant::Participant,
@@ -33,15 +34,15 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let seal = cx.arguments.bytes::<32>()?;
     let attempt = u32::from_le_bytes(*cx.arguments.bytes::<4>()?);
     cx.arguments.finish()?;
-    let [identity, _config, validator, epoch_account, vote, _system, ..] = &mut *cx.accounts else {
+    let [identity, config, validator, epoch_account, vote, _system, ..] = &mut *cx.accounts else {
         return Err(ProgramError::NotEnoughAccountKeys);
     };
     let number = u64::from_le_bytes(*epoch);
     let validator_key = *validator.address().as_array();
     let stake = {
         let validator = read::<Participant>(validator, cx.program)?;
-        validator.require_active_validator(identity, number)?; // P-17
-        validator.bond_lamports
+        validator.require_active_validator(identity, &*read::<Config>(config, cx.program)?, number)?
+        // P-17
     };
     let mut account = write::<Epoch>(epoch_account, cx.program)?;
     account.require_epoch(number)?;

@@ -36,8 +36,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let slot = current_slot()?;
     let validator_key = *validator.address().as_array();
     let validator = read::<Participant>(validator, cx.program)?;
-    validator.require_active_validator(identity, number)?; // P-16
     let config = read::<Config>(config, cx.program)?;
+    validator.require_active_validator(identity, &config, number)?; // P-16
     let mut account = write::<Epoch>(epoch_account, cx.program)?;
     account.require_epoch(number)?;
     require(account.state == epoch::BEACON || account.state == epoch::VERDICTS, KarmaError::BadState)?; // P-16

@@ -1,5 +1,5 @@
 //! `register_gateway`
-use super::register::register;
+use super::register::{register, Registration};
 use crate::{entrypoint::Context, state::participant::GATEWAY};
 use pinocchio::ProgramResult;
 
@@ -11,12 +11,13 @@ use pinocchio::ProgramResult;
 /// | 1 | identity | signer | the hot key |
 /// | 2 | config | writable | |
 /// | 3 | participant | writable | `["participant", identity]` |
-/// | 4 | system program | | |
+/// | 4 | stake | writable | `["stake", participant, owner, 0]` |
+/// | 5 | system program | | |
 ///
 /// Arguments: bond u64.
 #[inline(never)]
 pub fn process(cx: &mut Context) -> ProgramResult {
     let bond = cx.arguments.u64()?;
     cx.arguments.finish()?;
-    register(cx, GATEWAY, bond)
+    register(cx, &Registration { role: GATEWAY, bond, capacity: 1 })
 }

@@ -1,5 +1,5 @@
 //! `register_validator`
-use super::register::register;
+use super::register::{register, Registration};
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
@@ -20,7 +20,8 @@ use pinocchio::{error::ProgramError, ProgramResult};
 /// | 1 | identity | signer | the hot key |
 /// | 2 | config | writable | |
 /// | 3 | participant | writable | `["participant", identity]` |
-/// | 4 | system program | | |
+/// | 4 | stake | writable | `["stake", participant, owner, 0]` |
+/// | 5 | system program | | |
 ///
 /// Arguments: bond u64, hasSecp256k1 u8, address [20], signature [64], recoveryId u8.
 #[inline(never)]
@@ -45,7 +46,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         _ => return Err(KarmaError::BadSecp256k1.into()),
     }
 
-    register(cx, VALIDATOR, bond)?;
+    register(cx, &Registration { role: VALIDATOR, bond, capacity: 1 })?;
     let mut account = write::<Participant>(&mut cx.accounts[3], cx.program)?;
     account.has_secp256k1 = has_secp256k1;
     account.secp256k1_address = *address;

@@ -21,8 +21,9 @@ use crate::{
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
-/// root, totals, participantCount, settlementsRoot, settlementsTotal, escrowCount, carriedRoot, carriedCount, priorRoot.
-const REPORT_BYTES: usize = 196;
+/// root, totals, participantCount, settlementsRoot, settlementsTotal, escrowCount, carriedRoot, carriedCount, priorRoot,
+/// claimsRoot.
+const REPORT_BYTES: usize = 228;
 
 /// P-18: opens a seal and adds its stake to the report. The report that passes two thirds is stored.
 ///
@@ -34,7 +35,7 @@ const REPORT_BYTES: usize = 196;
 /// | 3 | epochAccount | writable | |
 /// | 4 | vote | writable | |
 ///
-/// Arguments: epoch u64, report (196 bytes), salt [32].
+/// Arguments: epoch u64, report (228 bytes), salt [32].
 #[inline(never)]
 pub fn process(cx: &mut Context) -> ProgramResult {
     let epoch = cx.arguments.bytes::<8>()?;
@@ -46,8 +47,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     };
     let number = u64::from_le_bytes(*epoch);
     let validator_key = *validator.address().as_array();
-    read::<Participant>(validator, cx.program)?.require_active_validator(identity, number)?;
     let config = read::<Config>(config, cx.program)?;
+    read::<Participant>(validator, cx.program)?.require_active_validator(identity, &config, number)?;
     let mut account = write::<Epoch>(epoch_account, cx.program)?;
     let mut vote = write::<Vote>(vote, cx.program)?;
     account.require_epoch(number)?;
@@ -64,7 +65,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
 
     vote.flags |= vote::REVEALED;
     vote.report_hash = report_hash;
-    let stake = add_stake(&mut account, &report_hash, vote.stake)?;
+    let paid = if vote.keeps_pay() { vote.stake } else { 0 };
+    let stake = add_stake(&mut account, Candidate { report_hash, stake: vote.stake, paid_stake: paid })?;
     if account.state != epoch::VERDICTS || !account.is_quorum(stake) {
         return Ok(());
     }
@@ -86,10 +88,11 @@ fn position_of(account: &Epoch, report_hash: &Key) -> Option<usize> {
 /// P-18: adds a vote's stake to its report and returns the report's stake. When the places are taken, a vote of greater stake
 /// replaces the report that has the least; else four small validators could shut the honest report out.
 #[inline(never)]
-fn add_stake(account: &mut Epoch, report_hash: &Key, stake: u64) -> Result<u64, ProgramError> {
-    if let Some(position) = position_of(account, report_hash) {
+fn add_stake(account: &mut Epoch, vote: Candidate) -> Result<u64, ProgramError> {
+    if let Some(position) = position_of(account, &vote.report_hash) {
         let candidate = &mut account.candidates[position];
-        candidate.stake = add(candidate.stake, stake)?;
+        candidate.stake = add(candidate.stake, vote.stake)?;
+        candidate.paid_stake = add(candidate.paid_stake, vote.paid_stake)?;
         return Ok(candidate.stake);
     }
     let count = account.candidate_count as usize;
@@ -103,11 +106,11 @@ fn add_stake(account: &mut Epoch, report_hash: &Key, stake: u64) -> Result<u64, 
                 least = i;
             }
         }
-        require(stake > account.candidates[least].stake, KarmaError::TooManyReports)?; // P-18
+        require(vote.stake > account.candidates[least].stake, KarmaError::TooManyReports)?; // P-18
         least
     };
-    account.candidates[position] = Candidate { report_hash: *report_hash, stake };
-    Ok(stake)
+    account.candidates[position] = vote;
+    Ok(vote.stake)
 }
 
 #[inline(never)]
@@ -122,5 +125,6 @@ fn store_report(account: &mut Epoch, report: &[u8; REPORT_BYTES]) -> ProgramResu
     account.carried_root = *fields.bytes()?;
     account.carried_count = fields.u32()?;
     account.prior_root = *fields.bytes()?;
+    account.claims_root = *fields.bytes()?;
     fields.finish()
 }

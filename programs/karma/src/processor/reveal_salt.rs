@@ -37,8 +37,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     };
     let number = u64::from_le_bytes(*epoch);
     let validator_key = *validator.address().as_array();
-    read::<Participant>(validator, cx.program)?.require_active_validator(identity, number)?;
     let config = read::<Config>(config, cx.program)?;
+    read::<Participant>(validator, cx.program)?.require_active_validator(identity, &config, number)?;
     let mut account = write::<Epoch>(epoch_account, cx.program)?;
     let mut vote = write::<Vote>(vote, cx.program)?;
     account.require_epoch(number)?;
@@ -53,6 +53,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
 
     accumulate(&mut account.salt_accumulator, &salt_share(&config.domain, &salt)?);
     account.salt_count = increment(account.salt_count)?;
+    account.salt_stake = add(account.salt_stake, vote.stake)?;
     vote.flags |= vote::SALT_REVEALED;
     Ok(())
 }

@@ -1,14 +1,21 @@
 //! Config: the cluster's parameters, who is registered, and what the last finalised epoch left behind.
-use super::{Account, Key, NONE};
+use super::{weights::Weights, Account, Key, NONE};
 use crate::{
     error::{require, KarmaError},
     math::{
-        checked::{add, increment},
+        checked::{add, increment, sub},
         mul_div::mul,
     },
 };
 use core::mem::{offset_of, size_of};
 use pinocchio::error::ProgramError;
+
+/// How many parameters there are.
+pub const PARAMETERS: usize = 40;
+/// How many changes of parameters an old epoch can still be read through.
+pub const CHANGES: usize = 4;
+/// No sum of stakes is above this, so that three of them fit 64 bits.
+const MOST_STAKE: u64 = u64::MAX / 4;
 
 /// The parameters, in the order of docs/protocol.md.
 #[repr(C)]
@@ -33,6 +40,33 @@ pub struct Parameters {
     /// Slots, in the order of the five karma parts.
     pub half_lives: [u64; 5],
     pub list_price_lamports: u64,
+    pub vote_share_bps: u64,
+    pub audit_share_bps: u64,
+    pub gateway_share_bps: u64,
+    pub cool_down_epochs: u64,
+    pub evidence_epochs: u64,
+    pub slash_delay_epochs: u64,
+    pub slash_cap_bps: u64,
+    pub double_sign_bps: u64,
+    pub false_vote_bps: u64,
+    pub silence_bps: u64,
+    pub finder_share_bps: u64,
+    pub harmed_share_bps: u64,
+    pub claim_cap_bps: u64,
+    pub proposal_delay_epochs: u64,
+    pub validator_karma_floor: u64,
+    pub karma_floor_from_epoch: u64,
+    pub challenge_answer_slots: u64,
+    pub challenge_bond_lamports: u64,
+}
+
+/// A parameter that a vote changed: before `from_epoch` it was `before`. All zeros: no change.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Change {
+    pub index: u64,
+    pub from_epoch: u64,
+    pub before: u64,
 }
 
 #[repr(C)]
@@ -42,7 +76,9 @@ pub struct Config {
     pub bump: u8,
     pub started: u8,
     pub vault_bump: u8,
-    pub padding0: [u8; 3],
+    /// Of the account that holds staked tokens; 0 until there is one.
+    pub token_vault_bump: u8,
+    pub padding0: [u8; 2],
     pub domain: Key,
     pub genesis: Key,
     pub initialiser: Key,
@@ -50,21 +86,31 @@ pub struct Config {
     pub participant_count: u32,
     pub worker_count: u32,
     pub gateway_count: u32,
-    /// Index 0: in epoch `stake_epoch - 1`, index 1: in `stake_epoch`.
-    pub active_validators: [u32; 2],
-    pub padding1: [u8; 4],
-    pub active_stake: [u64; 2],
-    pub pending_validators: u32,
-    pub padding2: [u8; 4],
-    pub pending_stake: u64,
-    pub stake_epoch: u64,
+    pub validator_count: u32,
     pub last_finalised_epoch: u64,
     pub last_root: Key,
     /// Five lifetimes and owed.
     pub last_totals: [u64; 6],
     pub offchain_parameters_hash: Key,
     pub parameters: Parameters,
-    pub reserved: [u8; 160],
+    /// P-28: the weight of all validators.
+    pub stake: Weights,
+    /// How many validators were registered.
+    pub validators: Weights,
+    /// The newest first.
+    pub changes: [Change; CHANGES],
+    /// The token that can be staked beside lamports; zeros: none.
+    pub token_mint: Key,
+    /// Lamports of weight for each base unit of the token, times 2^32. Nothing changes it.
+    pub token_rate: u64,
+    /// New stake and claims wait until this epoch begins.
+    pub paused_until_epoch: u64,
+    /// No pause is voted on before this epoch.
+    pub pausable_from_epoch: u64,
+    /// The epoch that `slashed_weight` counts.
+    pub slash_epoch: u64,
+    pub slashed_weight: u64,
+    pub reserved: [u8; 152],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
@@ -72,18 +118,34 @@ unsafe impl Account for Config {
     const DISCRIMINATOR: [u8; 8] = [155, 12, 170, 224, 30, 250, 204, 130];
 }
 
-const _: () = assert!(size_of::<Config>() == 640);
-const _: () = assert!(size_of::<Parameters>() == 176);
+const _: () = assert!(size_of::<Config>() == 1152);
+const _: () = assert!(size_of::<Parameters>() == 8 * PARAMETERS);
 const _: () = assert!(offset_of!(Config, epoch_zero_slot) == 112);
-const _: () = assert!(offset_of!(Config, active_stake) == 144);
-const _: () = assert!(offset_of!(Config, last_totals) == 224);
-const _: () = assert!(offset_of!(Config, parameters) == 304);
+const _: () = assert!(offset_of!(Config, last_finalised_epoch) == 136);
+const _: () = assert!(offset_of!(Config, parameters) == 256);
+const _: () = assert!(offset_of!(Config, stake) == 576);
+const _: () = assert!(offset_of!(Config, changes) == 832);
+const _: () = assert!(offset_of!(Config, token_mint) == 928);
 
 /// Stake and number of the validators that count in an epoch.
 #[derive(Clone, Copy)]
 pub struct Electorate {
     pub stake: u64,
     pub validators: u32,
+}
+
+impl Parameters {
+    #[inline(always)]
+    pub fn as_array(&self) -> &[u64; PARAMETERS] {
+        // SAFETY: repr(C) of `PARAMETERS` integers, which the size assertion pins.
+        unsafe { &*(self as *const Self as *const [u64; PARAMETERS]) }
+    }
+
+    #[inline(always)]
+    pub fn as_array_mut(&mut self) -> &mut [u64; PARAMETERS] {
+        // SAFETY: as above, and the borrow is exclusive.
+        unsafe { &mut *(self as *mut Self as *mut [u64; PARAMETERS]) }
+    }
 }
 
 impl Config {
@@ -118,61 +180,47 @@ impl Config {
         }
     }
 
-    /// "Stake of an epoch": moves the counts on to the current epoch.
+    /// Counts a new validator from the next epoch on and returns its position among validators.
     #[inline(always)]
-    pub fn roll_stake(&mut self, slot: u64) -> Result<(), ProgramError> {
-        let Some(current) = self.epoch_at(slot) else { return Ok(()) };
-        if current <= self.stake_epoch {
-            return Ok(());
-        }
-        let skipped = current - self.stake_epoch > 1;
-        if !skipped {
-            self.active_stake[0] = self.active_stake[1];
-            self.active_validators[0] = self.active_validators[1];
-        }
-        self.active_stake[1] = add(self.active_stake[1], self.pending_stake)?;
-        self.active_validators[1] =
-            self.active_validators[1].checked_add(self.pending_validators).ok_or(KarmaError::Overflow)?;
-        if skipped {
-            self.active_stake[0] = self.active_stake[1];
-            self.active_validators[0] = self.active_validators[1];
-        }
-        self.pending_stake = 0;
-        self.pending_validators = 0;
-        self.stake_epoch = current;
-        Ok(())
-    }
-
-    /// Counts a new validator and returns its position among validators. The stake must have been rolled to `slot`.
-    #[inline(always)]
-    pub fn add_validator(&mut self, slot: u64, bond: u64) -> Result<u32, ProgramError> {
-        let ordinal = self.active_validators[1].checked_add(self.pending_validators).ok_or(KarmaError::Overflow)?;
-        if self.epoch_at(slot).is_none() {
-            for i in 0..2 {
-                self.active_stake[i] = add(self.active_stake[i], bond)?;
-                self.active_validators[i] = increment(self.active_validators[i])?;
-            }
-        } else {
-            self.pending_stake = add(self.pending_stake, bond)?;
-            self.pending_validators = increment(self.pending_validators)?;
-        }
+    pub fn add_validator(&mut self, slot: u64) -> Result<u32, ProgramError> {
+        let ordinal = self.validator_count;
+        self.validator_count = increment(ordinal)?;
+        let from = self.active_from(slot)?;
+        self.validators.set(from, u64::from(self.validator_count));
         Ok(ordinal)
     }
 
-    /// The stake of the validators that are active in the current epoch, whether or not the counts have moved on to it.
+    /// P-28: one validator's weight changes in the sum of all.
     #[inline(always)]
-    pub fn stake_now(&self, current: u64) -> Result<u64, ProgramError> {
-        if current > self.stake_epoch {
-            add(self.active_stake[1], self.pending_stake)
-        } else {
-            Ok(self.active_stake[1])
-        }
+    pub fn replace_stake(&mut self, from_epoch: u64, before: u64, after: u64) -> Result<(), ProgramError> {
+        let sum = add(sub(self.stake.newest(), before)?, after)?;
+        require(sum <= MOST_STAKE, KarmaError::Overflow)?;
+        self.stake.set(from_epoch, sum);
+        Ok(())
     }
 
-    /// Who counts in `epoch`. Closing late can only overcount, which makes a quorum harder.
+    /// Who counts in `epoch`. `TooLate` for an epoch that so many changes followed that it is forgotten.
     #[inline(always)]
-    pub fn electorate(&self, epoch: u64) -> Electorate {
-        let index = if epoch < self.stake_epoch { 0 } else { 1 };
-        Electorate { stake: self.active_stake[index], validators: self.active_validators[index] }
+    pub fn electorate(&self, epoch: u64) -> Result<Electorate, ProgramError> {
+        let validators = u32::try_from(self.validators.at(epoch)?).map_err(|_| KarmaError::Overflow)?;
+        Ok(Electorate { stake: self.stake.at(epoch)?, validators })
+    }
+
+    /// P-36: the parameter that held in `epoch`, by its place in docs/protocol.md.
+    #[inline(never)]
+    pub fn parameter_in(&self, index: usize, epoch: u64) -> u64 {
+        let mut value = self.parameters.as_array()[index];
+        for change in &self.changes {
+            if change.from_epoch > epoch && change.index as usize == index {
+                value = change.before;
+            }
+        }
+        value
+    }
+
+    /// P-37: `Paused` while a vote holds new stake and claims back.
+    #[inline(always)]
+    pub fn require_unpaused(&self, slot: u64) -> Result<(), ProgramError> {
+        require(self.epoch_at(slot).unwrap_or(0) >= self.paused_until_epoch, KarmaError::Paused)
     }
 }

@@ -22,6 +22,8 @@ pub const MAX_CANDIDATES: usize = 4;
 pub struct Candidate {
     pub report_hash: Key,
     pub stake: u64,
+    /// The part of it whose validators also kept their word on salts, and so are paid.
+    pub paid_stake: u64,
 }
 
 #[repr(C)]
@@ -72,7 +74,19 @@ pub struct Epoch {
     pub settled_count: u32,
     pub carried_count: u32,
     pub finalised_slot: u64,
-    pub reserved: [u8; 176],
+    /// The plain tree over the leaves of `root`, by which claims are made.
+    pub claims_root: Key,
+    /// Stake whose salts were revealed.
+    pub salt_stake: u64,
+    /// Lamports for the validators whose votes brought this epoch about, and the points that they are shared by.
+    pub vote_reward: u64,
+    pub vote_points: u64,
+    /// Who paid the account's rent.
+    pub payer: Key,
+    /// Proven faults of the closed set or the report: it is not finalised while there is one.
+    pub faults: u32,
+    pub padding1: [u8; 4],
+    pub reserved: [u8; 48],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
@@ -84,8 +98,9 @@ const _: () = assert!(size_of::<Epoch>() == 1024);
 const _: () = assert!(offset_of!(Epoch, close_slot) == 200);
 const _: () = assert!(offset_of!(Epoch, beacon) == 312);
 const _: () = assert!(offset_of!(Epoch, candidates) == 432);
-const _: () = assert!(offset_of!(Epoch, totals) == 656);
-const _: () = assert!(offset_of!(Epoch, reserved) == 848);
+const _: () = assert!(offset_of!(Epoch, totals) == 688);
+const _: () = assert!(offset_of!(Epoch, claims_root) == 880);
+const _: () = assert!(offset_of!(Epoch, reserved) == 976);
 
 impl Epoch {
     /// `WrongEpoch` unless this is the account of `epoch`.
@@ -97,6 +112,12 @@ impl Epoch {
     #[inline(always)]
     pub fn require_state(&self, state: u8) -> Result<(), ProgramError> {
         require(self.state == state, KarmaError::BadState)
+    }
+
+    /// The report that passed two thirds.
+    #[inline(always)]
+    pub fn winner(&self) -> Option<&Candidate> {
+        self.candidates.iter().find(|candidate| candidate.report_hash == self.report_hash)
     }
 
     /// True if `stake` is more than two thirds of the epoch's.

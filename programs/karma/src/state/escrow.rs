@@ -12,7 +12,10 @@ pub struct Escrow {
     pub withdraw_after_epoch: u64,
     pub last_settled_epoch: u64,
     pub bump: u8,
-    pub reserved: [u8; 55],
+    pub padding0: [u8; 7],
+    /// What the buyer allowed to be debited in all (P-39); 2^64-1: whatever an epoch decides.
+    pub authorised: u64,
+    pub reserved: [u8; 40],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.

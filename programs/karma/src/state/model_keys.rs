@@ -17,7 +17,10 @@ pub struct ModelKeys {
     /// `NONE` until the attested stake passed two thirds.
     pub admitted_epoch: u64,
     pub bump: u8,
-    pub reserved: [u8; 39],
+    pub padding0: [u8; 7],
+    /// The epoch whose attestations count together, until it is admitted.
+    pub counted_epoch: u64,
+    pub reserved: [u8; 24],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.

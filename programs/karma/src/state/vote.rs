@@ -1,12 +1,17 @@
 //! Vote: what one validator did in one epoch.
 use super::{Account, Key};
-use crate::error::{require, KarmaError};
+use crate::{
+    error::{require, KarmaError},
+    math::checked::add,
+};
 use pinocchio::error::ProgramError;
 
 pub const ATTESTED: u8 = 1;
 pub const SALT_REVEALED: u8 = 2;
 pub const SEALED: u8 = 4;
 pub const REVEALED: u8 = 8;
+/// An offence of this vote was proven: it earns nothing.
+pub const ACCUSED: u8 = 16;
 
 #[repr(C)]
 pub struct Vote {
@@ -36,6 +41,24 @@ impl Vote {
     #[inline(always)]
     pub fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+
+    /// P-32: who attests and then keeps its salt to itself is not paid for this epoch.
+    #[inline(always)]
+    pub fn keeps_pay(&self) -> bool {
+        !self.has(ATTESTED) || self.has(SALT_REVEALED)
+    }
+
+    /// P-32: the points of this vote in an epoch whose report is `report_hash`: its stake, once for a revealed salt and twice for
+    /// having revealed that report.
+    #[inline(always)]
+    pub fn points(&self, report_hash: &Key) -> Result<u64, ProgramError> {
+        if !self.keeps_pay() || self.has(ACCUSED) {
+            return Ok(0);
+        }
+        let salt = if self.has(SALT_REVEALED) { self.stake } else { 0 };
+        let report = if self.has(REVEALED) && self.report_hash == *report_hash { self.stake } else { 0 };
+        add(salt, add(report, report)?)
     }
 
     /// `BadPda` unless this is the vote of `validator` in `epoch`.

@@ -1,11 +1,10 @@
 import type { TransactionInstruction } from '@solana/web3.js';
 import type { KarmaVector } from '../../protocol/karma.ts';
-import type { SumPath } from '../../protocol/merkle.ts';
 import type { Address } from '../address.ts';
 import type { ProgramAddresses } from '../addresses.ts';
 import { buildInstruction } from '../coder.ts';
 
-/** P-21. Anyone may send it; `payer` signs, `owner` is the participant's and is paid. The path has six sums per node. */
+/** P-21. Anyone may send it; `payer` signs, `owner` is the participant's and is paid. The path is one of claimsRoot (T-06). */
 export function claim(
   addresses: ProgramAddresses,
   options: {
@@ -17,7 +16,7 @@ export function claim(
     readonly lifetime: KarmaVector;
     readonly lifetimeOwed: bigint;
     readonly receiptsRoot: Uint8Array;
-    readonly path: SumPath;
+    readonly path: readonly Uint8Array[];
   },
 ): TransactionInstruction {
   const { payer, participant, owner, ...args } = options;

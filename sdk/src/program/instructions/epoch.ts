@@ -154,6 +154,9 @@ export function closeVote(
       payer: options.payer,
       epochAccount: addresses.epoch(options.epoch),
       vote: addresses.vote(options.epoch, options.validator),
+      config: addresses.config,
+      validator: options.validator,
+      vault: addresses.vault,
     },
   });
 }

@@ -1,19 +1,25 @@
 import type { TransactionInstruction } from '@solana/web3.js';
 import type { SumPath } from '../../protocol/merkle.ts';
+import { NONE } from '../accounts.ts';
 import type { Address } from '../address.ts';
 import type { ProgramAddresses } from '../addresses.ts';
 import { buildInstruction } from '../coder.ts';
 
-/** P-08. The buyer signs and pays rent and amount (lamports). */
+/** P-08. The buyer signs and pays rent and amount (lamports). `authorised` is what may be debited in all without a voucher; whatever an epoch decides unless told. */
 export function openEscrow(
   addresses: ProgramAddresses,
-  options: { readonly buyer: Address; readonly gateway: Address; readonly amount: bigint },
+  options: {
+    readonly buyer: Address;
+    readonly gateway: Address;
+    readonly amount: bigint;
+    readonly authorised?: bigint;
+  },
 ): TransactionInstruction {
-  const { buyer, gateway, amount } = options;
+  const { buyer, gateway, amount, authorised = NONE } = options;
   return buildInstruction({
     programId: addresses.programId,
     name: 'openEscrow',
-    args: { amount },
+    args: { amount, authorised },
     accounts: { buyer, gateway, escrow: addresses.escrow(gateway, buyer) },
   });
 }

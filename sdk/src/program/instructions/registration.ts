@@ -1,5 +1,6 @@
 import type { TransactionInstruction } from '@solana/web3.js';
 import { KarmeshError } from '../../errors.ts';
+import { ASSET } from '../accounts.ts';
 import type { Address } from '../address.ts';
 import type { ProgramAddresses } from '../addresses.ts';
 import { buildInstruction } from '../coder.ts';
@@ -13,15 +14,21 @@ export interface RegistrationKeys {
 }
 
 function accountsOf(addresses: ProgramAddresses, { owner, identity }: RegistrationKeys): Record<string, Address> {
-  return { owner, identity, config: addresses.config, participant: addresses.participant(identity) };
+  const participant = addresses.participant(identity);
+  const stake = addresses.stake({ participant, staker: owner, asset: ASSET.lamports });
+  return { owner, identity, config: addresses.config, participant, stake };
 }
 
 const MAX_MODELS = 4;
 
-/** P-03. One to four model ids. */
+/** P-03. One to four model ids; `capacity` is the number of requests at once that the bond stands for, 1 unless told. */
 export function registerWorker(
   addresses: ProgramAddresses,
-  options: RegistrationKeys & { readonly engineClass: Uint8Array; readonly models: readonly Uint8Array[] },
+  options: RegistrationKeys & {
+    readonly engineClass: Uint8Array;
+    readonly models: readonly Uint8Array[];
+    readonly capacity?: number;
+  },
 ): TransactionInstruction {
   if (options.models.length < 1 || options.models.length > MAX_MODELS) {
     throw new KarmeshError('BAD_ARGUMENT', 'A worker registers one to four models.', { models: options.models.length });
@@ -30,7 +37,13 @@ export function registerWorker(
   return buildInstruction({
     programId: addresses.programId,
     name: 'registerWorker',
-    args: { engineClass: options.engineClass, modelCount: options.models.length, models, bond: options.bond },
+    args: {
+      engineClass: options.engineClass,
+      modelCount: options.models.length,
+      models,
+      bond: options.bond,
+      capacity: options.capacity ?? 1,
+    },
     accounts: accountsOf(addresses, options),
   });
 }

@@ -3,7 +3,7 @@ import type { Address } from '../address.ts';
 import type { ProgramAddresses } from '../addresses.ts';
 import { buildInstruction } from '../coder.ts';
 
-/** P-01. `parameters` are the 22 of docs/protocol.md in order; `payer` signs and becomes the initialiser. */
+/** P-01. `parameters` are the 40 of docs/protocol.md in order; `payer` signs and becomes the initialiser. */
 export function initialise(
   addresses: ProgramAddresses,
   options: {
