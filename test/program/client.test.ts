@@ -174,7 +174,7 @@ describe('the program client on localnet', { timeout: 60_000 }, () => {
     expect(view.chain(gateway.address, 1n)).toBeUndefined();
     expect(view.epochAccount(0n)).toBeUndefined();
     expect(view.participantByIdentity(gateway.identity.publicKey)?.address).toEqual(gateway.address);
-    expect(view.participant(gateway.address)?.bondLamports).toBe(3n * SOL);
+    expect(view.participant(gateway.address)?.ownUnits).toBe(3n * SOL);
 
     const next = namedKey('identity 1');
     const rotation = { owner: operator.publicKey, newIdentity: next.publicKey, participant: gateway.address };

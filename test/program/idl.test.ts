@@ -84,7 +84,7 @@ function documented(account: string): { readonly size: number; readonly offsets:
 
 const ACCOUNTS = ['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'Epoch', 'Vote', 'ModelKeys'];
 
-describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven'])('%s', (account) => {
+describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven', 'Stake'])('%s', (account) => {
   test('has the offsets and the size of docs/protocol.md', () => {
     const lays = offsets(account);
     const doc = documented(account);
@@ -194,7 +194,7 @@ test("Anchor's Program takes the file as it is: instructions, addresses and acco
   const decoded = coder.accounts.decode('participant', Buffer.from(raw?.data ?? []));
   const account = await readParticipant(world, worker.address);
   expect(decoded.identity.toBytes()).toEqual(account.identity);
-  expect(decoded.bondLamports.toString()).toBe(account.bondLamports.toString());
+  expect(decoded.ownUnits.toString()).toBe(account.ownUnits.toString());
   expect(decoded.models[0]).toEqual([...(account.models[0] ?? [])]);
   expect(program.programId.toBase58()).toBe(toBase58(PROGRAM_ID));
 });

@@ -6,7 +6,7 @@ import { withAccount } from './bent.ts';
 import { namedHash, namedKey } from './keys.ts';
 import { type LiteSvmLedger, liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { refused } from './refused.ts';
-import { OFFCHAIN_HASH, PARAMETERS, parameterList, SOL } from './world.ts';
+import { OFFCHAIN_HASH, PARAMETERS, parameterList, SOL, weightsOf } from './world.ts';
 
 const addresses = programAddresses(PROGRAM_ID);
 const payer = namedKey('operator');
@@ -39,6 +39,7 @@ test('P-01, F-01: makes Config and Vault with the domain of this cluster and pro
     bump: bumpOf('config'),
     started: 0,
     vaultBump: bumpOf('vault'),
+    tokenVaultBump: 0,
     domain: makeDomain({ genesisHash: ledger.genesis, programId: PROGRAM_ID }),
     genesis: ledger.genesis,
     initialiser: payer.publicKey,
@@ -46,24 +47,34 @@ test('P-01, F-01: makes Config and Vault with the domain of this cluster and pro
     participantCount: 0,
     workerCount: 0,
     gatewayCount: 0,
-    activeValidators: [0, 0],
-    activeStake: [0n, 0n],
-    pendingValidators: 0,
-    pendingStake: 0n,
-    stakeEpoch: 0n,
+    validatorCount: 0,
     lastFinalisedEpoch: NONE,
     lastRoot: new Uint8Array(32),
     lastTotals: [0n, 0n, 0n, 0n, 0n, 0n],
     offchainParametersHash: OFFCHAIN_HASH,
     parameters: parameterList(PARAMETERS),
+    stake: weightsOf(),
+    validators: weightsOf(),
+    changes: Array.from({ length: 4 }, () => ({ index: 0n, fromEpoch: 0n, before: 0n })),
+    tokenMint: new Uint8Array(32),
+    tokenRate: 0n,
+    pausedUntilEpoch: 0n,
+    pausableFromEpoch: 0n,
+    slashEpoch: 0n,
+    slashedWeight: 0n,
   });
   expect(vault === undefined ? undefined : decodeVault(vault)).toEqual({
     bump: bumpOf('vault'),
     received: 0n,
     paid: 0n,
+    rewards: 0n,
+    rewardsPaid: 0n,
+    treasuryPaid: 0n,
+    windowEpoch: 0n,
+    windowPaid: 0n,
   });
-  expect(config?.lamports).toBe(await ledger.rent(640));
-  expect(vault?.lamports).toBe(await ledger.rent(32));
+  expect(config?.lamports).toBe(await ledger.rent(1152));
+  expect(vault?.lamports).toBe(await ledger.rent(112));
 });
 
 test('P-01: refuses a second time', async () => {
@@ -73,8 +84,12 @@ test('P-01: refuses a second time', async () => {
 });
 
 test.each<readonly [string, Partial<ChainParameters>, string]>([
-  ['shares over the whole', { workerShareBps: 9_501n }, 'BadParameter'],
-  ['shares that overflow', { workerShareBps: NONE }, 'Overflow'],
+  ['shares over the whole', { workerShareBps: 8_501n }, 'BadParameter'],
+  ['a share over its bound', { workerShareBps: NONE }, 'BadParameter'],
+  ['a fee below its bound', { feeShareBps: 99n }, 'BadParameter'],
+  ['slashes that wait longer than stake', { slashDelayEpochs: 4n }, 'BadParameter'],
+  ['evidence that comes after stake has left', { evidenceEpochs: 4n }, 'BadParameter'],
+  ['a claim cap that holds claims up', { claimCapBps: 999n }, 'BadParameter'],
   ['an epoch of 63 slots', { slotsPerEpoch: 63n }, 'BadParameter'],
   ['no proposer window', { proposerWindowSlots: 0n }, 'BadParameter'],
   ['salts that may come after the beacon', { saltRevealSlots: 44n }, 'BadParameter'],
@@ -86,7 +101,7 @@ test.each<readonly [string, Partial<ChainParameters>, string]>([
 
 test('P-01: takes the shares to the last basis point', async () => {
   const ledger = await emptyLedger();
-  await ledger.send([instruction(ledger, { workerShareBps: 9_500n })], [payer]);
+  await ledger.send([instruction(ledger, { workerShareBps: 8_500n })], [payer]);
   expect(await ledger.account(addresses.config)).toBeDefined();
 });
 
@@ -101,6 +116,6 @@ test('P-01: lamports that a stranger sent to the addresses beforehand do not sto
   await ledger.fund(addresses.config, 1_000_000n);
   await ledger.fund(addresses.vault, SOL);
   await ledger.send([instruction(ledger)], [payer]);
-  expect((await ledger.account(addresses.config))?.lamports).toBe(await ledger.rent(640));
+  expect((await ledger.account(addresses.config))?.lamports).toBe(await ledger.rent(1152));
   expect((await ledger.account(addresses.vault))?.lamports).toBe(SOL);
 });

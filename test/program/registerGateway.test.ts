@@ -14,12 +14,7 @@ test('P-05: makes the account, takes the bond and counts the gateway', async () 
     [world.operator, gateway.identity],
   );
   const account = await readParticipant(world, gateway.address);
-  expect([account.role, account.index, account.roleOrdinal, account.bondLamports]).toEqual([
-    ROLE.gateway,
-    7,
-    1,
-    3n * SOL,
-  ]);
+  expect([account.role, account.index, account.roleOrdinal, account.ownUnits]).toEqual([ROLE.gateway, 7, 1, 3n * SOL]);
   expect(await readConfig(world)).toMatchObject({ participantCount: 8, gatewayCount: 2, workerCount: 2 });
 });
 

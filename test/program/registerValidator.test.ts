@@ -1,5 +1,5 @@
-import { ROLE, registerValidator, type Secp256k1Proof } from '@karmesh/sdk/program';
-import { concatBytes, hash, KIND } from '@karmesh/sdk/protocol';
+import { ASSET, ROLE, registerValidator, type Secp256k1Proof } from '@karmesh/sdk/program';
+import { concatBytes, hash, KIND, WHOLE } from '@karmesh/sdk/protocol';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { expect, test } from 'vitest';
@@ -14,9 +14,11 @@ import {
   member,
   readConfig,
   readParticipant,
+  readStake,
   SOL,
   startWorld,
   type World,
+  weightsOf,
 } from './world.ts';
 
 const secret = namedHash('secp256k1 secret');
@@ -37,7 +39,7 @@ function setUp(world: World) {
   return { validator, keys, signers: [world.operator, validator.identity] };
 }
 
-test('P-04: takes the bond and counts the stake before start', async () => {
+test('P-04: takes the bond and counts the weight before start', async () => {
   const world = await buildWorld(liteSvmLedger());
   const { validator, keys, signers } = setUp(world);
   await world.ledger.send([registerValidator(world.addresses, { ...keys, bond: 5n * SOL })], signers);
@@ -47,35 +49,40 @@ test('P-04: takes the bond and counts the stake before start', async () => {
     role: ROLE.validator,
     index: 7,
     roleOrdinal: 4,
-    bondLamports: 5n * SOL,
+    ownUnits: 5n * SOL,
+    units: [5n * SOL, 0n],
+    slashIndex: WHOLE,
+    weights: weightsOf([0n, 5n * SOL]),
     activeFromEpoch: 0n,
     modelCount: 0,
     models: [],
     hasSecp256k1: 0,
     secp256k1Address: new Uint8Array(20),
   });
-  expect(await lamportsOf(world, validator.address)).toBe((await world.ledger.rent(576)) + 5n * SOL);
+  expect(await lamportsOf(world, validator.address)).toBe((await world.ledger.rent(832)) + 5n * SOL);
   expect(await readConfig(world)).toMatchObject({
     participantCount: 8,
-    activeValidators: [5, 5],
-    activeStake: [13n * SOL, 13n * SOL],
-    pendingValidators: 0,
-    pendingStake: 0n,
+    validatorCount: 5,
+    validators: weightsOf([0n, 5n]),
+    stake: weightsOf([0n, 13n * SOL]),
+  });
+  expect(await readStake(world, validator)).toMatchObject({
+    asset: ASSET.lamports,
+    units: 5n * SOL,
+    rewardLamports: 0n,
   });
 });
 
-test('P-04: a registration in an epoch waits for the next one, which rolls the counts', async () => {
+test('P-04: a registration in an epoch counts from the next one on', async () => {
   const world = await buildWorld(liteSvmLedger());
   const { validator, keys, signers } = setUp(world);
   await startWorld(world);
   await world.ledger.send([registerValidator(world.addresses, { ...keys, bond: 2n * SOL })], signers);
   expect((await readParticipant(world, validator.address)).activeFromEpoch).toBe(1n);
   expect(await readConfig(world)).toMatchObject({
-    activeValidators: [4, 4],
-    activeStake: [8n * SOL, 8n * SOL],
-    pendingValidators: 1,
-    pendingStake: 2n * SOL,
-    stakeEpoch: 0n,
+    validatorCount: 5,
+    validators: weightsOf([1n, 5n], [0n, 4n]),
+    stake: weightsOf([1n, 10n * SOL], [0n, 8n * SOL]),
   });
 
   const register = async (name: string): Promise<void> => {
@@ -86,21 +93,15 @@ test('P-04: a registration in an epoch waits for the next one, which rolls the c
   await world.ledger.untilSlot(await firstSlot(world, 1n));
   await register('validator of epoch 1');
   expect(await readConfig(world)).toMatchObject({
-    activeValidators: [4, 5],
-    activeStake: [8n * SOL, 10n * SOL],
-    pendingValidators: 1,
-    pendingStake: 3n * SOL,
-    stakeEpoch: 1n,
+    validators: weightsOf([2n, 6n], [1n, 5n], [0n, 4n]),
+    stake: weightsOf([2n, 13n * SOL], [1n, 10n * SOL], [0n, 8n * SOL]),
   });
 
   await world.ledger.untilSlot(await firstSlot(world, 5n));
   await register('validator of epoch 5');
   expect(await readConfig(world)).toMatchObject({
-    activeValidators: [6, 6],
-    activeStake: [13n * SOL, 13n * SOL],
-    pendingValidators: 1,
-    pendingStake: 3n * SOL,
-    stakeEpoch: 5n,
+    validators: weightsOf([6n, 7n], [2n, 6n], [1n, 5n], [0n, 4n]),
+    stake: weightsOf([6n, 16n * SOL], [2n, 13n * SOL], [1n, 10n * SOL], [0n, 8n * SOL]),
   });
 });
 

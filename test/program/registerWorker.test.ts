@@ -1,4 +1,5 @@
-import { eventsInLogs, PROGRAM_ID, ROLE, registerWorker } from '@karmesh/sdk/program';
+import { ASSET, eventsInLogs, PROGRAM_ID, ROLE, registerWorker } from '@karmesh/sdk/program';
+import { WHOLE } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount, withData } from './bent.ts';
 import { namedHash } from './keys.ts';
@@ -12,18 +13,24 @@ import {
   member,
   readConfig,
   readParticipant,
+  readStake,
   SOL,
   startWorld,
   type World,
+  weightsOf,
 } from './world.ts';
 
-function instruction(world: World, changed: { readonly bond?: bigint; readonly models?: readonly Uint8Array[] } = {}) {
+function instruction(
+  world: World,
+  changed: { readonly bond?: bigint; readonly models?: readonly Uint8Array[]; readonly capacity?: number } = {},
+) {
   const { identity } = member(world.addresses, 'new worker', world.operator);
   return registerWorker(world.addresses, {
     owner: world.operator.publicKey,
     identity: identity.publicKey,
     engineClass: ENGINE_CLASS,
     bond: changed.bond ?? SOL,
+    capacity: changed.capacity ?? 1,
     models: changed.models ?? [MODEL, namedHash('second model')],
   });
 }
@@ -45,11 +52,12 @@ test('P-03: makes the account, takes the bond and counts the worker', async () =
     previousIdentity: worker.identity.publicKey,
     identityFromEpoch: 0n,
     initialIdentity: worker.identity.publicKey,
-    bondLamports: SOL + 5n,
+    ownUnits: SOL + 5n,
     activeFromEpoch: 0n,
     roleOrdinal: 2,
     modelCount: 2,
     hasSecp256k1: 0,
+    openCases: 0,
     karma: [0n, 0n, 0n, 0n, 0n],
     karmaSlot: 0n,
     lifetime: [0n, 0n, 0n, 0n, 0n],
@@ -59,8 +67,32 @@ test('P-03: makes the account, takes the bond and counts the worker', async () =
     engineClass: ENGINE_CLASS,
     models: [MODEL, namedHash('second model')],
     secp256k1Address: new Uint8Array(20),
+    capacity: [1, 1],
+    capacityFromEpoch: 0n,
+    slashIndex: WHOLE,
+    units: [SOL + 5n, 0n],
+    unbondingUnits: [0n, 0n],
+    rewardPerUnit: [0n, 0n],
+    rewardLamports: 0n,
+    commissionLamports: 0n,
+    commissionBps: [0, 0],
+    commissionFromEpoch: 0n,
+    weights: weightsOf([0n, SOL + 5n]),
   });
-  expect(await lamportsOf(world, worker.address)).toBe((await world.ledger.rent(576)) + SOL + 5n);
+  expect(await readStake(world, worker)).toEqual({
+    address: world.addresses.stake({ participant: worker.address, staker: world.operator.publicKey, asset: 0 }),
+    participant: worker.address,
+    staker: world.operator.publicKey,
+    asset: ASSET.lamports,
+    bump: expect.any(Number),
+    units: SOL + 5n,
+    rewardPerUnit: [0n, 0n],
+    rewardLamports: 0n,
+    unbondingUnits: 0n,
+    releasedUnits: 0n,
+    unbondingFromSlot: 0n,
+  });
+  expect(await lamportsOf(world, worker.address)).toBe((await world.ledger.rent(832)) + SOL + 5n);
   expect(await readConfig(world)).toEqual({ ...before, participantCount: 8, workerCount: 3 });
   expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
     { name: 'Registered', data: { participant: worker.address, role: 1, index: 7 } },
@@ -82,6 +114,12 @@ test('P-03: refuses a bond below the minimum', async () => {
     world.ledger.send([instruction(world, { bond: SOL - 1n })], [world.operator, identity]),
     'BondTooSmall',
   );
+  await refused(
+    world.ledger.send([instruction(world, { bond: 3n * SOL - 1n, capacity: 3 })], [world.operator, identity]),
+    'BondTooSmall',
+  );
+  await refused(world.ledger.send([instruction(world, { capacity: 0 })], [world.operator, identity]), 'BadAmount');
+  await world.ledger.send([instruction(world, { bond: 3n * SOL, capacity: 3 })], [world.operator, identity]);
 });
 
 test('P-03: refuses no model, five models, a gap and an unused place that is not zero', async () => {

@@ -1,5 +1,6 @@
 import { secp256k1Proof } from '@karmesh/sdk/participant';
 import {
+  ASSET,
   type ConfigAccount,
   commitChain,
   decodeConfig,
@@ -7,11 +8,13 @@ import {
   decodeEscrow,
   decodeGatewayChain,
   decodeParticipant,
+  decodeStake,
   decodeVault,
   decodeVote,
   type EpochAccount,
   type EscrowAccount,
   initialise,
+  NONE,
   openEscrow,
   type ParticipantAccount,
   PROGRAM_ID,
@@ -20,11 +23,18 @@ import {
   registerGateway,
   registerValidator,
   registerWorker,
+  type StakeAccount,
   start,
   type VaultAccount,
   type VoteAccount,
 } from '@karmesh/sdk/program';
-import { CHAIN_PARAMETERS, type ChainParameters, makeDomain, PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
+import {
+  CHAIN_PARAMETERS,
+  type ChainParameters,
+  makeDomain,
+  PROTOCOL_VERSION,
+  type Weights,
+} from '@karmesh/sdk/protocol';
 import type { Keypair, Secp256k1Key } from '@karmesh/sdk/runtime';
 import { namedHash, namedKey } from './keys.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -55,6 +65,24 @@ export const PARAMETERS: ChainParameters = {
   redundancyHalfLifeSlots: 1_000n,
   validationHalfLifeSlots: 5_000n,
   listPriceLamports: 1n,
+  voteShareBps: 1_000n,
+  auditShareBps: 0n,
+  gatewayShareBps: 0n,
+  coolDownEpochs: 4n,
+  evidenceEpochs: 0n,
+  slashDelayEpochs: 1n,
+  slashCapBps: 5_000n,
+  doubleSignBps: 5_000n,
+  falseVoteBps: 2_000n,
+  silenceBps: 1_000n,
+  finderShareBps: 1_000n,
+  harmedShareBps: 2_000n,
+  claimCapBps: 10_000n,
+  proposalDelayEpochs: 1n,
+  validatorKarmaFloor: 0n,
+  karmaFloorFromEpoch: NONE,
+  challengeAnswerSlots: 32n,
+  challengeBondLamports: 10_000_000n,
 };
 
 export const OFFCHAIN_HASH = namedHash('offchain parameters');
@@ -218,6 +246,18 @@ export async function readVault({ ledger, addresses }: World): Promise<VaultAcco
 
 export async function readParticipant({ ledger }: World, address: Uint8Array): Promise<ParticipantAccount> {
   return decodeParticipant(await must(ledger.account(address)));
+}
+
+/** The owner's stake, which its registration made. */
+export async function readStake({ ledger, addresses }: World, { owner, address }: Member): Promise<StakeAccount> {
+  const stake = addresses.stake({ participant: address, staker: owner.publicKey, asset: ASSET.lamports });
+  return decodeStake(await must(ledger.account(stake)));
+}
+
+/** Weights as the account holds them after these changes, the newest first. */
+export function weightsOf(...changes: readonly (readonly [fromEpoch: bigint, weight: bigint])[]): Weights {
+  const points = changes.map(([fromEpoch, weight]) => ({ fromEpoch, weight }));
+  return { points: [...points, ...Array.from({ length: 8 - points.length }, () => ({ fromEpoch: 0n, weight: 0n }))] };
 }
 
 export async function readEscrow({ ledger }: World, address: Uint8Array): Promise<EscrowAccount> {

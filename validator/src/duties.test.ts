@@ -1,5 +1,5 @@
 import { clusterPreset } from '@karmesh/sdk/clusters';
-import { ZERO_HASH } from '@karmesh/sdk/protocol';
+import { constantWeight, ZERO_HASH } from '@karmesh/sdk/protocol';
 import { describe, expect, test } from 'vitest';
 import type { ConfigFacts, EpochFacts, VoteFacts } from './chain/chainReader.ts';
 import { type DutyState, nextDuties } from './duties.ts';
@@ -315,7 +315,7 @@ describe('what a validator ought to do', () => {
     const whole: DutyState = {
       slot,
       config,
-      me: { roleOrdinal: ordinal, activeFromEpoch: 0n },
+      me: { roleOrdinal: ordinal, weights: constantWeight(1n) },
       validatorsActiveFrom: [0n, 0n, 0n, 0n],
       epochs,
       vote: () => vote,

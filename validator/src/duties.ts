@@ -1,4 +1,4 @@
-import { firstSlotOfEpoch, toHex } from '@karmesh/sdk/protocol';
+import { firstSlotOfEpoch, isActiveIn, toHex, type Weights } from '@karmesh/sdk/protocol';
 import type { ConfigFacts, EpochFacts, VoteFacts } from './chain/chainReader.ts';
 
 export const DUTY_KINDS = [
@@ -31,7 +31,7 @@ export interface DutyState {
   readonly slot: bigint;
   readonly config: ConfigFacts;
   /** Undefined for a validator that is not registered. */
-  readonly me: { readonly roleOrdinal: number; readonly activeFromEpoch: bigint } | undefined;
+  readonly me: { readonly roleOrdinal: number; readonly weights: Weights } | undefined;
   /** The epochs from which each validator is active. */
   readonly validatorsActiveFrom: readonly bigint[];
   /** Ascending. */
@@ -76,9 +76,9 @@ export function nextDuties(state: DutyState): readonly Duty[] {
   const { me } = state;
   if (me === undefined) return duties;
   const closing = epochToClose(state, current);
-  if (closing !== undefined && me.activeFromEpoch <= closing) duties.push({ kind: 'close', epoch: closing });
+  if (closing !== undefined && isActiveIn(me, closing)) duties.push({ kind: 'close', epoch: closing });
   for (const account of state.epochs) {
-    if (account.epoch < current && me.activeFromEpoch <= account.epoch)
+    if (account.epoch < current && isActiveIn(me, account.epoch))
       duties.push(...epochDuties(state, account, me.roleOrdinal));
   }
   if (state.hasClaims && state.ledgerEpoch !== undefined && state.ledgerEpoch === config.lastFinalisedEpoch) {

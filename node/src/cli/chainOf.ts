@@ -3,9 +3,11 @@ import {
   candidateGroup,
   epochOfSlot,
   identityInEpoch,
+  isActiveIn,
   namedParameters,
   type OffchainParameters,
   type VerifySignature,
+  weightIn,
   withChainMemo,
 } from '@karmesh/sdk/protocol';
 import type { WorkerChain } from '../worker/workerChain.ts';
@@ -57,11 +59,11 @@ export function chainOf(
     },
     validators: (epoch) =>
       ofRole(ROLE.validator)
-        .filter(({ activeFromEpoch }) => activeFromEpoch <= epoch)
+        .filter((account) => isActiveIn(account, epoch))
         .map((account) => ({
           participant: account.address,
           index: account.index,
-          stake: account.bondLamports,
+          stake: weightIn(account.weights, epoch) ?? 0n,
           identity: identityInEpoch(account, epoch),
         })),
     refresh: (call) => view.refresh(call),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
 import { addressFromBase58, type ParticipantAccount, ROLE, toBase58 } from '../program/index.ts';
 import { decayKarma, equalBytes, KARMA_PARTS, namedParameters } from '../protocol/index.ts';
+import { ownBond } from '../protocol/units.ts';
 import { command, output } from '../runtime/index.ts';
 import { chainSettings, readingClient } from './chainSettings.ts';
 import { configFiles } from './clientConfig.ts';
@@ -59,7 +60,7 @@ export const karmaShowCommand: ListedCommand = {
           ]),
         ),
         paidLamports: participant.lifetimePaid,
-        bondLamports: participant.bondLamports,
+        bondLamports: ownBond(participant),
       }));
       output({ json: read.config.json })().data(rows, () => renderKarma(rows));
       return 0;

@@ -1,5 +1,6 @@
 import { type Address, type ChainView, NONE } from '../program/index.ts';
 import { namedParameters } from '../protocol/index.ts';
+import { ownBond } from '../protocol/units.ts';
 import type { Metrics } from '../runtime/index.ts';
 
 type WatchedView = Pick<ChainView, 'slot' | 'epoch' | 'config' | 'participant' | 'staleness' | 'onSlot'>;
@@ -63,8 +64,11 @@ export function observeChain(
   });
   metrics.gauge({
     name: 'participant_bond_lamports',
-    help: 'What stands behind this participant.',
-    collect: (gauge) => gauge.set(Number(view.participant(participant)?.bondLamports ?? 0n)),
+    help: 'What the owner staked behind this participant.',
+    collect(gauge) {
+      const account = view.participant(participant);
+      gauge.set(Number(account === undefined ? 0n : ownBond(account)));
+    },
   });
   metrics.gauge({
     name: 'participant_paid_lamports',

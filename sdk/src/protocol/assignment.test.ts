@@ -20,6 +20,7 @@ import { decode, encode } from './codec.ts';
 import { label } from './fixtures/market.ts';
 import { plainValue } from './fixtures/plainValue.ts';
 import { candidateGroupsTree } from './manifest.ts';
+import { constantWeight } from './weights.ts';
 
 interface Vectors {
   readonly domain: string;
@@ -150,11 +151,20 @@ test('A-08: draws follow weight', () => {
   expect(Math.abs(heavy - 3000)).toBeLessThan(165);
 });
 
+test('A-05: one worker of capacity 10 weighs as much as ten of capacity 1 with its karma among them', () => {
+  const policy = { weightFloor: 100n, weightCap: 900n };
+  for (const karma of [0n, 70n, 8_999n, 9_000n, 50_000n]) {
+    const ten = 10n * drawWeight({ karma: karma / 10n, capacity: 1 }, policy);
+    const one = drawWeight({ karma, capacity: 10 }, policy);
+    expect(one - ten).toBe(karma < 9_000n ? karma % 10n : 0n);
+  }
+});
+
 test('A-05: weight is the floor plus capped karma', () => {
   const policy = { weightFloor: BigInt(vectors.weights.weightFloor), weightCap: BigInt(vectors.weights.weightCap) };
-  expect(vectors.weights.cases.map(({ karma }) => String(drawWeight(BigInt(karma), policy)))).toEqual(
-    vectors.weights.cases.map(({ weight }) => weight),
-  );
+  expect(
+    vectors.weights.cases.map(({ karma }) => String(drawWeight({ karma: BigInt(karma), capacity: 1 }, policy))),
+  ).toEqual(vectors.weights.cases.map(({ weight }) => weight));
 });
 
 test('A-04, A-07: groups, their trees and the candidates’ root match the vectors', () => {
@@ -179,7 +189,9 @@ const account = (index: number, changes: Partial<WorkerAccount> = {}): WorkerAcc
   identity: label(`identity ${index}`),
   previousIdentity: label(`previous identity ${index}`),
   identityFromEpoch: 0n,
-  activeFromEpoch: 0n,
+  weights: constantWeight(1n),
+  capacity: [1, 1],
+  capacityFromEpoch: 0n,
   weightKarma: [5n, 7n],
   weightFromEpoch: 3n,
   engineClass: label('class'),
@@ -192,8 +204,8 @@ test('A-04: candidates are bonded before the epoch, of the class and the model, 
   const group = candidateGroup(
     [
       account(4),
-      account(1, { activeFromEpoch: 3n }),
-      account(2, { activeFromEpoch: 2n }),
+      account(1, { weights: constantWeight(1n, 3n) }),
+      account(2, { weights: constantWeight(1n, 2n) }),
       account(3, { engineClass: label('another class') }),
       account(5, { models: [label('model')] }),
       account(0),

@@ -7,6 +7,7 @@ import type { EngineClassId, ModelId, Participant } from './ids.ts';
 import { participantCodec } from './ids.ts';
 import { type SumNode, type SumTree, sumTree } from './merkle.ts';
 import { identityCodec } from './signature.ts';
+import { isActiveIn, type Weights } from './weights.ts';
 
 /** A-01: the longest hash chain, and so the most dispatches of one gateway in one epoch. */
 export const MAX_CHAIN_LENGTH = 65_536;
@@ -93,12 +94,17 @@ export const candidateGroupCodec = struct({
 });
 export type CandidateGroup = Decoded<typeof candidateGroupCodec>;
 
-/** A-05: `weight = floor + min(cap, karma)`, so that the first epoch works and nobody's karma takes every draw. All in micro-karma. */
+/**
+ * A-05: `weight = capacity x floor + min(capacity x cap, karma)`, so that the first epoch works, nobody's karma takes every draw, and one
+ * worker of capacity 10 is drawn as often as ten of capacity 1 with the same karma in all. Micro-karma.
+ */
 export function drawWeight(
-  weightKarma: bigint,
+  worker: { readonly karma: bigint; readonly capacity: number },
   policy: { readonly weightFloor: bigint; readonly weightCap: bigint },
 ): bigint {
-  return policy.weightFloor + (weightKarma < policy.weightCap ? weightKarma : policy.weightCap);
+  const capacity = BigInt(worker.capacity);
+  const most = capacity * policy.weightCap;
+  return capacity * policy.weightFloor + (worker.karma < most ? worker.karma : most);
 }
 
 /** What the draw needs to know of a worker's account. The names are the account's (docs/protocol.md, Participant). */
@@ -108,7 +114,11 @@ export interface WorkerAccount {
   readonly identity: Uint8Array;
   readonly previousIdentity: Uint8Array;
   readonly identityFromEpoch: bigint;
-  readonly activeFromEpoch: bigint;
+  /** P-28: 0 while the worker's bond does not stand for its capacity. */
+  readonly weights: Weights;
+  /** P-33: the second from `capacityFromEpoch` on, the first before. */
+  readonly capacity: readonly [number, number];
+  readonly capacityFromEpoch: bigint;
   readonly weightKarma: readonly [bigint, bigint];
   readonly weightFromEpoch: bigint;
   readonly engineClass: Uint8Array;
@@ -130,14 +140,20 @@ export function candidateGroup(
   policy: { readonly weightFloor: bigint; readonly weightCap: bigint },
 ): CandidateGroup {
   const candidates = workers
-    .filter((worker) => worker.activeFromEpoch <= key.epoch && compareBytes(worker.engineClass, key.engineClass) === 0)
+    .filter((worker) => isActiveIn(worker, key.epoch) && compareBytes(worker.engineClass, key.engineClass) === 0)
     .filter((worker) => worker.models.some((model) => compareBytes(model, key.modelId) === 0))
     .sort((a, b) => a.index - b.index)
     .map((worker) => ({
       participant: worker.address,
       index: worker.index,
       identity: identityInEpoch(worker, key.epoch),
-      weight: drawWeight(worker.weightFromEpoch <= key.epoch ? worker.weightKarma[1] : worker.weightKarma[0], policy),
+      weight: drawWeight(
+        {
+          karma: worker.weightKarma[worker.weightFromEpoch <= key.epoch ? 1 : 0],
+          capacity: worker.capacity[worker.capacityFromEpoch <= key.epoch ? 1 : 0],
+        },
+        policy,
+      ),
     }));
   return { ...key, candidates };
 }

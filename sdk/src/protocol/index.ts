@@ -37,5 +37,6 @@ export * from './tally.ts';
 export * from './tensorCommitments.ts';
 export * from './traceShape.ts';
 export * from './traceTree.ts';
-export * from './weights.ts';
+export * from './units.ts';
 export * from './verifyBundle.ts';
+export * from './weights.ts';

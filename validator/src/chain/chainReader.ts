@@ -19,12 +19,14 @@ export interface ConfigFacts {
 
 export type Role = 'worker' | 'validator' | 'gateway';
 
-/** A participant's account (docs/protocol.md, Participant). Karma in micro-karma, bond and paid in lamports. */
+/** A participant's account (docs/protocol.md, Participant). Karma in micro-karma, paid in lamports, stake in units (P-29). */
 export interface ParticipantFacts extends WorkerAccount {
   readonly role: Role;
   readonly owner: Uint8Array;
   readonly roleOrdinal: number;
-  readonly bondLamports: bigint;
+  readonly activeFromEpoch: bigint;
+  readonly ownUnits: bigint;
+  readonly slashIndex: bigint;
   readonly karma: readonly bigint[];
   readonly lifetime: readonly bigint[];
   readonly lifetimePaid: bigint;

@@ -10,7 +10,7 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { KARMA_PARTS, namedParameters, toHex } from '@karmesh/sdk/protocol';
+import { isActiveIn, KARMA_PARTS, namedParameters, ownBond, toHex, weightIn } from '@karmesh/sdk/protocol';
 import { command, loadKeypair, output } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { readDutyCounts } from '../store/dutyJournal.ts';
@@ -47,7 +47,8 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
   const epoch = view.epoch();
   const votingOn = newestClosed(epoch, (one) => view.epochAccount(one) !== undefined);
   const closed = votingOn === undefined ? undefined : view.epochAccount(votingOn);
-  const totalStake = chain.activeStake[1] + chain.pendingStake;
+  const totalStake = weightIn(chain.stake, epoch ?? 0n) ?? 0n;
+  const weight = weightIn(account.weights, epoch ?? 0n) ?? 0n;
   return {
     validator: toBase58(account.address),
     epoch: epoch?.toString() ?? null,
@@ -62,9 +63,10 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
           ).toString(),
     votingOn: votingOn?.toString() ?? null,
     phase: closed === undefined ? 'open' : (STATE_NAMES.get(closed.state) ?? 'unknown'),
-    active: epoch !== undefined && account.activeFromEpoch <= epoch,
-    stakeLamports: account.bondLamports.toString(),
-    stakeShareBps: totalStake === 0n ? 0 : Number((account.bondLamports * 10_000n) / totalStake),
+    active: epoch !== undefined && isActiveIn(account, epoch),
+    stakeLamports: ownBond(account).toString(),
+    weightLamports: weight.toString(),
+    stakeShareBps: totalStake === 0n ? 0 : Number((weight * 10_000n) / totalStake),
     identityLamports: (await client.balance(keypair.publicKey, { signal })).toString(),
     paidLamports: account.lifetimePaid.toString(),
     karmaMicro: Object.fromEntries(KARMA_PARTS.map((part, i) => [part, (account.karma[i] ?? 0n).toString()])),

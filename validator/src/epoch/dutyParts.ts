@@ -7,11 +7,13 @@ import {
   type Hash,
   type Identity,
   identityInEpoch,
+  isActiveIn,
   type OffchainParameters,
   type Participant,
   type Signed,
   type StakedValidator,
   type Verdict,
+  weightIn,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { Auditor } from '../audit/auditor.ts';
@@ -75,11 +77,11 @@ export function validatorsOf(
   epoch: bigint,
 ): readonly (StakedValidator & { readonly identity: Identity })[] {
   return participants
-    .filter(({ role, activeFromEpoch }) => role === 'validator' && activeFromEpoch <= epoch)
+    .filter((account) => account.role === 'validator' && isActiveIn(account, epoch))
     .map((account) => ({
       participant: account.address,
       index: account.index,
-      stake: account.bondLamports,
+      stake: weightIn(account.weights, epoch) ?? 0n,
       identity: identityInEpoch(account, epoch),
     }));
 }

@@ -1,3 +1,4 @@
+import { constantWeight } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import { fixtureMarket, named } from '../fixtures/market.ts';
 import { snapshotGroups } from './snapshot.ts';
@@ -10,7 +11,7 @@ test('A-04: every pair of class and model has its group, sorted, of those who ar
   const workers = workerAccounts.map((worker, i) => ({
     ...worker,
     models: i === 0 ? [market.modelId, second] : worker.models,
-    activeFromEpoch: i === 4 ? 8n : 0n,
+    weights: constantWeight(1n, i === 4 ? 8n : 0n),
   }));
   const groups = snapshotGroups(workers, { epoch: 7n, policy }) ?? [];
   const shown = groups.map(({ epoch, modelId, candidates }) => [epoch, modelId, candidates.map(({ index }) => index)]);

@@ -3,6 +3,7 @@ import {
   candidateGroup,
   compareBytes,
   groupKey,
+  isActiveIn,
   toHex,
   type WorkerAccount,
 } from '@karmesh/sdk/protocol';
@@ -19,10 +20,10 @@ export function snapshotGroups(
   },
 ): readonly CandidateGroup[] | undefined {
   const { epoch, policy } = of;
-  const active = workers.filter((worker) => worker.activeFromEpoch <= epoch);
-  if (active.some((worker) => worker.weightFromEpoch > epoch + 1n || worker.identityFromEpoch > epoch + 1n)) {
-    return undefined;
-  }
+  const active = workers.filter((worker) => isActiveIn(worker, epoch));
+  const movedOn = (worker: WorkerAccount): boolean =>
+    [worker.weightFromEpoch, worker.identityFromEpoch, worker.capacityFromEpoch].some((from) => from > epoch + 1n);
+  if (active.some(movedOn)) return undefined;
   const keys = new Map(
     active.flatMap((worker) =>
       worker.models.map((modelId) => [

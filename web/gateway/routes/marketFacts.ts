@@ -7,7 +7,7 @@ import {
   type ParticipantAccount,
   ROLE,
 } from '@karmesh/sdk/program';
-import { equalBytes, fromHex, KARMA_PARTS, type KarmaVector, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, fromHex, KARMA_PARTS, type KarmaVector, ownBond, toHex } from '@karmesh/sdk/protocol';
 import bs58 from 'bs58';
 import { Hono } from 'hono';
 import type { KarmaHistory } from '../bundles/karmaHistory.ts';
@@ -102,7 +102,7 @@ function workerFacts(worker: ParticipantAccount, announced: AnnouncedWorker | un
     /** N-11: the worker's own word, which nobody checks and nothing that is paid depends on. All the rest is on chain. */
     selfReported: announced === undefined ? null : selfReported(announced),
     activeFromEpoch: worker.activeFromEpoch.toString(),
-    bondLamports: worker.bondLamports.toString(),
+    bondLamports: ownBond(worker).toString(),
     /** Micro-karma as of `karmaSlot`; it halves with time until the worker next claims. */
     karma: karmaFacts(worker.karma),
     karmaSlot: worker.karmaSlot.toString(),

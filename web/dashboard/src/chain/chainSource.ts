@@ -12,7 +12,7 @@ import {
   toBase58,
   VOTE_FLAG,
 } from '@karmesh/sdk/client';
-import { epochOfSlot, KARMA_PARTS, namedParameters, toHex } from '@karmesh/sdk/protocol';
+import { epochOfSlot, KARMA_PARTS, namedParameters, ownBond, toHex } from '@karmesh/sdk/protocol';
 import {
   EPOCH_STATES,
   type EpochFacts,
@@ -153,7 +153,7 @@ function workerFacts(worker: ParticipantAccount): WorkerFacts {
   return {
     address: toBase58(worker.address),
     isReachable: null,
-    bondLamports: worker.bondLamports,
+    bondLamports: ownBond(worker),
     karma: Object.fromEntries(KARMA_PARTS.map((part, i) => [part, worker.karma[i] ?? 0n])) as KarmaFacts,
     karmaSlot: worker.karmaSlot,
     paidLamports: worker.lifetimePaid,
