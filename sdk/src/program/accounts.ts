@@ -32,7 +32,7 @@ export interface ConfigAccount {
   readonly lastRoot: Uint8Array;
   readonly lastTotals: LifetimeTotals;
   readonly offchainParametersHash: Uint8Array;
-  /** The 22 parameters in the order of docs/protocol.md. */
+  /** The 40 parameters in the order of docs/protocol.md. */
   readonly parameters: readonly bigint[];
 }
 
