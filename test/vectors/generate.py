@@ -228,7 +228,7 @@ def merkle_vectors() -> None:
                    [(path_of(levels, 2)[0][0], path_of(levels, 2)[0][1][:5]), *path_of(levels, 2)[1:]], top),
     ]
     write("merkle.json", {
-        "rule": "T-02",
+        "rule": "T-02, T-06",
         "trees": [
             {"name": name, "counters": counters, "height": height_of(len(leaves)), "leaves": [node_json(n) for n in leaves],
              "root": node_json(root(leaves, counters)),
@@ -237,7 +237,69 @@ def merkle_vectors() -> None:
         "noLeaf": [{"counters": c, "root": node_json((bytes(32), [0] * c))} for c in (0, 1, 6)],
         "overflows": overflows,
         "falsePaths": false_paths,
+        "claims": claims_vectors(),
     })
+
+
+def plain_levels(leaves: dict[int, bytes], count: int) -> list[dict[int, bytes]]:
+    """T-06 by index: only nodes above a leaf that is there, so that a tree may be wide. `empty_at` gives the others."""
+    levels = [leaves]
+    for height in range(height_of(count)):
+        below, empty = levels[-1], empty_at(height)
+        levels.append({i: sha256(b"\x01", below.get(2 * i, empty), below.get(2 * i + 1, empty)) for i in {j >> 1 for j in below}})
+    return levels
+
+
+def empty_at(height: int) -> bytes:
+    return bytes(32) if height == 0 else sha256(b"\x01", empty_at(height - 1), empty_at(height - 1))
+
+
+def plain_root(leaves: dict[int, bytes], count: int) -> bytes:
+    return plain_levels(leaves, count)[-1].get(0, empty_at(height_of(count))) if count else bytes(32)
+
+
+def plain_path(leaves: dict[int, bytes], count: int, index: int) -> list[bytes]:
+    return [level.get((index >> height) ^ 1, empty_at(height)) for height, level in enumerate(plain_levels(leaves, count)[:-1])]
+
+
+def claims_vectors() -> dict:
+    def whole(count: int) -> dict[int, bytes]:
+        return {i: label(f"claims leaf {count} {i}") for i in range(count)}
+
+    def case(name: str, leaves: dict[int, bytes], count: int, shown: list[int]) -> dict:
+        return {"name": name, "count": count, "height": height_of(count), "leaves": {str(i): h.hex() for i, h in leaves.items()},
+                "root": plain_root(leaves, count).hex(),
+                "paths": {str(i): [h.hex() for h in plain_path(leaves, count, i)] for i in shown}}
+
+    gaps = {i: label(f"claims gaps {i}") for i in (1, 2, 5)}
+    wide = 2**20
+    sparse = {i: label(f"claims sparse {i}") for i in (0, 1, 77_777, 2**19, wide - 1)}
+    cases = [case("no participant", {}, 0, []),
+             *[case(f"{count} participants", whole(count), count, list(range(count))) for count in (1, 2, 3, 5)],
+             case("6 places with 3 absent leaves", gaps, 6, list(range(6))),
+             case("512 participants", whole(512), 512, [0, 1, 255, 256, 511]),
+             case("5 of 2^20 places", sparse, wide, [*sparse, 2])]
+
+    five = whole(5)
+    path, top = plain_path(five, 5, 2), plain_root(five, 5)
+    inner = plain_levels(five, 5)[1][0]
+    sums = path_of(tree([(h, [1] * 6) for h in five.values()], 6), 2)
+
+    def false_path(why: str, leaf: bytes, index: int, path: list[bytes]) -> dict:
+        return {"why": why, "leaf": leaf.hex(), "index": index, "count": 5, "path": [h.hex() for h in path], "root": top.hex()}
+
+    return {"rule": "T-06", "trees": cases, "falsePaths": [
+        false_path("another index", five[2], 3, path),
+        false_path("an index outside of the tree", five[2], 5, path),
+        false_path("an index that agrees in its low bits only", five[2], 10, path),
+        false_path("another leaf", five[1], 2, path),
+        false_path("a path that is too short", five[2], 2, path[:-1]),
+        false_path("a path that is too long", five[2], 2, [*path, bytes(32)]),
+        false_path("an inner node as a leaf (second preimage)", inner, 0, plain_path(five, 5, 0)[1:]),
+        false_path("a sibling changed", five[2], 2, [label("another"), *path[1:]]),
+        false_path("the hashes of the path with sums", five[2], 2, [h for h, _ in sums]),
+        false_path("siblings in another order", five[2], 2, [*path[1:], path[0]]),
+    ]}
 
 
 # -------------------------------------------------------------------------------------------- hashes.json, report.json
@@ -334,12 +396,14 @@ def report_vectors() -> None:
         for index, participant, karma, owed, receipts in lifetimes:
             leaves[index] = lifetime_leaf(epoch, participant, karma, owed, receipts)
         root_node = root(leaves, 6)
+        claims = {i: leaf[0] for i, leaf in enumerate(leaves) if leaf is not None}
+        claims_root = plain_root(claims, width)
         settle = [settlement_leaf(epoch, *row) for row in settlements]
         settled = root(settle, 1)
         carry = root([carried_leaf(epoch, *row) for row in carried], 0)[0]
         body = b"".join([root_node[0], *[u64(s) for s in root_node[1]], u32(width), settled[0], u64(settled[1][0]), u32(len(settle)),
-                         carry, u32(len(carried)), prior])
-        assert len(body) == 196
+                         carry, u32(len(carried)), prior, claims_root])
+        assert len(body) == 228
         return {
             "name": name, "epoch": str(epoch), "verdictsRoot": verdicts.hex(),
             "lifetimes": [{"index": i, "participant": p.hex(), "karma": [str(v) for v in k], "owed": str(o), "receiptsRoot": r.hex()}
@@ -348,7 +412,9 @@ def report_vectors() -> None:
             "carried": [{"entryHash": e.hex(), "drawnEpoch": str(d), "beacon": b.hex()} for e, d, b in carried],
             "report": {"root": root_node[0].hex(), "totals": [str(s) for s in root_node[1]], "participantCount": width,
                        "settlementsRoot": settled[0].hex(), "settlementsTotal": str(settled[1][0]), "escrowCount": len(settle),
-                       "carriedRoot": carry.hex(), "carriedCount": len(carried), "priorRoot": prior.hex()},
+                       "carriedRoot": carry.hex(), "carriedCount": len(carried), "priorRoot": prior.hex(),
+                       "claimsRoot": claims_root.hex()},
+            "claimPaths": {str(i): [h.hex() for h in plain_path(claims, width, i)] for i in claims},
             "encoded": body.hex(),
             "bodyHash": sha256(body).hex(),
             "reportHash": sha256(header_bytes(13, u64(epoch), verdicts, sha256(body))).hex(),
@@ -357,7 +423,7 @@ def report_vectors() -> None:
     workers = [(i, label(f"worker {i}"), [34_430 + i, 0, 0, 17_215, 0], 918 + i, label(f"receipts root {i}")) for i in (0, 1, 3)]
     validator = (5, label("validator 5"), [0, 0, 0, 0, 250_000], 0, bytes(32))
     write("report.json", {
-        "rule": "P-18, T-01, T-02, T-03, T-05",
+        "rule": "P-18, T-01, T-02, T-03, T-05, T-06",
         "domain": DOMAIN.hex(),
         "cases": [
             case("nothing happened", 0, bytes(32), [], [], [], bytes(32)),

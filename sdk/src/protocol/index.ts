@@ -10,6 +10,7 @@ export * from './challenge.ts';
 export * from './checkAuditAsk.ts';
 export * from './checkChallenge.ts';
 export * from './checkEntry.ts';
+export * from './claimsTree.ts';
 export * from './codec.ts';
 export * from './engineClass.ts';
 export * from './entry.ts';
