@@ -1,6 +1,7 @@
 export * from './accessFrames.ts';
 export * from './assignment.ts';
 export * from './audit.ts';
+export * from './auditCredits.ts';
 export * from './auditFrames.ts';
 export * from './batchFrames.ts';
 export * from './bundle.ts';

@@ -81,7 +81,7 @@ export function creditLeaf(domain: Domain, item: { readonly epoch: bigint; reado
   };
 }
 
-/** T-04: the Merkle-sum tree over a participant's receipts of the epoch, sorted by entry hash. */
+/** T-04: the Merkle-sum tree over a participant's credits of the epoch, sorted by entry, then by the record that earned. */
 export function creditTree(
   domain: Domain,
   items: { readonly epoch: bigint; readonly credits: readonly ReceiptCredit[] },
