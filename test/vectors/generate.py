@@ -228,7 +228,7 @@ def merkle_vectors() -> None:
                    [(path_of(levels, 2)[0][0], path_of(levels, 2)[0][1][:5]), *path_of(levels, 2)[1:]], top),
     ]
     write("merkle.json", {
-        "rule": "T-02",
+        "rule": "T-02, T-06",
         "trees": [
             {"name": name, "counters": counters, "height": height_of(len(leaves)), "leaves": [node_json(n) for n in leaves],
              "root": node_json(root(leaves, counters)),
@@ -237,7 +237,69 @@ def merkle_vectors() -> None:
         "noLeaf": [{"counters": c, "root": node_json((bytes(32), [0] * c))} for c in (0, 1, 6)],
         "overflows": overflows,
         "falsePaths": false_paths,
+        "claims": claims_vectors(),
     })
+
+
+def plain_levels(leaves: dict[int, bytes], count: int) -> list[dict[int, bytes]]:
+    """T-06 by index: only nodes above a leaf that is there, so that a tree may be wide. `empty_at` gives the others."""
+    levels = [leaves]
+    for height in range(height_of(count)):
+        below, empty = levels[-1], empty_at(height)
+        levels.append({i: sha256(b"\x01", below.get(2 * i, empty), below.get(2 * i + 1, empty)) for i in {j >> 1 for j in below}})
+    return levels
+
+
+def empty_at(height: int) -> bytes:
+    return bytes(32) if height == 0 else sha256(b"\x01", empty_at(height - 1), empty_at(height - 1))
+
+
+def plain_root(leaves: dict[int, bytes], count: int) -> bytes:
+    return plain_levels(leaves, count)[-1].get(0, empty_at(height_of(count))) if count else bytes(32)
+
+
+def plain_path(leaves: dict[int, bytes], count: int, index: int) -> list[bytes]:
+    return [level.get((index >> height) ^ 1, empty_at(height)) for height, level in enumerate(plain_levels(leaves, count)[:-1])]
+
+
+def claims_vectors() -> dict:
+    def whole(count: int) -> dict[int, bytes]:
+        return {i: label(f"claims leaf {count} {i}") for i in range(count)}
+
+    def case(name: str, leaves: dict[int, bytes], count: int, shown: list[int]) -> dict:
+        return {"name": name, "count": count, "height": height_of(count), "leaves": {str(i): h.hex() for i, h in leaves.items()},
+                "root": plain_root(leaves, count).hex(),
+                "paths": {str(i): [h.hex() for h in plain_path(leaves, count, i)] for i in shown}}
+
+    gaps = {i: label(f"claims gaps {i}") for i in (1, 2, 5)}
+    wide = 2**20
+    sparse = {i: label(f"claims sparse {i}") for i in (0, 1, 77_777, 2**19, wide - 1)}
+    cases = [case("no participant", {}, 0, []),
+             *[case(f"{count} participants", whole(count), count, list(range(count))) for count in (1, 2, 3, 5)],
+             case("6 places with 3 absent leaves", gaps, 6, list(range(6))),
+             case("512 participants", whole(512), 512, [0, 1, 255, 256, 511]),
+             case("5 of 2^20 places", sparse, wide, [*sparse, 2])]
+
+    five = whole(5)
+    path, top = plain_path(five, 5, 2), plain_root(five, 5)
+    inner = plain_levels(five, 5)[1][0]
+    sums = path_of(tree([(h, [1] * 6) for h in five.values()], 6), 2)
+
+    def false_path(why: str, leaf: bytes, index: int, path: list[bytes]) -> dict:
+        return {"why": why, "leaf": leaf.hex(), "index": index, "count": 5, "path": [h.hex() for h in path], "root": top.hex()}
+
+    return {"rule": "T-06", "trees": cases, "falsePaths": [
+        false_path("another index", five[2], 3, path),
+        false_path("an index outside of the tree", five[2], 5, path),
+        false_path("an index that agrees in its low bits only", five[2], 10, path),
+        false_path("another leaf", five[1], 2, path),
+        false_path("a path that is too short", five[2], 2, path[:-1]),
+        false_path("a path that is too long", five[2], 2, [*path, bytes(32)]),
+        false_path("an inner node as a leaf (second preimage)", inner, 0, plain_path(five, 5, 0)[1:]),
+        false_path("a sibling changed", five[2], 2, [label("another"), *path[1:]]),
+        false_path("the hashes of the path with sums", five[2], 2, [h for h, _ in sums]),
+        false_path("siblings in another order", five[2], 2, [*path[1:], path[0]]),
+    ]}
 
 
 # -------------------------------------------------------------------------------------------- hashes.json, report.json
@@ -334,12 +396,14 @@ def report_vectors() -> None:
         for index, participant, karma, owed, receipts in lifetimes:
             leaves[index] = lifetime_leaf(epoch, participant, karma, owed, receipts)
         root_node = root(leaves, 6)
+        claims = {i: leaf[0] for i, leaf in enumerate(leaves) if leaf is not None}
+        claims_root = plain_root(claims, width)
         settle = [settlement_leaf(epoch, *row) for row in settlements]
         settled = root(settle, 1)
         carry = root([carried_leaf(epoch, *row) for row in carried], 0)[0]
         body = b"".join([root_node[0], *[u64(s) for s in root_node[1]], u32(width), settled[0], u64(settled[1][0]), u32(len(settle)),
-                         carry, u32(len(carried)), prior])
-        assert len(body) == 196
+                         carry, u32(len(carried)), prior, claims_root])
+        assert len(body) == 228
         return {
             "name": name, "epoch": str(epoch), "verdictsRoot": verdicts.hex(),
             "lifetimes": [{"index": i, "participant": p.hex(), "karma": [str(v) for v in k], "owed": str(o), "receiptsRoot": r.hex()}
@@ -348,7 +412,9 @@ def report_vectors() -> None:
             "carried": [{"entryHash": e.hex(), "drawnEpoch": str(d), "beacon": b.hex()} for e, d, b in carried],
             "report": {"root": root_node[0].hex(), "totals": [str(s) for s in root_node[1]], "participantCount": width,
                        "settlementsRoot": settled[0].hex(), "settlementsTotal": str(settled[1][0]), "escrowCount": len(settle),
-                       "carriedRoot": carry.hex(), "carriedCount": len(carried), "priorRoot": prior.hex()},
+                       "carriedRoot": carry.hex(), "carriedCount": len(carried), "priorRoot": prior.hex(),
+                       "claimsRoot": claims_root.hex()},
+            "claimPaths": {str(i): [h.hex() for h in plain_path(claims, width, i)] for i in claims},
             "encoded": body.hex(),
             "bodyHash": sha256(body).hex(),
             "reportHash": sha256(header_bytes(13, u64(epoch), verdicts, sha256(body))).hex(),
@@ -357,7 +423,7 @@ def report_vectors() -> None:
     workers = [(i, label(f"worker {i}"), [34_430 + i, 0, 0, 17_215, 0], 918 + i, label(f"receipts root {i}")) for i in (0, 1, 3)]
     validator = (5, label("validator 5"), [0, 0, 0, 0, 250_000], 0, bytes(32))
     write("report.json", {
-        "rule": "P-18, T-01, T-02, T-03, T-05",
+        "rule": "P-18, T-01, T-02, T-03, T-05, T-06",
         "domain": DOMAIN.hex(),
         "cases": [
             case("nothing happened", 0, bytes(32), [], [], [], bytes(32)),
@@ -972,6 +1038,214 @@ def manifest_vectors() -> None:
                             "cases": [case("an empty epoch", empty), case("one entry", one), case("five entries, two escrows", full)]})
 
 
+# ----------------------------------------------------------------------------------------------------------- tally.json
+
+AUDITORS = [dict(participant=label(f"market validator {i}"), index=20 + i, stake=stake) for i, stake in enumerate((1, 1, 20))]
+SHARES = dict(workerShareBps=8000, feeShareBps=500, auditShareBps=500, gatewayShareBps=500, kappaMicroKarmaPerLamport=1100, validationCapMicroKarma=1_000_000)
+POLICY = dict(latencyBaseMs=500, latencyPerTokenMs=50, auditRateStream=0, auditRateQuorum=0, auditRateProof=10_000, validationKarmaPerVerdict=10_000)
+
+
+class Tally:
+    """V-20: what an epoch's tally comes to."""
+
+    def __init__(self, epoch: int, chain: dict, offchain: dict, prior: dict, fresh: list[dict], carried: list[dict], escrows: list[dict],
+                 beacon: bytes, verdicts: list[dict]) -> None:
+        self.epoch, self.chain, self.offchain, self.beacon, self.verdicts = epoch, chain, offchain, beacon, verdicts
+        self.credits: dict[bytes, list[dict]] = {}
+        self.decisions, self.carried, counted = {}, [], []
+        first_drawn = {row["entryHash"]: row for row in prior["carried"]}
+        debits = {row["escrow"]: row["cumulativeDebit"] for row in prior["escrowDebits"]}
+        budgets, spent = {}, {}
+        for row in escrows:
+            decided = debits.get(row["escrow"], 0)
+            budgets[row["escrow"]] = max(0, row["available"] - max(0, decided - row["cumulativeDebit"]))
+            debits[row["escrow"]] = max(decided, row["cumulativeDebit"])
+        ordered = sorted([(e, False) for e in fresh] + [(e, True) for e in carried], key=lambda row: self.place(row[0]))
+        for entry, is_carried in ordered:
+            entry_hash = sha256(ENTRY.enc(entry))
+            first = first_drawn.get(entry_hash, dict(entryHash=entry_hash, drawnEpoch=epoch, beacon=beacon))
+            decision, words = self.audit(entry, entry_hash, is_carried, first["beacon"])
+            counted += words
+            escrow, cost = entry["ticket"]["value"]["escrow"], entry["outcome"]["value"]["price"]
+            if is_carried and escrow not in budgets:
+                decision = "carried"
+            self.decisions[entry_hash] = decision
+            if decision == "carried":
+                self.carried.append(first)
+            agreeing = self.agreeing(entry)
+            if decision in ("carried", "failed") or not agreeing or cost > budgets.get(escrow, 0):
+                continue
+            budgets[escrow] -= cost
+            spent[escrow] = spent.get(escrow, 0) + cost
+            self.pay(entry, entry_hash, agreeing, cost)
+        self.carried.sort(key=lambda row: row["entryHash"])
+        self.settlements = [dict(escrow=e, cumulativeAfter=debits.get(e, 0) + d, debit=d) for e, d in sorted(spent.items()) if d > 0]
+        for row in self.settlements:
+            debits[row["escrow"]] = row["cumulativeAfter"]
+        known = {row["escrow"] for row in prior["escrowDebits"]} | {row["escrow"] for row in self.settlements}
+        self.escrow_debits = [dict(escrow=e, cumulativeDebit=debits[e]) for e in sorted(known)]
+        self.pay_auditors(counted, sum(row["debit"] for row in self.settlements))
+        for rows in self.credits.values():
+            rows.sort(key=lambda c: (c["entryHash"], c["receiptHash"]))
+        self.lifetimes = self.grown(prior["lifetimes"])
+
+    @staticmethod
+    def place(entry: dict) -> tuple:
+        return (entry["ticket"]["value"]["gateway"], (entry["dispatch"]["value"]["slot"] - Market.epoch_zero) // Market.slots_per_epoch,
+                entry["dispatch"]["value"]["dispatchNumber"])
+
+    @staticmethod
+    def agreeing(entry: dict) -> list[dict]:
+        won = entry["outcome"]["value"]
+        return [r for r in entry["evidence"]["receipts"] if won["verdict"] == "agreed" and r["receipt"]["value"]["outputHash"] == won["outputHash"]]
+
+    def credit(self, participant: bytes, entry_hash: bytes, record: bytes, karma: list[int], owed: int) -> None:
+        """T-04: a credit of nothing is left out."""
+        if owed > 0 or any(karma):
+            self.credits.setdefault(participant, []).append(dict(entryHash=entry_hash, receiptHash=record, karma=karma, owed=owed))
+
+    def audit(self, entry: dict, entry_hash: bytes, is_carried: bool, first_beacon: bytes) -> tuple[str, list[dict]]:
+        """U-01, U-02, U-07: the decision, and the verdicts that it needed."""
+        agreeing, evidence = self.agreeing(entry), entry["evidence"]
+        first8 = lambda *parts: int.from_bytes(sha256(*parts)[:8], "little")
+        asked = len(evidence["receipts"]) + len(evidence["refusals"]) + len(evidence["timeouts"])
+        rate = min(10_000, self.offchain["auditRate" + entry["dispatch"]["value"]["assurance"].capitalize()] * 2 ** max(0, asked - 3))
+        if not agreeing or not (is_carried or first8(b"karmesh:audit:answer", self.beacon, entry_hash) % 10_000 < rate):
+            return "not-drawn", []
+        chosen = agreeing[first8(b"karmesh:audit:receipt", first_beacon, entry_hash) % len(agreeing)]
+        receipt_hash = record_hash("receipt", chosen["receipt"]["value"])
+        places, _ = draw(sha256(b"karmesh:audit:auditor", self.beacon, entry_hash), [a["stake"] for a in AUDITORS], 2)
+
+        def word(attempt: int) -> dict | None:
+            said = [v for v in self.verdicts if (v["epoch"], v["attempt"], v["entryHash"], v["receiptHash"], v["validator"])
+                    == (self.epoch, attempt, entry_hash, receipt_hash, AUDITORS[places[attempt]]["participant"])]
+            return min(said, key=lambda v: (v["verdict"] != "fail", record_hash("verdict", v)), default=None)
+
+        first, second = word(0), word(1)
+        if first is None:
+            return "carried", []
+        if first["verdict"] == "pass":
+            return "passed", [first]
+        if second is None:
+            return "carried", [first]
+        return ("failed" if second["verdict"] == "fail" else "passed"), [first, second]
+
+    def pay(self, entry: dict, entry_hash: bytes, agreeing: list[dict], cost: int) -> None:
+        """K-02 to K-04, K-07, M-04, M-05."""
+        dispatch, raw = entry["dispatch"]["value"], []
+        for answer in agreeing:
+            receipt, body = answer["receipt"]["value"], answer["body"]
+            arrived = next(s["arrivedAtMs"] for s in entry["evidence"]["seals"] if s["seal"]["value"]["worker"] == receipt["worker"])
+            elapsed = max(arrived - dispatch["dispatchedAtMs"], body["finishedAtMs"] - body["receivedAtMs"])
+            target = self.offchain["latencyBaseMs"] + self.offchain["latencyPerTokenMs"] * receipt["outputTokens"]
+            karma = latency_adjusted(inference_karma(BUNDLED, receipt["promptTokens"], receipt["outputTokens"]), elapsed, target)
+            raw.append((karma, 0 if dispatch["assurance"] == "stream" else karma // 2))
+        total = sum(a + b for a, b in raw)
+        cap = self.chain["kappaMicroKarmaPerLamport"] * (cost * self.chain["feeShareBps"] // 10_000)
+        capped = lambda karma: karma if total <= cap else karma * cap // total
+        owed = cost * self.chain["workerShareBps"] // 10_000 // len(agreeing)
+        for answer, (inference, redundancy) in zip(agreeing, raw, strict=True):
+            receipt = answer["receipt"]["value"]
+            self.credit(receipt["worker"], entry_hash, record_hash("receipt", receipt), [capped(inference), 0, 0, capped(redundancy), 0], owed)
+        outcome = entry["outcome"]["value"]
+        self.credit(entry["ticket"]["value"]["gateway"], entry_hash, record_hash("outcome", outcome), [0] * 5,
+                    cost * self.chain["gatewayShareBps"] // 10_000)
+
+    def pay_auditors(self, counted: list[dict], settled: int) -> None:
+        """K-05, M-06."""
+        left: dict[bytes, int] = {}
+        for verdict in sorted(counted, key=lambda v: (v["entryHash"], v["attempt"])):
+            room = left.get(verdict["validator"], self.chain["validationCapMicroKarma"])
+            karma = min(room, self.offchain["validationKarmaPerVerdict"])
+            left[verdict["validator"]] = room - karma
+            self.credit(verdict["validator"], verdict["entryHash"], record_hash("verdict", verdict), [0, 0, 0, 0, karma],
+                        settled * self.chain["auditShareBps"] // 10_000 // len(counted))
+
+    def grown(self, before: list[dict]) -> list[dict]:
+        """T-01, T-04."""
+        places = {c["participant"]: c["index"] for c in [*MARKET.candidates, *AUDITORS]} | {MARKET.gateway: 30}
+        rows = {row["participant"]: row for row in before}
+        for participant, credits in self.credits.items():
+            row = rows.get(participant, dict(index=places[participant], participant=participant, karma=[0] * 5, owed=0))
+            rows[participant] = {**row, "karma": [a + sum(c["karma"][i] for c in credits) for i, a in enumerate(row["karma"])],
+                                 "owed": row["owed"] + sum(c["owed"] for c in credits)}
+        return sorted(rows.values(), key=lambda row: row["index"])
+
+
+LIFETIME = struct(index=U32, participant=B32, karma=array(U64, 5), owed=U64)
+CREDIT = struct(entryHash=B32, receiptHash=B32, karma=array(U64, 5), owed=U64)
+CARRIED = struct(entryHash=B32, drawnEpoch=U64, beacon=B32)
+DEBIT = struct(escrow=B32, cumulativeDebit=U64)
+
+
+def tally_vectors() -> None:
+    m = MARKET
+    entries = {name: m.entry(n, s, a, r) for name, n, s, a, r in ENTRIES}
+    hash_of = lambda name: sha256(ENTRY.enc(entries[name]))
+    three, two, proof = (ENTRIES[i][0] for i in (0, 1, 2))
+    everything = [name for name, *_ in ENTRIES]
+    nothing = dict(lifetimes=[], escrowDebits=[], carried=[])
+
+    def said(name: str, words: list[str], epoch: int = 1, beacon: bytes = label("beacon"), first: bytes | None = None) -> list[dict]:
+        """What the drawn auditors say of an entry, the first one first."""
+        places, _ = draw(sha256(b"karmesh:audit:auditor", beacon, hash_of(name)), [a["stake"] for a in AUDITORS], 2)
+        agreeing = Tally.agreeing(entries[name])
+        chosen = agreeing[int.from_bytes(sha256(b"karmesh:audit:receipt", first or beacon, hash_of(name))[:8], "little") % len(agreeing)]
+        return [dict(epoch=epoch, entryHash=hash_of(name), receiptHash=record_hash("receipt", chosen["receipt"]["value"]),
+                     validator=AUDITORS[places[attempt]]["participant"], attempt=attempt, verdict=word, rule=0 if word == "pass" else 20,
+                     measurementsHash=label(f"measurements {name} {attempt}")) for attempt, word in enumerate(words)]
+
+    def case(name: str, verdicts: list[dict], *, epoch: int = 1, chain: dict = {}, offchain: dict = {}, prior: dict = nothing, fresh: list[str] = everything,
+             carried: list[str] = [], available: int = 10**9, debited: int = 0, beacon: bytes = label("beacon")) -> dict:
+        rules, policy = {**SHARES, **chain}, {**POLICY, **offchain}
+        escrows = [dict(escrow=m.escrow, available=available, cumulativeDebit=debited)]
+        t = Tally(epoch, rules, policy, prior, [entries[n] for n in fresh], [entries[n] for n in carried], escrows, beacon, verdicts)
+        return {
+            "name": name, "epoch": str(epoch), "chain": {k: str(v) for k, v in rules.items()}, "offchain": {k: str(v) for k, v in policy.items()},
+            "prior": {"lifetimes": vec(LIFETIME).js(prior["lifetimes"]), "escrowDebits": vec(DEBIT).js(prior["escrowDebits"]),
+                      "carried": vec(CARRIED).js(prior["carried"])},
+            "entries": fresh, "carried": carried, "beacon": beacon.hex(), "verdicts": vec(RECORDS["verdict"][2]).js(verdicts),
+            "escrows": [{"escrow": m.escrow.hex(), "available": str(available), "cumulativeDebit": str(debited)}],
+            "result": {
+                "decisions": {n: t.decisions[hash_of(n)] for n in [*fresh, *carried]},
+                "credits": {p.hex(): vec(CREDIT).js(rows) for p, rows in sorted(t.credits.items())},
+                "lifetimes": vec(LIFETIME).js(t.lifetimes),
+                "settlements": [{"escrow": r["escrow"].hex(), "cumulativeAfter": str(r["cumulativeAfter"]), "debit": str(r["debit"])} for r in t.settlements],
+                "escrowDebits": vec(DEBIT).js(t.escrow_debits),
+                "carried": vec(CARRIED).js(t.carried),
+            },
+        }
+
+    always = dict(auditRateStream=10_000, auditRateQuorum=10_000)
+    every = [v for name in (three, two, proof) for v in said(name, ["pass"])]
+    prior = dict(lifetimes=[dict(index=2, participant=m.candidates[1]["participant"], karma=[1, 2, 3, 4, 5], owed=6),
+                            dict(index=20, participant=AUDITORS[0]["participant"], karma=[0, 0, 0, 0, 7], owed=8)],
+                 escrowDebits=[dict(escrow=m.escrow, cumulativeDebit=3_444)],
+                 carried=[dict(entryHash=hash_of(proof), drawnEpoch=1, beacon=label("beacon"))])
+    later = dict(epoch=2, beacon=label("beacon 2"))
+    write("tally.json", {
+        "rule": "V-20, U-07, K-02 to K-05, K-07, M-03 to M-06, T-01, T-04",
+        "validators": [dict(participant=a["participant"].hex(), index=a["index"], stake=str(a["stake"])) for a in AUDITORS],
+        "gateway": {"participant": m.gateway.hex(), "index": 30},
+        "cases": [
+            case("nothing at all", [], fresh=[]),
+            case("the proof passes", said(proof, ["pass"])),
+            case("the proof waits for a verdict", []),
+            case("the proof fails, and only its auditors earn by it", said(proof, ["fail", "fail"])),
+            case("the second auditor passes what the first one failed", said(proof, ["fail", "pass"])),
+            case("a failing word alone is counted and carries", said(proof, ["fail"])),
+            case("all are audited, and the cap cuts the last verdict", every, offchain=always, chain=dict(validationCapMicroKarma=15_000)),
+            case("no more validation karma, only lamports", every, offchain=always, chain=dict(validationCapMicroKarma=0)),
+            case("karma is capped by the fee", said(proof, ["pass"]), chain=dict(kappaMicroKarmaPerLamport=500)),
+            case("shares of nothing earn nothing", said(proof, ["pass"]),
+                 chain=dict(workerShareBps=0, gatewayShareBps=0, auditShareBps=0, kappaMicroKarmaPerLamport=0, validationCapMicroKarma=0)),
+            case("the escrow pays one entry", said(proof, ["pass"]), available=5_000),
+            case("a carried proof passes an epoch later, over lifetimes that were", said(proof, ["pass"], first=label("beacon"), **later), prior=prior,
+                 fresh=[], carried=[proof], debited=1_000, **later),
+        ],
+    })
+
+
 # ---------------------------------------------------------------------------------------------------------- frames.json
 
 def frames_vectors() -> None:
@@ -1027,6 +1301,7 @@ def main() -> None:
     audit_vectors()
     entry_vectors()
     manifest_vectors()
+    tally_vectors()
     frames_vectors()
 
 

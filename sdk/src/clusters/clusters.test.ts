@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import idl from '../../../programs/karma/idl.json' with { type: 'json' };
 import {
+  CHAIN_PARAMETERS,
   inferenceKarma,
   latencyAdjusted,
   offchainParametersHash,
@@ -11,9 +12,11 @@ import {
 import { CLUSTER_NAMES, clusterPreset, parseCluster } from './index.ts';
 import { isLocalnet } from './parametersOf.ts';
 
-test.each(CLUSTER_NAMES)('%s: the shares leave the rest in the vault and the periods fit into two epochs', (name) => {
+test.each(CLUSTER_NAMES)('%s: the shares divide all that settles and the periods fit into two epochs', (name) => {
   const { chain } = clusterPreset(name);
-  expect(chain.workerShareBps + chain.feeShareBps).toBeLessThanOrEqual(10_000n);
+  const { workerShareBps, feeShareBps, voteShareBps, auditShareBps, gatewayShareBps } = chain;
+  expect(workerShareBps + feeShareBps + voteShareBps + auditShareBps + gatewayShareBps).toBe(10_000n);
+  expect(chain.finderShareBps + chain.harmedShareBps).toBeLessThanOrEqual(10_000n);
   const finalAfter =
     chain.closeDelaySlots +
     chain.proposerWindowSlots +
@@ -45,6 +48,10 @@ test.each(CLUSTER_NAMES)('%s: K-07 honest work at list price is never capped, fr
     const fastest = latencyAdjusted(inferenceKarma(work), { elapsedMs: 0n, targetMs: 1000n });
     expect(3n * (fastest + redundancyKarma(fastest))).toBeLessThanOrEqual(chain.kappaMicroKarmaPerLamport * fee);
   }
+});
+
+test.each(CLUSTER_NAMES)('%s: the preset has the 40 parameters in the order of Config', (name) => {
+  expect([CHAIN_PARAMETERS.length, Object.keys(clusterPreset(name).chain)]).toEqual([40, [...CHAIN_PARAMETERS]]);
 });
 
 test('V-02: two clusters with other parameters have other hashes', () => {

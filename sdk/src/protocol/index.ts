@@ -1,6 +1,7 @@
 export * from './accessFrames.ts';
 export * from './assignment.ts';
 export * from './audit.ts';
+export * from './auditCredits.ts';
 export * from './auditFrames.ts';
 export * from './batchFrames.ts';
 export * from './bundle.ts';
@@ -10,6 +11,7 @@ export * from './challenge.ts';
 export * from './checkAuditAsk.ts';
 export * from './checkChallenge.ts';
 export * from './checkEntry.ts';
+export * from './claimsTree.ts';
 export * from './codec.ts';
 export * from './engineClass.ts';
 export * from './entry.ts';

@@ -2,7 +2,7 @@ import type { AuditRates } from './audit.ts';
 import { type Decoded, encode, struct, u64 } from './codec.ts';
 import { type Hash, hash } from './hash.ts';
 
-/** The names of the 22 parameters that the chain enforces, in the order of Config (docs/protocol.md, Parameters). */
+/** The names of the 40 parameters that the chain enforces, in the order of Config (docs/protocol.md, Parameters). */
 export const CHAIN_PARAMETERS = [
   'slotsPerEpoch',
   'closeDelaySlots',
@@ -26,10 +26,28 @@ export const CHAIN_PARAMETERS = [
   'redundancyHalfLifeSlots',
   'validationHalfLifeSlots',
   'listPriceLamports',
+  'voteShareBps',
+  'auditShareBps',
+  'gatewayShareBps',
+  'coolDownEpochs',
+  'evidenceEpochs',
+  'slashDelayEpochs',
+  'slashCapBps',
+  'doubleSignBps',
+  'falseVoteBps',
+  'silenceBps',
+  'finderShareBps',
+  'harmedShareBps',
+  'claimCapBps',
+  'proposalDelayEpochs',
+  'validatorKarmaFloor',
+  'karmaFloorFromEpoch',
+  'challengeAnswerSlots',
+  'challengeBondLamports',
 ] as const;
 export type ChainParameters = Readonly<Record<(typeof CHAIN_PARAMETERS)[number], bigint>>;
 
-/** The chain's array of 22 as named values. `values` must have 22 elements, which the account's decoder guarantees. */
+/** The chain's array of 40 as named values. `values` must have 40 elements, which the account's decoder guarantees. */
 export function namedParameters(values: readonly bigint[]): ChainParameters {
   return Object.fromEntries(CHAIN_PARAMETERS.map((name, i) => [name, values[i] ?? 0n])) as ChainParameters;
 }

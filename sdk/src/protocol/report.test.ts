@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fromHex, toHex } from './bytes.ts';
+import { checkClaimPath, claimsTree } from './claimsTree.ts';
 import { decode, encode } from './codec.ts';
 import { label } from './fixtures/market.ts';
 import { plainValue } from './fixtures/plainValue.ts';
 import { hash } from './hash.ts';
 import type { KarmaVector } from './karma.ts';
-import { checkSumPath } from './merkle.ts';
+import { checkSumPath, type SumNode } from './merkle.ts';
 import {
   buildReport,
   creditTree,
@@ -35,6 +36,8 @@ interface Vectors {
       readonly receiptsRoot: string;
     }[];
     readonly report: unknown;
+    /** By index. */
+    readonly claimPaths: Readonly<Record<string, readonly string[]>>;
     readonly encoded: string;
     readonly bodyHash: string;
     readonly reportHash: string;
@@ -44,33 +47,51 @@ const vectors: Vectors = JSON.parse(
   readFileSync(new URL('../../../test/vectors/report.json', import.meta.url), 'utf8'),
 );
 const domain = fromHex(vectors.domain);
+function leafOf(epoch: bigint, row: Vectors['cases'][number]['lifetimes'][number]): SumNode {
+  return lifetimeLeaf(domain, {
+    epoch,
+    lifetime: {
+      index: row.index,
+      participant: fromHex(row.participant),
+      karma: karma(row.karma),
+      owed: BigInt(row.owed),
+    },
+    receiptsRoot: fromHex(row.receiptsRoot),
+  });
+}
 // The vectors hold five strings; an encoder throws on any other number.
 const karma = (values: readonly string[]): KarmaVector => values.map(BigInt) as unknown as KarmaVector;
 
 test.each(vectors.cases)('P-18: $name: the report’s bytes and hashes', (vector) => {
   const report = decode(reportCodec, fromHex(vector.encoded));
   expect(plainValue(report)).toEqual(vector.report);
-  expect(encode(reportCodec, report).length).toBe(196);
+  expect(encode(reportCodec, report).length).toBe(228);
   expect(toHex(encode(reportCodec, report))).toBe(vector.encoded);
   expect(toHex(hash(encode(reportCodec, report)))).toBe(vector.bodyHash);
   const verdictsRoot = fromHex(vector.verdictsRoot);
   expect(toHex(reportHashOf(domain, { epoch: BigInt(vector.epoch), verdictsRoot, report }))).toBe(vector.reportHash);
 });
 
+test.each(vectors.cases)('T-06: $name: every lifetime leaf has the vector’s path to the claims root', (vector) => {
+  const report = decode(reportCodec, fromHex(vector.encoded));
+  const epoch = BigInt(vector.epoch);
+  const leaves = new Map(vector.lifetimes.map((row) => [row.index, leafOf(epoch, row)]));
+  const tree = claimsTree(Array.from({ length: report.participantCount }, (_, index) => leaves.get(index)));
+  expect(toHex(tree.root)).toBe(toHex(report.claimsRoot));
+  expect(Object.fromEntries([...leaves.keys()].map((index) => [index, tree.path(index).map(toHex)]))).toEqual(
+    vector.claimPaths,
+  );
+  for (const [index, leaf] of leaves) {
+    const path = (vector.claimPaths[index] ?? []).map(fromHex);
+    expect(
+      checkClaimPath({ leaf: leaf.hash, index, count: report.participantCount, path, root: report.claimsRoot }),
+    ).toBe(true);
+  }
+});
+
 test.each(vectors.cases)('T-01: $name: every lifetime leaf of the vector reaches its root', (vector) => {
   const report = decode(reportCodec, fromHex(vector.encoded));
-  const leaves: ReturnType<typeof lifetimeLeaf>[] = vector.lifetimes.map((row) =>
-    lifetimeLeaf(domain, {
-      epoch: BigInt(vector.epoch),
-      lifetime: {
-        index: row.index,
-        participant: fromHex(row.participant),
-        karma: karma(row.karma),
-        owed: BigInt(row.owed),
-      },
-      receiptsRoot: fromHex(row.receiptsRoot),
-    }),
-  );
+  const leaves = vector.lifetimes.map((row) => leafOf(BigInt(vector.epoch), row));
   const totals = leaves.reduce(
     (sums, leaf) => sums.map((sum, i) => sum + (leaf.sums[i] ?? 0n)),
     [0n, 0n, 0n, 0n, 0n, 0n],
@@ -115,6 +136,7 @@ test('V-21: a report states its trees, as wide as the greatest index that ever e
     carriedRoot: built.trees.carried.root.hash,
     carriedCount: 3,
     priorRoot: label('prior'),
+    claimsRoot: built.trees.claims.root,
   });
   expect(built.state).toEqual({
     root: built.report.root,
@@ -138,6 +160,15 @@ test('V-21, T-04: every claim and every credit has a path', () => {
         root: { hash: built.report.root, sums: built.report.totals },
       }),
     ).toBe(true);
+    expect(
+      checkClaimPath({
+        leaf: lifetimeLeaf(domain, { epoch, lifetime, receiptsRoot }).hash,
+        index: lifetime.index,
+        count: built.report.participantCount,
+        path: built.trees.claims.path(lifetime.index),
+        root: built.report.claimsRoot,
+      }),
+    ).toBe(true);
   }
   const settlement = result.settlements[0];
   if (settlement === undefined) throw new RangeError('The fixture settles one escrow.');
@@ -155,6 +186,7 @@ test('V-22: a body survives encoding and gives the trees and the state back', ()
     lifetimes: body.lifetimes,
   });
   expect(trees?.trees.lifetimes.path(2)).toEqual(built.trees.lifetimes.path(2));
+  expect(trees?.trees.claims.path(2)).toEqual(built.trees.claims.path(2));
   expect(trees?.trees.carried.root).toEqual(built.trees.carried.root);
 });
 
@@ -190,6 +222,7 @@ const hostile: Readonly<Record<string, ReportBody>> = {
   },
   'a carried entry less': { ...body, carried: body.carried.slice(1) },
   'another epoch': { ...body, epoch: 10n },
+  'another claims root': { ...body, report: { ...body.report, claimsRoot: label('another') } },
   'other totals': { ...body, report: { ...body.report, totals: [40_001n, 0n, 0n, 20_000n, 250_000n, 4000n] } },
 };
 

@@ -1,5 +1,6 @@
 import { KarmeshError } from '../errors.ts';
 import { compareBytes, toHex, u64le } from './bytes.ts';
+import { type ClaimsTree, claimsTree } from './claimsTree.ts';
 import { array, type Codec, type Decoded, encode, struct, u32, u64, vector } from './codec.ts';
 import { type Hash, hash, hashCodec, ZERO_HASH } from './hash.ts';
 import { type Domain, header, KIND } from './header.ts';
@@ -13,7 +14,7 @@ import type { CarriedEntry, LedgerState, Lifetime, ReceiptCredit, Settlement, Ta
 /** Five parts of micro-karma. */
 export const karmaCodec = array(u64, 5) as unknown as Codec<KarmaVector>;
 
-/** P-18: what `reveal_root` carries, in this order, 196 bytes. */
+/** P-18: what `reveal_root` carries, in this order, 228 bytes. */
 export const reportCodec = struct({
   root: hashCodec,
   totals: array(u64, 6),
@@ -24,6 +25,8 @@ export const reportCodec = struct({
   carriedRoot: hashCodec,
   carriedCount: u32,
   priorRoot: hashCodec,
+  /** T-06. */
+  claimsRoot: hashCodec,
 });
 export type Report = Decoded<typeof reportCodec>;
 
@@ -78,7 +81,7 @@ export function creditLeaf(domain: Domain, item: { readonly epoch: bigint; reado
   };
 }
 
-/** T-04: the Merkle-sum tree over a participant's receipts of the epoch, sorted by entry hash. */
+/** T-04: the Merkle-sum tree over a participant's credits of the epoch, sorted by entry, then by the record that earned. */
 export function creditTree(
   domain: Domain,
   items: { readonly epoch: bigint; readonly credits: readonly ReceiptCredit[] },
@@ -119,6 +122,8 @@ export function carriedLeaf(domain: Domain, leaf: CarriedEntry & { readonly epoc
 /** The trees of a report, from which all paths come. */
 export interface ReportTrees {
   readonly lifetimes: SumTree;
+  /** T-06: over the same leaves, without sums: what a claim shows. */
+  readonly claims: ClaimsTree;
   readonly settlements: SumTree;
   readonly carried: SumTree;
   /** By hex address of the participant. */
@@ -139,7 +144,9 @@ export function buildReport(
     const receiptsRoot = credits.get(toHex(lifetime.participant))?.root.hash ?? ZERO_HASH;
     leaves[lifetime.index] = lifetimeLeaf(domain, { epoch, lifetime, receiptsRoot });
   }
-  const lifetimes = sumTree(Array.from(leaves), 6);
+  const placed = Array.from(leaves);
+  const lifetimes = sumTree(placed, 6);
+  const claims = claimsTree(placed);
   const settlements = sumTree(
     result.settlements.map((settlement) => settlementLeaf(domain, { epoch, settlement })),
     1,
@@ -158,10 +165,11 @@ export function buildReport(
     carriedRoot: carried.root.hash,
     carriedCount: carried.count,
     priorRoot,
+    claimsRoot: claims.root,
   };
   return {
     report,
-    trees: { lifetimes, settlements, carried, credits },
+    trees: { lifetimes, claims, settlements, carried, credits },
     state: {
       root: report.root,
       lifetimes: result.lifetimes,

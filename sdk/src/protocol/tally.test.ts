@@ -6,9 +6,19 @@ import type { CheckedEntry } from './checkEntry.ts';
 import { entryHashOf } from './entry.ts';
 import { type EntryPlan, label, Market } from './fixtures/market.ts';
 import type { Participant } from './ids.ts';
+import { ZERO_KARMA } from './karma.ts';
 import { CHAIN_PARAMETERS, type ChainParameters, type OffchainParameters } from './parameters.ts';
-import { receiptRecord, type Verdict } from './records.ts';
-import { creditsOf, decideAudit, type LedgerState, type TallyInput, type TallyResult, tally } from './tally.ts';
+import { outcomeRecord, receiptRecord, type Verdict, verdictRecord } from './records.ts';
+import {
+  creditsOf,
+  decideAudit,
+  gatewayCreditOf,
+  type LedgerState,
+  type ReceiptCredit,
+  type TallyInput,
+  type TallyResult,
+  tally,
+} from './tally.ts';
 
 const market = new Market({ verify: nativeVerifySignature });
 const escrow = label('escrow');
@@ -18,10 +28,13 @@ const validators: readonly StakedValidator[] = [0, 1, 2, 3].map((i) => ({
   index: 20 + i,
   stake: 1_000_000_000n,
 }));
+const gateway = { participant: label('gateway'), index: 30 };
 const chain = {
   ...(Object.fromEntries(CHAIN_PARAMETERS.map((name) => [name, 0n])) as ChainParameters),
   workerShareBps: 8000n,
   feeShareBps: 500n,
+  auditShareBps: 500n,
+  gatewayShareBps: 500n,
   kappaMicroKarmaPerLamport: 1100n,
   validationCapMicroKarma: 1_000_000n,
   listPriceLamports: 100_000n,
@@ -59,8 +72,8 @@ function input(changes: Partial<TallyInput> = {}): TallyInput {
     verdicts: [],
     validators,
     indexOf: (participant) =>
-      [...market.candidates, ...validators].find((one) => compareBytes(one.participant, participant) === 0)?.index ??
-      -1,
+      [...market.candidates, ...validators, gateway].find((one) => compareBytes(one.participant, participant) === 0)
+        ?.index ?? -1,
     ...changes,
   };
 }
@@ -99,17 +112,20 @@ function verdictOn(
   };
 }
 
-// 20 prompt and 8 output tokens of the bundled model: 34,430 micro-karma, 3,444 lamports; 918 for each of three workers.
+// 20 prompt and 8 output tokens of the bundled model: 34,430 micro-karma, 3,444 lamports; 918 for each of three workers, 172 for
+// the gateway.
 const KARMA = 34_430n;
 const PRICE = 3_444n;
+const GATEWAY_ROW = [0n, 0n, 0n, 172n];
 
 describe('what an entry earns', () => {
-  test('V-20, K-07: three agreeing workers share 80 % and earn inference and redundancy karma', () => {
+  test('V-20, K-07, M-05: three agreeing workers share 80 % and earn karma; the gateway is owed its 5 %', () => {
     const checked = numbered(1);
     const result = tally(input({ entries: [checked] }));
-    expect(earned(result)).toEqual(
-      Object.fromEntries(workersOf(checked).map((worker) => [toHex(worker), [KARMA, KARMA / 2n, 0n, 918n]])),
-    );
+    expect(earned(result)).toEqual({
+      ...Object.fromEntries(workersOf(checked).map((worker) => [toHex(worker), [KARMA, KARMA / 2n, 0n, 918n]])),
+      [toHex(gateway.participant)]: GATEWAY_ROW,
+    });
     expect(result.settlements).toEqual([{ escrow, cumulativeAfter: PRICE, debit: PRICE }]);
     expect(result.escrowDebits).toEqual([{ escrow, cumulativeDebit: PRICE }]);
     expect(result.carried).toEqual([]);
@@ -118,16 +134,18 @@ describe('what an entry earns', () => {
 
   test('K-04: a stream earns no redundancy karma', () => {
     const checked = numbered(1, { assurance: 'stream' });
-    expect(Object.values(earned(tally(input({ entries: [checked] }))))).toEqual(
-      workersOf(checked).map(() => [KARMA, 0n, 0n, 918n]),
-    );
+    expect(Object.values(earned(tally(input({ entries: [checked] }))))).toEqual([
+      ...workersOf(checked).map(() => [KARMA, 0n, 0n, 918n]),
+      GATEWAY_ROW,
+    ]);
   });
 
   test('Q-01: a dissenter earns nothing, and the two who agree share', () => {
     const checked = numbered(1, { roles: ['x', 'y', 'x'] });
     const result = tally(input({ entries: [checked] }));
-    expect(Object.keys(earned(result)).sort()).toEqual(workersOf(checked).map(toHex).sort());
-    expect(Object.values(earned(result))).toEqual([0, 1].map(() => [KARMA, KARMA / 2n, 0n, 1377n]));
+    const earners = [...workersOf(checked), gateway.participant];
+    expect(Object.keys(earned(result)).sort()).toEqual(earners.map(toHex).sort());
+    expect(Object.values(earned(result))).toEqual([...[0, 1].map(() => [KARMA, KARMA / 2n, 0n, 1377n]), GATEWAY_ROW]);
   });
 
   test('Q-01: no agreement earns nothing and costs nothing', () => {
@@ -157,11 +175,11 @@ describe('what an entry earns', () => {
     expect(credits.map(({ credit }) => credit.owed)).toEqual([106n, 106n, 106n]);
   });
 
-  test('K-07: a price of nothing earns nothing', () => {
+  test('K-07, T-04: a price of nothing earns nothing, and nobody has a credit of nothing', () => {
     const checked = numbered(1, { ticket: (value) => ({ ...value, priceCap: 0n }) });
     const result = tally(input({ entries: [checked] }));
-    expect(Object.values(earned(result))).toEqual([0, 1, 2].map(() => [0n, 0n, 0n, 0n]));
-    expect(result.settlements).toEqual([]);
+    expect([creditsOf(input(), checked), gatewayCreditOf(input(), checked)]).toEqual([[], undefined]);
+    expect({ ...result, decisions: 0 }).toEqual({ ...tally(input()), decisions: 0 });
   });
 
   test('P-20: what a tally adds keeps to the chain’s caps', () => {
@@ -174,7 +192,8 @@ describe('what an entry earns', () => {
     const owed = lifetimes.reduce((sum, lifetime) => sum + lifetime.owed, 0n);
     expect(settled).toBe(5n * PRICE);
     expect(karma <= chain.kappaMicroKarmaPerLamport * ((settled * chain.feeShareBps) / 10_000n)).toBe(true);
-    expect(owed <= (settled * chain.workerShareBps) / 10_000n).toBe(true);
+    const shares = chain.workerShareBps + chain.auditShareBps + chain.gatewayShareBps;
+    expect(owed <= (settled * shares) / 10_000n).toBe(true);
   });
 });
 
@@ -256,7 +275,8 @@ describe('audits', () => {
 
   test('U-07: a failed entry earns nothing and costs nothing', () => {
     const result = tally(input({ entries: [checked], verdicts: [fail, secondFail] }));
-    expect(result.credits.size).toBe(0);
+    const auditors = [fail, secondFail].map(({ validator }) => toHex(validator));
+    expect([...result.credits.keys()].sort()).toEqual(auditors.sort());
     expect(result.settlements).toEqual([]);
     expect(result.carried).toEqual([]);
   });
@@ -270,7 +290,8 @@ describe('audits', () => {
     const after = tally(input({ epoch: 2n, carried: [checked], verdicts: [later] }));
     expect(after.carried).toEqual([]);
     expect(after.settlements).toEqual([{ escrow, cumulativeAfter: PRICE, debit: PRICE }]);
-    expect(after.credits.size).toBe(3);
+    const earners = [...workersOf(checked), gateway.participant, later.validator];
+    expect([...after.credits.keys()].sort()).toEqual(earners.map(toHex).sort());
   });
 
   test('U-07: a carried entry is always drawn, whatever its rate', () => {
@@ -328,13 +349,80 @@ describe('audits', () => {
     ]);
   });
 
-  test('K-05: validation karma keeps to its cap per epoch', () => {
+  test('K-05: validation karma keeps to its cap per epoch, in the order of the entries, the last verdict cut', () => {
     const capped = { ...chain, validationCapMicroKarma: 15_000n };
     const entries = Array.from({ length: 12 }, (_, i) => numbered(i + 1, { assurance: 'proof' }));
     const verdicts = entries.map((one) => verdictOn(one, { attempt: 0, verdict: 'pass' }));
     const result = tally(input({ entries, verdicts, chain: capped }));
-    const busiest = result.lifetimes.map(({ karma }) => karma[4]).reduce((a, b) => (a > b ? a : b));
-    expect(busiest).toBe(15_000n);
+    const sorted = verdicts.toSorted((a, b) => compareBytes(a.entryHash, b.entryHash));
+    for (const { participant } of validators) {
+      const counts = sorted.filter(({ validator }) => compareBytes(validator, participant) === 0);
+      const credits = result.credits.get(toHex(participant)) ?? [];
+      expect(credits.map(({ entryHash }) => toHex(entryHash))).toEqual(counts.map(({ entryHash }) => toHex(entryHash)));
+      const given = counts.map((_, i) => [10_000n, 5_000n][i] ?? 0n);
+      expect(credits.map(({ karma }) => karma)).toEqual(given.map((karma) => [0n, 0n, 0n, 0n, karma]));
+    }
+    expect(Math.max(...[...result.credits.values()].map(({ length }) => length))).toBeGreaterThan(2);
+  });
+
+  test('M-06: the counted verdicts share 5 % of all that settles, each for its own hash', () => {
+    const paid = numbered(2, { assurance: 'proof' });
+    const onPaid = verdictOn(paid, { attempt: 0, verdict: 'pass' });
+    const result = tally(input({ entries: [checked, paid, numbered(3)], verdicts: [fail, secondFail, onPaid] }));
+    // Two of three entries are paid, 6,888 lamports, of which 344 go to three verdicts.
+    expect(result.settlements).toEqual([{ escrow, cumulativeAfter: 2n * PRICE, debit: 2n * PRICE }]);
+    const credits = validators.flatMap(({ participant }) => result.credits.get(toHex(participant)) ?? []);
+    const expected = [fail, secondFail, onPaid].map((verdict) => ({
+      entryHash: verdict.entryHash,
+      receiptHash: verdictRecord.hash(market.domain, verdict),
+      karma: [0n, 0n, 0n, 0n, 10_000n],
+      owed: 114n,
+    }));
+    const byReceipt = (a: { readonly receiptHash: Uint8Array }, b: { readonly receiptHash: Uint8Array }): number =>
+      compareBytes(a.receiptHash, b.receiptHash);
+    expect(credits.toSorted(byReceipt)).toEqual(expected.toSorted(byReceipt));
+  });
+
+  test('M-06, K-05: verdicts that earn neither karma nor lamports have no credit', () => {
+    const nothing = { ...chain, validationCapMicroKarma: 0n };
+    const result = tally(input({ entries: [checked], verdicts: [fail, secondFail], chain: nothing }));
+    expect({ credits: result.credits.size, lifetimes: result.lifetimes }).toEqual({ credits: 0, lifetimes: [] });
+  });
+
+  test('U-07: of several equal words of one auditor the least hash counts, in any order', () => {
+    const said = [0, 1, 2].map((i) => ({ ...pass, measurementsHash: label(`measurements ${i}`) }));
+    const [least] = said.map((verdict) => verdictRecord.hash(market.domain, verdict)).sort(compareBytes);
+    for (const verdicts of [said, said.toReversed()]) {
+      const credits = tally(input({ entries: [checked], verdicts })).credits.get(toHex(pass.validator));
+      expect(credits?.map(({ receiptHash }) => receiptHash)).toEqual([least]);
+    }
+  });
+});
+
+describe('gateways', () => {
+  test('M-05: each paid entry owes its gateway for the outcome that it signed', () => {
+    const [paid, unpaid] = [numbered(1), numbered(2)];
+    const other = market.checked({ gateway: 'gateway 2', dispatchNumber: 3n, escrow: 'escrow of gateway 2' });
+    const escrows = [
+      { escrow, available: PRICE, cumulativeDebit: 0n },
+      { escrow: label('escrow of gateway 2'), available: PRICE, cumulativeDebit: 0n },
+    ];
+    const { credits } = tally(input({ entries: [paid, unpaid, other], escrows }));
+    const creditOf = ({ entry }: CheckedEntry): ReceiptCredit => ({
+      entryHash: entryHashOf(entry),
+      receiptHash: outcomeRecord.hash(market.domain, entry.outcome.value),
+      karma: [0n, 0n, 0n, 0n, 0n],
+      owed: 172n,
+    });
+    expect(credits.get(toHex(gateway.participant))).toEqual([creditOf(paid)]);
+    expect(credits.get(toHex(label('gateway 2')))).toEqual([creditOf(other)]);
+  });
+
+  test('M-05: a share of less than a lamport is none', () => {
+    const cheap = numbered(1, { ticket: (value) => ({ ...value, priceCap: 19n }) });
+    const result = tally(input({ entries: [cheap] }));
+    expect(result.credits.get(toHex(gateway.participant))).toBe(undefined);
+    expect(result.settlements).toEqual([{ escrow, cumulativeAfter: 19n, debit: 19n }]);
   });
 });
 
@@ -348,7 +436,8 @@ describe('lifetimes', () => {
     const after = earned(second);
     const workers = workersOf(later).map(toHex);
     for (const [participant, amounts] of Object.entries(after)) {
-      const gained = workers.includes(participant) ? [KARMA, KARMA / 2n, 0n, 918n] : [0n, 0n, 0n, 0n];
+      const worked = workers.includes(participant) ? [KARMA, KARMA / 2n, 0n, 918n] : [0n, 0n, 0n, 0n];
+      const gained = participant === toHex(gateway.participant) ? GATEWAY_ROW : worked;
       expect(amounts).toEqual(gained.map((gain, i) => gain + (before[participant]?.[i] ?? 0n)));
     }
     expect(Object.keys(after).length).toBe(new Set([...Object.keys(before), ...workers]).size);
@@ -385,15 +474,31 @@ describe('lifetimes', () => {
     return [...result.credits].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
-  test('T-04: a worker’s credits add up to what its lifetime grew by', () => {
-    const result = tally(input({ entries: [1, 2, 3, 4, 5].map((number) => numbered(number)) }));
-    for (const { participant, karma, owed } of result.lifetimes) {
-      const credits = result.credits.get(toHex(participant)) ?? [];
-      expect(credits.reduce((sum, credit) => sum + credit.owed, 0n)).toBe(owed);
-      expect(credits.reduce((sum, credit) => sum + credit.karma[0], 0n)).toBe(karma[0]);
-      expect(credits.map(({ entryHash }) => toHex(entryHash))).toEqual(
-        credits.map(({ entryHash }) => toHex(entryHash)).toSorted(),
+  test('T-04: every lifetime is the prior one and the sum of its credits, whoever has it', () => {
+    const entries = [1, 2, 3, 4, 5].map((number) => numbered(number, { assurance: number < 3 ? 'proof' : 'quorum' }));
+    const verdicts = entries.slice(0, 2).map((one) => verdictOn(one, { attempt: 0, verdict: 'pass' }));
+    const first = tally(input({ entries, verdicts }));
+    const prior: LedgerState = { ...first, root: label('root') };
+    const second = tally(input({ epoch: 2n, entries: [market.checked({ slot: 1301n })], prior }));
+    for (const [result, before] of [
+      [first, []],
+      [second, first.lifetimes],
+    ] as const) {
+      expect(new Set(result.lifetimes.map(({ participant }) => toHex(participant)))).toEqual(
+        new Set([...result.credits.keys(), ...before.map(({ participant }) => toHex(participant))]),
       );
+      for (const { participant, karma, owed } of result.lifetimes) {
+        const had = before.find((one) => compareBytes(one.participant, participant) === 0);
+        const credits = result.credits.get(toHex(participant)) ?? [];
+        const sums = credits.reduce(
+          (all, credit) => all.map((sum, i) => sum + ([...credit.karma, credit.owed][i] ?? 0n)),
+          [...(had?.karma ?? ZERO_KARMA), had?.owed ?? 0n],
+        );
+        expect([...karma, owed]).toEqual(sums);
+        const keys = credits.map(({ entryHash, receiptHash }) => toHex(entryHash) + toHex(receiptHash));
+        expect(keys).toEqual(keys.toSorted());
+        expect(credits.every((credit) => credit.owed > 0n || credit.karma.some((part) => part > 0n))).toBe(true);
+      }
     }
   });
 });

@@ -1,4 +1,5 @@
 import { auditedReceipt, auditRateOf, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
+import { auditCredits } from './auditCredits.ts';
 import { compareBytes, toHex } from './bytes.ts';
 import type { CheckedEntry } from './checkEntry.ts';
 import { entryHashOf, type RevealedReceipt } from './entry.ts';
@@ -7,7 +8,7 @@ import type { Domain } from './header.ts';
 import type { EscrowAddress, Participant } from './ids.ts';
 import { addKarma, inferenceKarma, type KarmaVector, latencyAdjusted, redundancyKarma, ZERO_KARMA } from './karma.ts';
 import { auditRates, type ChainParameters, type OffchainParameters } from './parameters.ts';
-import { receiptRecord, type Verdict } from './records.ts';
+import { outcomeRecord, receiptRecord, type Verdict, verdictRecord } from './records.ts';
 
 /** What one participant has earned in all finalised epochs: micro-karma and lamports. They only grow. */
 export interface Lifetime {
@@ -34,9 +35,10 @@ export interface CarriedEntry {
   readonly beacon: Hash;
 }
 
-/** What one receipt earned in an epoch: an item of its worker's receiptsRoot (T-04). */
+/** What one record earned its signer in an epoch: an item of that participant's receiptsRoot (T-04). */
 export interface ReceiptCredit {
   readonly entryHash: Hash;
+  /** Of the record: a worker's receipt, a gateway's outcome (M-05), a validator's verdict (M-06). */
   readonly receiptHash: Hash;
   readonly karma: KarmaVector;
   readonly owed: bigint;
@@ -80,6 +82,7 @@ export interface TallyResult {
   readonly lifetimes: readonly Lifetime[];
   readonly escrowDebits: LedgerState['escrowDebits'];
   readonly carried: readonly CarriedEntry[];
+  /** T-04: by hex address, sorted by entry, then record; all that any lifetime grew by. */
   readonly credits: ReadonlyMap<string, readonly ReceiptCredit[]>;
   readonly settlements: readonly Settlement[];
   readonly decisions: ReadonlyMap<string, AuditDecision>;
@@ -88,8 +91,8 @@ export interface TallyResult {
 /** U-07: the words that count on one entry: those of the auditors whom this epoch's beacon drew, on the receipt that its first beacon drew. */
 interface AuditWords {
   readonly decision: AuditDecision;
-  /** The verdicts that the decision needed; each is a duty done (K-05). */
-  readonly counted: readonly { readonly validator: Participant }[];
+  /** The verdicts that the decision needed; each earns its auditor (K-05, M-06). */
+  readonly counted: readonly Verdict[];
 }
 
 /** U-07: an entry passes unless it is drawn; drawn, it needs the first auditor's word, and a failing word needs the second's. Carried entries are always drawn. */
@@ -119,7 +122,8 @@ function auditWords(
   if (drawn === undefined) return { decision: 'not-drawn', counted: [] };
   const [first, second] = drawAuditors({ beacon: input.beacon, entryHash, validators: input.validators });
   const receiptHash = receiptRecord.hash(input.domain, drawn.receipt.value);
-  const wordOf = (auditor: StakedValidator | undefined, attempt: number): Verdict['verdict'] | undefined => {
+  const hashOfVerdict = (verdict: Verdict): Hash => verdictRecord.hash(input.domain, verdict);
+  const wordOf = (auditor: StakedValidator | undefined, attempt: number): Verdict | undefined => {
     const words = options.verdicts.filter(
       (verdict) =>
         auditor !== undefined &&
@@ -129,24 +133,24 @@ function auditWords(
         compareBytes(verdict.receiptHash, receiptHash) === 0 &&
         compareBytes(verdict.validator, auditor.participant) === 0,
     );
-    // An auditor that says both is heard as failing, so that the order of the verdicts decides nothing.
-    return words.some(({ verdict }) => verdict === 'fail') ? 'fail' : words[0]?.verdict;
+    // An auditor that says both is heard as failing, and of several alike the least hash counts, so that the order of the verdicts
+    // decides nothing.
+    const failing = words.filter(({ verdict }) => verdict === 'fail');
+    const heard = failing.length > 0 ? failing : words;
+    return heard.toSorted((a, b) => compareBytes(hashOfVerdict(a), hashOfVerdict(b)))[0];
   };
   const firstWord = wordOf(first, 0);
-  if (first === undefined || firstWord === undefined) return { decision: 'carried', counted: [] };
-  const once = [{ validator: first.participant }];
-  if (firstWord === 'pass') return { decision: 'passed', counted: once };
+  if (firstWord === undefined) return { decision: 'carried', counted: [] };
+  if (firstWord.verdict === 'pass') return { decision: 'passed', counted: [firstWord] };
   const secondWord = wordOf(second, 1);
-  if (second === undefined || secondWord === undefined) return { decision: 'carried', counted: once };
-  return {
-    decision: secondWord === 'fail' ? 'failed' : 'passed',
-    counted: [...once, { validator: second.participant }],
-  };
+  if (secondWord === undefined) return { decision: 'carried', counted: [firstWord] };
+  return { decision: secondWord.verdict === 'fail' ? 'failed' : 'passed', counted: [firstWord, secondWord] };
 }
 
 /**
  * K-07: what each agreeing receipt of an entry earns. Inference karma follows the work and is moved by latency; the redundancy
- * half comes on top unless the assurance was `stream`; all of it together is at most kappa x the fee part of the price.
+ * half comes on top unless the assurance was `stream`; all of it together is at most kappa x the fee part of the price. Who earns
+ * nothing is left out.
  */
 export function creditsOf(
   input: Pick<TallyInput, 'chain' | 'offchain' | 'domain'>,
@@ -174,15 +178,29 @@ export function creditsOf(
   const capped = (karma: bigint): bigint => (total <= cap ? karma : (karma * cap) / total);
   // M-04
   const owed = agreeing.length === 0 ? 0n : (price * input.chain.workerShareBps) / 10_000n / BigInt(agreeing.length);
-  return agreeing.map((revealed, i) => ({
-    worker: revealed.receipt.value.worker,
-    credit: {
-      entryHash,
-      receiptHash: receiptRecord.hash(input.domain, revealed.receipt.value),
-      karma: [capped(raw[i]?.inference ?? 0n), 0n, 0n, capped(raw[i]?.redundancy ?? 0n), 0n],
-      owed,
-    },
-  }));
+  return agreeing
+    .map((revealed, i) => ({
+      worker: revealed.receipt.value.worker,
+      credit: {
+        entryHash,
+        receiptHash: receiptRecord.hash(input.domain, revealed.receipt.value),
+        karma: [capped(raw[i]?.inference ?? 0n), 0n, 0n, capped(raw[i]?.redundancy ?? 0n), 0n] as const,
+        owed,
+      },
+    }))
+    .filter(({ credit }) => credit.owed > 0n || credit.karma.some((part) => part > 0n));
+}
+
+/** M-05: what a paid entry owes its gateway, for the outcome that it signed; undefined if that is nothing. */
+export function gatewayCreditOf(
+  input: Pick<TallyInput, 'chain' | 'domain'>,
+  { entry }: Pick<CheckedEntry, 'entry'>,
+): ReceiptCredit | undefined {
+  const outcome = entry.outcome.value;
+  const owed = (outcome.price * input.chain.gatewayShareBps) / 10_000n;
+  if (owed === 0n) return undefined;
+  const receiptHash = outcomeRecord.hash(input.domain, outcome);
+  return { entryHash: entryHashOf(entry), receiptHash, karma: ZERO_KARMA, owed };
 }
 
 /** K-03: from dispatch to seal, countersigned: the greater of the gateway's and the worker's own time. */
@@ -207,7 +225,7 @@ function inDispatchOrder(a: CheckedEntry, b: CheckedEntry): number {
 /**
  * V-20: the tally of an epoch, a pure function of prior state, closed set, beacon and posted verdicts. Entries count in dispatch
  * order up to what their escrow held at close (M-03); a failed or uncovered entry earns nothing and costs nothing; a carried
- * one waits. A validator earns validation karma for each verdict that it was drawn to give (K-05).
+ * one waits. A paid entry also owes its gateway (M-05), and verdicts that were needed earn their auditors (K-05, M-06).
  */
 export function tally(input: TallyInput): TallyResult {
   const debitsBefore = new Map(input.prior.escrowDebits.map((row) => [toHex(row.escrow), row.cumulativeDebit]));
@@ -222,11 +240,16 @@ export function tally(input: TallyInput): TallyResult {
     budgets.set(key, row.available > unsettled ? row.available - unsettled : 0n);
   }
   const spent = new Map<string, { readonly escrow: EscrowAddress; debit: bigint }>();
-  const credits = new Map<string, ReceiptCredit[]>();
+  const earned = new Map<string, { readonly participant: Participant; readonly credits: ReceiptCredit[] }>();
+  const earn = (participant: Participant, credit: ReceiptCredit): void => {
+    const row = earned.get(toHex(participant)) ?? { participant, credits: [] };
+    row.credits.push(credit);
+    earned.set(toHex(participant), row);
+  };
   const carried: CarriedEntry[] = [];
   const drawnBefore = new Map(input.prior.carried.map((row) => [toHex(row.entryHash), row]));
   const decisions = new Map<string, AuditDecision>();
-  const duties: { readonly validator: Participant }[] = [];
+  const counted: Verdict[] = [];
   const carriedKeys = new Set(input.carried.map(({ entry }) => toHex(entryHashOf(entry))));
   const verdictsByEntry = Map.groupBy(input.verdicts, ({ entryHash }) => toHex(entryHash));
   for (const checked of [...input.entries, ...input.carried].sort(inDispatchOrder)) {
@@ -238,7 +261,7 @@ export function tally(input: TallyInput): TallyResult {
     const drawn = drawnBefore.get(toHex(entryHash));
     const words = auditWords(input, { checked, isCarried, drawnBy: drawn?.beacon, verdicts });
     const decision = listed ? words.decision : 'carried';
-    duties.push(...words.counted);
+    counted.push(...words.counted);
     decisions.set(toHex(entryHash), decision);
     if (decision === 'carried') carried.push(drawn ?? { entryHash, drawnEpoch: input.epoch, beacon: input.beacon });
     if (decision === 'carried' || decision === 'failed' || checked.agreeing.length === 0) continue;
@@ -250,38 +273,39 @@ export function tally(input: TallyInput): TallyResult {
     const row = spent.get(toHex(escrow)) ?? { escrow, debit: 0n };
     row.debit += price;
     spent.set(toHex(escrow), row);
-    for (const { worker, credit } of creditsOf(input, checked)) {
-      const list = credits.get(toHex(worker));
-      if (list === undefined) credits.set(toHex(worker), [credit]);
-      else list.push(credit);
-    }
+    for (const { worker, credit } of creditsOf(input, checked)) earn(worker, credit);
+    const gatewayCredit = gatewayCreditOf(input, checked);
+    if (gatewayCredit !== undefined) earn(checked.entry.ticket.value.gateway, gatewayCredit);
   }
-  for (const list of credits.values()) list.sort((a, b) => compareBytes(a.entryHash, b.entryHash));
   const settlements = [...spent.values()]
     .filter(({ debit }) => debit > 0n)
     .sort((a, b) => compareBytes(a.escrow, b.escrow))
     .map(({ escrow, debit }) => ({ escrow, debit, cumulativeAfter: (debitsBefore.get(toHex(escrow)) ?? 0n) + debit }));
-  for (const { escrow, cumulativeAfter } of settlements) debitsBefore.set(toHex(escrow), cumulativeAfter);
+  const settled = settlements.reduce((sum, { debit }) => sum + debit, 0n);
+  for (const { participant, credit } of auditCredits(input, { counted, settled })) earn(participant, credit);
+  for (const { credits } of earned.values()) credits.sort(inCreditOrder);
   return {
-    lifetimes: grow(input, { credits, duties }),
+    lifetimes: grow(input, [...earned.values()]),
     escrowDebits: escrowDebits(input, settlements),
     carried: carried.sort((a, b) => compareBytes(a.entryHash, b.entryHash)),
-    credits,
+    credits: new Map([...earned].map(([key, { credits }]) => [key, credits])),
     settlements,
     decisions,
   };
 }
 
-/** T-01: lifetimes are the prior ones plus what this epoch's credits and duties add; who never earned has none (T-03). */
+/** T-04: by entry, then by the record that earned. */
+function inCreditOrder(a: ReceiptCredit, b: ReceiptCredit): number {
+  return compareBytes(a.entryHash, b.entryHash) || compareBytes(a.receiptHash, b.receiptHash);
+}
+
+/** T-01, T-04: lifetimes are the prior ones plus the sums of this epoch's credits; who never earned has none (T-03). */
 function grow(
   input: TallyInput,
-  earned: {
-    readonly credits: ReadonlyMap<string, readonly ReceiptCredit[]>;
-    readonly duties: readonly { readonly validator: Participant }[];
-  },
+  earned: readonly { readonly participant: Participant; readonly credits: readonly ReceiptCredit[] }[],
 ): readonly Lifetime[] {
   const lifetimes = new Map(input.prior.lifetimes.map((lifetime) => [toHex(lifetime.participant), lifetime]));
-  const add = (participant: Participant, gain: { readonly karma: KarmaVector; readonly owed: bigint }): void => {
+  for (const { participant, credits } of earned) {
     const before = lifetimes.get(toHex(participant)) ?? {
       index: input.indexOf(participant),
       participant,
@@ -290,38 +314,11 @@ function grow(
     };
     lifetimes.set(toHex(participant), {
       ...before,
-      karma: addKarma(before.karma, gain.karma),
-      owed: before.owed + gain.owed,
+      karma: credits.reduce((karma, credit) => addKarma(karma, credit.karma), before.karma),
+      owed: credits.reduce((owed, credit) => owed + credit.owed, before.owed),
     });
-  };
-  const participants = new Map(
-    input.entries
-      .concat(input.carried)
-      .flatMap(({ drawn }) => drawn.map(({ participant }) => [toHex(participant), participant] as const)),
-  );
-  for (const [key, list] of earned.credits) {
-    const participant = participants.get(key);
-    if (participant !== undefined) for (const credit of list) add(participant, credit);
   }
-  for (const { validator, karma } of validationKarma(input, earned.duties))
-    add(validator, { karma: [0n, 0n, 0n, 0n, karma], owed: 0n });
   return [...lifetimes.values()].sort((a, b) => a.index - b.index);
-}
-
-/** K-05: validation karma for each verdict that the audits of this set needed, up to the cap per validator and epoch. A verdict that nobody asked for earns nothing. */
-function validationKarma(
-  input: Pick<TallyInput, 'chain' | 'offchain'>,
-  duties: readonly { readonly validator: Participant }[],
-): readonly { readonly validator: Participant; readonly karma: bigint }[] {
-  const gained = new Map<string, { readonly validator: Participant; karma: bigint }>();
-  const cap = input.chain.validationCapMicroKarma;
-  for (const { validator } of duties) {
-    const row = gained.get(toHex(validator)) ?? { validator, karma: 0n };
-    row.karma += input.offchain.validationKarmaPerVerdict;
-    if (row.karma > cap) row.karma = cap;
-    gained.set(toHex(validator), row);
-  }
-  return [...gained.values()].filter(({ karma }) => karma > 0n);
 }
 
 function escrowDebits(input: TallyInput, settlements: readonly Settlement[]): LedgerState['escrowDebits'] {

@@ -74,6 +74,8 @@ const parameters: ChainParameters = {
   slotsPerEpoch: SLOTS_PER_EPOCH,
   workerShareBps: 8000n,
   feeShareBps: 500n,
+  auditShareBps: 500n,
+  gatewayShareBps: 500n,
   kappaMicroKarmaPerLamport: 1100n,
   listPriceLamports: market.listPrice,
 };
@@ -106,7 +108,7 @@ const result = tally({
   verdicts: [],
   validators: [],
   indexOf: (participant) =>
-    market.candidates.find((candidate) => equalBytes(candidate.participant, participant))?.index ?? -1,
+    market.candidates.find((candidate) => equalBytes(candidate.participant, participant))?.index ?? 20,
 });
 const { report } = buildReport(domain, { epoch: 1n, result, priorRoot: new Uint8Array(32) });
 const verdictsRoot = label('verdicts');
@@ -267,6 +269,30 @@ test.each<readonly [string, Partial<BundleChain>]>([
 
 test('B-04: a bundle of another answer’s tokens fails', () => {
   expect(verifyBundle({ ...bundle, tokens: bundle.tokens.slice(1) }, chain, { verify }).holds).toBe(false);
+});
+
+test('B-08: a bundle of an answer without a price needs no report, for none says anything of it', () => {
+  const free = market.checked({
+    ...plan,
+    ticket: (value) => ({ ...value, requestId: requestIdOf(domain, request), priceCap: 0n }),
+  });
+  const set: ManifestBody = { ...manifest, entries: [{ entryHash: entryHashOf(free.entry), price: 0n }] };
+  const { report: _, ...rest } = bundle;
+  const place = made(placeInSet(domain, { manifest: set, entry: free.entry }));
+  const judged = (isFinalised: boolean): Pick<ReturnType<typeof verifyBundle>, 'holds' | 'pending'> => {
+    const manifestHash = manifestHashOf(domain, manifestRoots(domain, set));
+    const epoch: BundleChain['epoch'] = () => ({ manifestHash, reportHash: label('report'), isFinalised });
+    const { holds, pending } = verifyBundle(
+      { ...rest, entry: free.entry, set: place },
+      { ...chain, epoch },
+      { verify },
+    );
+    return { holds, pending };
+  };
+  expect([judged(true), judged(false)]).toEqual([
+    { holds: true, pending: [] },
+    { holds: false, pending: ['The epoch of this answer is not final yet.'] },
+  ]);
 });
 
 test('B-07: a bundle that leaves a credited worker out fails', () => {

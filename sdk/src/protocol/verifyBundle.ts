@@ -1,6 +1,6 @@
 import { type Bundle, checkSumPathHash, groupReaches } from './bundle.ts';
 import { equalBytes, toHex } from './bytes.ts';
-import { type CheckedEntry, checkEntry } from './checkEntry.ts';
+import { checkEntry } from './checkEntry.ts';
 import { entryHashOf } from './entry.ts';
 import { epochOfSlot } from './epochClock.ts';
 import type { Hash } from './hash.ts';
@@ -84,10 +84,10 @@ export function verifyBundle(
       bundle.request.assurance === dispatch.assurance,
   );
   check('B-03', 'the model is the one that was paid for', equalBytes(modelIdOf(bundle.model), dispatch.modelId));
-  const finished = (holds: boolean): BundleVerdict => ({
-    holds: holds && checks.every((item) => item.holds),
+  const finished = (holds: boolean, pending = pendingOf(bundle, { chain, earns: true })): BundleVerdict => ({
+    holds: holds && pending.length === 0 && checks.every((item) => item.holds),
     checks,
-    pending: pendingOf(bundle, chain),
+    pending,
     requestId,
     epoch,
   });
@@ -141,8 +141,9 @@ export function verifyBundle(
       ),
   );
   checkSetPlace({ bundle, chain, domain, check });
-  checkReportPlace({ bundle, chain, domain, checked: verdict.entry, check });
-  return finished(bundle.set !== undefined && bundle.report !== undefined && pendingOf(bundle, chain).length === 0);
+  const expected = creditsOf({ chain: chain.parameters, offchain: chain.offchain, domain }, verdict.entry);
+  checkReportPlace({ bundle, chain, domain, expected, check });
+  return finished(true, pendingOf(bundle, { chain, earns: expected.length > 0 }));
 }
 
 type Check = (rule: string, what: string, holds: boolean, facts?: BundleCheck['facts']) => boolean;
@@ -226,10 +227,11 @@ function checkReportPlace(options: {
   readonly bundle: Bundle;
   readonly chain: BundleChain;
   readonly domain: Domain;
-  readonly checked: CheckedEntry;
+  /** What the agreeing workers earn by rule. */
+  readonly expected: ReturnType<typeof creditsOf>;
   readonly check: Check;
 }): void {
-  const { bundle, chain, domain, checked, check } = options;
+  const { bundle, chain, domain, expected, check } = options;
   const { report } = bundle;
   if (report === undefined) return;
   const account = chain.epoch(report.epoch);
@@ -244,10 +246,9 @@ function checkReportPlace(options: {
     'the set is reported in its epoch or a later one',
     bundle.set !== undefined && report.epoch >= bundle.set.manifest.epoch,
   );
-  const expected = creditsOf({ chain: chain.parameters, offchain: chain.offchain, domain }, checked);
   check(
     'B-07',
-    'every agreeing worker is credited, and nobody else',
+    'every agreeing worker is credited, and no other worker',
     expected.length === report.credits.length &&
       expected.every(({ worker }, i) => equalBytes(worker, report.credits[i]?.participant ?? new Uint8Array(0))),
   );
@@ -291,11 +292,15 @@ function checkReportPlace(options: {
   }
 }
 
-/** B-08: what the chain cannot confirm yet. */
-function pendingOf(bundle: Bundle, chain: BundleChain): readonly string[] {
+/** B-08: what the chain cannot confirm yet. Of an answer that earns its workers nothing, as one without a price, no report says anything. */
+function pendingOf(
+  bundle: Bundle,
+  { chain, earns }: { readonly chain: BundleChain; readonly earns: boolean },
+): readonly string[] {
   if (bundle.set === undefined)
     return ['The bundle does not say yet how its epoch was closed; fetch it again once the epoch is final.'];
-  if (bundle.report === undefined)
+  if (bundle.report === undefined && earns)
     return ['The bundle does not say yet how its epoch was reported; fetch it again once the epoch is final.'];
-  return chain.epoch(bundle.report.epoch)?.isFinalised === true ? [] : ['The epoch of this answer is not final yet.'];
+  const { epoch } = bundle.report ?? bundle.set.manifest;
+  return chain.epoch(epoch)?.isFinalised === true ? [] : ['The epoch of this answer is not final yet.'];
 }

@@ -48,7 +48,7 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
     verdictsRoot,
     verdicts,
     validators: validatorsOf(participants, epoch),
-    // Every worker and validator that earns was read from the chain.
+    // Every participant that earns was read from the chain.
     indexOf: (participant) => participants.find(({ address }) => equalBytes(address, participant))?.index ?? -1,
   });
   const { report, reportHash } = tallied;

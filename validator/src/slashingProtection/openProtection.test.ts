@@ -29,6 +29,7 @@ const report: Report = {
   carriedRoot: ZERO_HASH,
   carriedCount: 0,
   priorRoot: ZERO_HASH,
+  claimsRoot: ZERO_HASH,
 };
 
 test('V-05: a second manifest of an epoch, or an earlier epoch, is refused across restarts; the first keeps its salt', async () => {

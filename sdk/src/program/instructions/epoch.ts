@@ -105,7 +105,7 @@ export function postRoot(
   });
 }
 
-/** The report of P-18, 196 bytes in this order. */
+/** The report of P-18, 228 bytes in this order. */
 export interface ReportArguments {
   readonly root: Uint8Array;
   readonly totals: LifetimeTotals;
@@ -116,6 +116,8 @@ export interface ReportArguments {
   readonly carriedRoot: Uint8Array;
   readonly carriedCount: number;
   readonly priorRoot: Uint8Array;
+  /** T-06. */
+  readonly claimsRoot: Uint8Array;
 }
 
 /** P-18. */

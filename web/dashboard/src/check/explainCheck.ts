@@ -47,7 +47,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
     'The report of who earned what is the one that two thirds of the stake voted for.',
   ),
   'the set is reported in its epoch or a later one': here('The report comes after the set that it judges.'),
-  'every agreeing worker is credited, and nobody else': here('Only workers whose answers agree are paid for it.'),
+  'every agreeing worker is credited, and no other worker': here('Only workers whose answers agree are paid for it.'),
   'the worker earned what the rule gives': chain(
     'Karma and pay are what the rule computes with the chain’s own parameters, to the last unit.',
   ),
@@ -63,7 +63,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
     'A token that nobody could choose was computed operator by operator by the model that was paid for, from the words that stand there: each proof verifies, and each reads what the one before gave.',
   ),
   'the worker’s lifetime stands under the root': here(
-    'A Merkle path leads from the worker’s totals to the root from which it is paid.',
+    'A Merkle path leads from the worker’s totals to the root of what all have earned.',
   ),
 };
 
