@@ -98,6 +98,8 @@ export interface EscrowAccount {
   /** `NONE`: never settled. */
   readonly lastSettledEpoch: bigint;
   readonly bump: number;
+  /** M-07: up to which cumulative debit the buyer has signed; `NONE` is a standing authorisation. */
+  readonly authorised: bigint;
   /** Lamports above rent. */
   readonly balance: bigint;
 }
@@ -282,11 +284,19 @@ export function decodeGatewayChain(account: Pick<RawAccount, 'address' | 'data'>
   };
 }
 
+/** Where an escrow has what its buyer authorised (M-07). */
+const AUTHORISED_OFFSET = 112;
+
 /** `rentLamports` is the cluster's minimum for 160 bytes: what lies above it is the balance. */
 export function decodeEscrow(account: RawAccount, rentLamports: bigint): EscrowAccount {
   const balance = account.lamports > rentLamports ? account.lamports - rentLamports : 0n;
-  const decoded = fields('Escrow', account.data) as unknown as Omit<EscrowAccount, 'address' | 'balance'>;
-  return { address: account.address, ...decoded, balance };
+  const decoded = fields('Escrow', account.data) as unknown as Omit<
+    EscrowAccount,
+    'address' | 'authorised' | 'balance'
+  >;
+  const { buffer, byteOffset, byteLength } = account.data;
+  const authorised = new DataView(buffer, byteOffset, byteLength).getBigUint64(AUTHORISED_OFFSET, true);
+  return { address: account.address, ...decoded, authorised, balance };
 }
 
 export function decodeEpoch(account: Pick<RawAccount, 'address' | 'data'>): EpochAccount {
