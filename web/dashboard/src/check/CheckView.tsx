@@ -1,5 +1,5 @@
-import { toHex } from '@karmesh/sdk/protocol';
-import { type SyntheticEvent, useEffect, useMemo, useState } from 'react';
+import { type ProofProgress, toHex } from '@karmesh/sdk/protocol';
+import { type SyntheticEvent, useEffect, useId, useMemo, useState } from 'react';
 import type { ChainNode } from '../chain/chainNode.ts';
 import { Digest } from '../page/Digest.tsx';
 import { Heading } from '../page/Heading.tsx';
@@ -21,6 +21,7 @@ export function CheckView(props: {
   const { apiKey, hasGateway, isOwnNode, isReady, node, requestId } = props;
   const [opened, setOpened] = useState<OpenedBundle>();
   const [result, setResult] = useState<Recheck>();
+  const [progress, setProgress] = useState<ProofProgress>();
   const [attempt, setAttempt] = useState(1);
   const subject = useMemo((): Subject | undefined => {
     if (opened !== undefined) return { kind: 'bundle', file: opened.file };
@@ -31,10 +32,14 @@ export function CheckView(props: {
   const programId = node?.programId;
   useEffect(() => {
     setResult(undefined);
+    setProgress(undefined);
     if (subject === undefined || !isReady || attempt === 0) return;
     const ended = new AbortController();
     const read = rpcUrl === undefined || programId === undefined ? undefined : { rpcUrl, programId };
-    void recheck(subject, { node: read, signal: ended.signal }).then((found) => {
+    const onProof = (checked: ProofProgress): void => {
+      if (!ended.signal.aborted) setProgress(checked);
+    };
+    void recheck(subject, { node: read, onProof, signal: ended.signal }).then((found) => {
       if (!ended.signal.aborted) setResult(found);
     });
     return () => ended.abort();
@@ -58,8 +63,9 @@ export function CheckView(props: {
         <section aria-labelledby="verdict" className="answer">
           <h2 id="verdict">{opened === undefined ? 'What holds' : `What holds of ${opened.name}`}</h2>
           <p role="status" className={result === undefined ? 'standing' : `standing ${toneOf(result)}`}>
-            {result === undefined ? 'Getting the evidence and reading the chain …' : summaryOf(result)}
+            {result === undefined ? underWay(progress) : summaryOf(result)}
           </p>
+          {result === undefined && progress !== undefined && <ProofsChecked progress={progress} />}
           {result !== undefined && (
             <p>
               <button type="button" className="quiet" onClick={() => setAttempt(attempt + 1)}>
@@ -119,6 +125,25 @@ function RequestForm(props: { readonly requestId: string; readonly onSubmit: () 
       </div>
     </form>
   );
+}
+
+/** Beside the status, which screen readers would read out at every proof. */
+function ProofsChecked({ progress }: { readonly progress: ProofProgress }) {
+  const id = useId();
+  const { checked, of } = progress;
+  return (
+    <p>
+      <progress id={id} max={of} value={checked} />{' '}
+      <label htmlFor={id}>
+        {checked} of {of} proofs checked
+      </label>
+    </p>
+  );
+}
+
+function underWay(progress: ProofProgress | undefined): string {
+  if (progress === undefined) return 'Getting the evidence and reading the chain …';
+  return `Checking ${progress.of} proofs in this browser …`;
 }
 
 function summaryOf(result: Recheck): string {
