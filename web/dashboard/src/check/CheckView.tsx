@@ -17,8 +17,10 @@ export function CheckView(props: {
   readonly isOwnNode: boolean;
   /** False as long as it is not known whether there is a gateway, and which node it names. */
   readonly isReady: boolean;
+  /** Whether a node that the visitor named is still being asked what it serves: it will be read, or refused. */
+  readonly isAsking: boolean;
 }) {
-  const { apiKey, hasGateway, isOwnNode, isReady, node, requestId } = props;
+  const { apiKey, hasGateway, isAsking, isOwnNode, isReady, node, requestId } = props;
   const [opened, setOpened] = useState<OpenedBundle>();
   const [result, setResult] = useState<Recheck>();
   const [progress, setProgress] = useState<ProofProgress>();
@@ -33,7 +35,7 @@ export function CheckView(props: {
   useEffect(() => {
     setResult(undefined);
     setProgress(undefined);
-    if (subject === undefined || !isReady || attempt === 0) return;
+    if (subject === undefined || !isReady || isAsking || attempt === 0) return;
     const ended = new AbortController();
     const read = rpcUrl === undefined || programId === undefined ? undefined : { rpcUrl, programId };
     const onProof = (checked: ProofProgress): void => {
@@ -43,7 +45,7 @@ export function CheckView(props: {
       if (!ended.signal.aborted) setResult(found);
     });
     return () => ended.abort();
-  }, [subject, rpcUrl, programId, isReady, attempt]);
+  }, [subject, rpcUrl, programId, isReady, isAsking, attempt]);
   const needsKey = hasGateway && opened === undefined && requestId !== '' && apiKey === '';
   return (
     <>
@@ -63,7 +65,7 @@ export function CheckView(props: {
         <section aria-labelledby="verdict" className="answer">
           <h2 id="verdict">{opened === undefined ? 'What holds' : `What holds of ${opened.name}`}</h2>
           <p role="status" className={result === undefined ? 'standing' : `standing ${toneOf(result)}`}>
-            {result === undefined ? underWay(progress) : summaryOf(result)}
+            {result === undefined ? underWay({ isAsking, proofs: progress?.of }) : summaryOf(result)}
           </p>
           {result === undefined && progress !== undefined && <ProofsChecked progress={progress} />}
           {result !== undefined && (
@@ -141,9 +143,10 @@ function ProofsChecked({ progress }: { readonly progress: ProofProgress }) {
   );
 }
 
-function underWay(progress: ProofProgress | undefined): string {
-  if (progress === undefined) return 'Getting the evidence and reading the chain …';
-  return `Checking ${progress.of} proofs in this browser …`;
+function underWay(known: { readonly isAsking: boolean; readonly proofs: number | undefined }): string {
+  if (known.isAsking) return 'Asking the node that you named …';
+  if (known.proofs === undefined) return 'Getting the evidence and reading the chain …';
+  return `Checking ${known.proofs} proofs in this browser …`;
 }
 
 function summaryOf(result: Recheck): string {
