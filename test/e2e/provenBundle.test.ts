@@ -3,6 +3,7 @@ import { type Bundle, decodeBundle, type ProofProgress } from '@karmesh/sdk/prot
 import { expect, test } from 'vitest';
 import { openProofTools } from '../../sdk/src/client/openProofTools.ts';
 import { provenBundle } from './provenBundle.ts';
+import { recordedBundle } from './recordedBundle.ts';
 
 const { answerRpc, file, programId } = provenBundle();
 const reader = chainReader({
@@ -33,4 +34,10 @@ test('B-09: every proof of a real answer is checked, and who waits is told how m
   expect(verdict.proof === undefined ? '' : proofSentence(verdict.proof)).toMatchInlineSnapshot(
     `"Token 12 was drawn: 44 operators are proven, and the chain has a record that it checked 44 of these proofs itself."`,
   );
+});
+
+test('B-02: a bundle of another cluster fails, whose slots lie before this one’s first epoch', async () => {
+  const { verdict } = await recheck(recordedBundle().bundle);
+  expect(verdict.holds).toBe(false);
+  expect(verdict.checks.filter(({ holds }) => !holds)[0]).toMatchObject({ rule: 'B-02' });
 });
