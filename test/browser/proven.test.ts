@@ -78,6 +78,20 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect(faults.filter((fault) => !fault.includes('404'))).toEqual([]);
   });
 
+  test('a page that is served without a part of it says so, and waits for nothing', async () => {
+    await using server = await serveFolder(`${root}web/dashboard/dist`, PAGE_POLICY);
+    await using opened = await openPage(browser, { url: server.url });
+    const { page } = opened;
+    await serveNode(page);
+    await page.route('**/assets/proofWorker-*', (route) => route.fulfill({ status: 404 }));
+    await nameNode(page, NODE);
+    await giveBundle(page);
+    await page
+      .getByRole('status')
+      .getByText('Not checked here: The thread that checks proofs failed: it could not be loaded.')
+      .waitFor();
+  });
+
   test('a node that is refused after its form was left is told of where the visitor is', async () => {
     await using server = await serveFolder(`${root}web/dashboard/dist`, PAGE_POLICY);
     await using opened = await openPage(browser, { url: server.url });
