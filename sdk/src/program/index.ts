@@ -3,6 +3,7 @@ export { type Address, addressFromBase58, toBase58 } from './address.ts';
 export { type KeysName, type ProgramAddresses, type ProvenName, programAddresses } from './addresses.ts';
 export { type ChainView, type ChainViewOptions, checkFresh, createChainView, type Staleness } from './chainView.ts';
 export { checkedConfig } from './checkedConfig.ts';
+export { instructionName } from './coder.ts';
 export { type CompressedKey, compressVerifyingKey } from './compressVerifyingKey.ts';
 export { eventsInLogs, type ProgramEvent } from './events.ts';
 export { explorerLink } from './explorer.ts';
