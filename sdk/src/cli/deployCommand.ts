@@ -60,6 +60,9 @@ export const deployCommand: ListedCommand = {
   }),
 };
 
+/** How long pieces of the program are waited for before the buffer is read again. */
+const LONGEST_ROUND_MS = 20_000;
+
 /** Who is to be the upgrade authority, as far as the command line says. */
 type WantedAuthority = Wanted['authority'] & Pick<UpgradeAuthority, 'multisig'>;
 
@@ -163,6 +166,7 @@ async function deploy(run: Run): Promise<number> {
     maxBytes: config.maxBytes ?? (config.final ? program.bytes.length : Math.ceil((program.bytes.length * 3) / 2)),
     payer: payer.publicKey,
     authority: wantedAuthority,
+    setUp: true,
     start: config.start,
   };
   if (wanted.maxBytes < program.bytes.length) {
@@ -231,6 +235,7 @@ async function deploy(run: Run): Promise<number> {
     program: programKeypair === undefined ? undefined : transactionSigner(programKeypair),
     buffer: transactionSigner(key.keypair),
     ...{ parallel: config.parallel, priorityFee: config.priorityFee, timeoutMs: config.timeoutMs },
+    roundMs: Math.min(config.timeoutMs, LONGEST_ROUND_MS),
   };
   const after = await deployProgram(options, {
     onStep: ({ sentence }) => talk.talk(`… ${sentence}`),

@@ -41,9 +41,10 @@ export interface DeployOptions {
   readonly parallel: number;
   /** Micro-lamports for a compute unit. */
   readonly priorityFee: number;
-  /** How long a step waits for its confirmation; 60,000 ms unless told. */
-  readonly timeoutMs?: number | undefined;
-  readonly roundMs?: number | undefined;
+  /** How long a step waits for its confirmation. */
+  readonly timeoutMs: number;
+  /** How long pieces of the program are waited for before the buffer is read again. */
+  readonly roundMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -111,7 +112,7 @@ export async function deployProgram(options: DeployOptions, events: DeployEvents
     fault = undefined;
     last = step.name;
     try {
-      await runStep(step.name, seen, options, events);
+      await runStep({ name: step.name, attempt: attempts, seen }, options, events);
     } catch (error) {
       // It may have run all the same; the next look tells.
       if (!mayHaveRun(error)) throw error;
@@ -126,7 +127,14 @@ function mayHaveRun(error: unknown): boolean {
   return error instanceof KarmeshError && (error.code === 'TRANSACTION_FAILED' || error.code === 'PROGRAM_ERROR');
 }
 
-async function runStep(name: StepName, seen: Observed, options: DeployOptions, events: DeployEvents): Promise<void> {
+interface Attempt<N extends StepName = StepName> {
+  readonly name: N;
+  /** From 1. */
+  readonly attempt: number;
+  readonly seen: Observed;
+}
+
+async function runStep({ name, attempt, seen }: Attempt, options: DeployOptions, events: DeployEvents): Promise<void> {
   const { connection, wanted, payer, buffer, parallel, priorityFee, roundMs, signal } = options;
   if (name === 'writeBuffer') {
     const readBuffer = async () => (await observeFor(options)).buffer?.written ?? new Uint8Array();
@@ -139,12 +147,12 @@ async function runStep(name: StepName, seen: Observed, options: DeployOptions, e
     return;
   }
   if (seen.deployed !== undefined) await untilSlotAfter(seen.deployed.slot, options);
-  const { instructions, signers } = await stepTransaction(name, seen, options);
+  const { instructions, signers } = await stepTransaction({ name, attempt, seen }, options);
   const price = ComputeBudgetProgram.setComputeUnitPrice({ microLamports: priorityFee });
   const { signature } = await sendTransaction(connection, {
     instructions: [...(priorityFee > 0 ? [price] : []), ...instructions],
     ...{ payer, signers, signal, computeUnits: STEP_COMPUTE_UNITS, pollMs: POLL_MS },
-    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    timeoutMs: options.timeoutMs,
   });
   events.onSent({ step: name, signature });
 }
@@ -162,8 +170,7 @@ interface StepTransaction {
 }
 
 async function stepTransaction(
-  name: Exclude<StepName, 'writeBuffer'>,
-  { deployed }: Observed,
+  { name, attempt, seen: { deployed } }: Attempt<Exclude<StepName, 'writeBuffer'>>,
   options: DeployOptions,
 ): Promise<StepTransaction> {
   const { wanted, preset, genesis, programId, program, buffer } = options;
@@ -196,7 +203,7 @@ async function stepTransaction(
     }
     case 'extend': {
       const bytes = missingRoom(deployed?.bytes.length ?? 0, wanted.program.bytes.length);
-      return alone(extendProgram({ ...of, bytes }));
+      return alone(extendProgram({ ...of, bytes, form: attempt % 2 === 1 ? 'checked' : 'unchecked' }));
     }
     case 'upgrade':
       return alone(upgradeProgram({ ...of, buffer: bufferKey }));

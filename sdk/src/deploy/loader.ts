@@ -17,6 +17,7 @@ const TAG = {
   upgrade: 3,
   setAuthority: 4,
   close: 5,
+  extend: 6,
   extendChecked: 9,
 } as const;
 
@@ -148,20 +149,22 @@ export function upgradeProgram(options: {
   );
 }
 
-/** Makes room for `bytes` more, which `authority` pays. */
+/** Makes room for `bytes` more, which `authority` pays. Clusters take one of two forms: the one that names the authority, or before SIMD-0431 the one that does not. */
 export function extendProgram(options: {
+  readonly form: 'checked' | 'unchecked';
   readonly authority: Address;
   readonly program: Address;
   readonly programData: Address;
   readonly bytes: number;
 }): TransactionInstruction {
-  const { authority, program, programData, bytes } = options;
+  const { form, authority, program, programData, bytes } = options;
+  const isChecked = form === 'checked';
   return loaderInstruction(
-    [u32(TAG.extendChecked), u32(bytes)],
+    [u32(isChecked ? TAG.extendChecked : TAG.extend), u32(bytes)],
     [
       { of: programData, written: true },
       { of: program, written: true },
-      { of: authority, signs: true },
+      ...(isChecked ? [{ of: authority, signs: true }] : []),
       { of: SystemProgram.programId },
       { of: authority, signs: true, written: true },
     ],

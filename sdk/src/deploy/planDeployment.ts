@@ -18,6 +18,8 @@ export interface Wanted {
     | { readonly kind: 'keep' }
     | { readonly kind: 'final' }
     | { readonly kind: 'address'; readonly address: Address };
+  /** Whether Config and Vault are made where they are not there. */
+  readonly setUp: boolean;
   /** Whether epoch 0 begins too. */
   readonly start: boolean;
 }
@@ -81,7 +83,7 @@ export function planDeployment(seen: Observed, wanted: Wanted, prices: Prices): 
     if (replacing.handsOver) return replacing.steps;
     steps.push(...replacing.steps);
   }
-  if (config === undefined) {
+  if (config === undefined && wanted.setUp) {
     const rent = prices.configRent + prices.vaultRent;
     steps.push(step('initialise', 'make Config and Vault with the parameters of the preset', { rent }));
   }

@@ -27,8 +27,8 @@ export interface WriteOptions {
   readonly parallel: number;
   /** Micro-lamports for a compute unit. */
   readonly priorityFee: number;
-  /** How long one round waits for confirmations; 20,000 ms unless told. */
-  readonly roundMs?: number | undefined;
+  /** How long one round waits for confirmations. */
+  readonly roundMs: number;
   /** What the buffer holds now. */
   readonly readBuffer: () => Promise<Uint8Array>;
   readonly onProgress: (done: { readonly chunks: number; readonly of: number }) => void;
@@ -135,7 +135,7 @@ async function sendAll(
 async function untilConfirmed(
   connection: Connection,
   signatures: readonly string[],
-  { signal, roundMs = 20_000 }: WriteOptions,
+  { signal, roundMs }: WriteOptions,
 ): Promise<void> {
   const deadline = performance.now() + roundMs;
   let open = [...signatures];
