@@ -35,6 +35,7 @@ export type KarmeshErrorCode =
   | 'PROGRAM_ERROR'
   | 'BUNDLE_INVALID'
   | 'SLASHING_PROTECTION'
+  | 'DOPPELGANGER'
   | 'CEREMONY_REFUSED'
   | 'ABORTED';
 

@@ -38,6 +38,7 @@ async function play({ slots, run, look }: Script): Promise<{ readonly runs: stri
       if (slot + 1n >= BigInt(slots.length)) ending.abort();
     },
     log,
+    nowMs: () => Number(slot) * 400,
     observe: () => undefined,
   })({ signal: ending.signal });
   return { runs, said };

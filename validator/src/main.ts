@@ -3,10 +3,11 @@ import { runCommands } from '@karmesh/sdk/runtime';
 
 const usage = `Usage: karmesh validator COMMAND [--json] [--help]
 
-  karmesh validator start       run a registered validator until Ctrl-C
-  karmesh validator status      show the epoch, stake, karma, duties and the last root
-  karmesh validator register    bond an identity as a validator
-  karmesh validator sign-epoch  sign what a final epoch came to, for a contract on an EVM chain
+  karmesh validator start                run a registered validator until Ctrl-C
+  karmesh validator status               show the epoch, stake, duties and what comes next
+  karmesh validator register             bond an identity as a validator
+  karmesh validator slashing-protection  move what must never be signed twice (export, import)
+  karmesh validator sign-epoch           sign what a final epoch came to, for a contract on an EVM chain
 
 Each command has its own --help.
 `;
@@ -15,6 +16,7 @@ const commands = {
   start: async () => (await import('./cli/startCommand.ts')).startCommand,
   status: async () => (await import('./cli/statusCommand.ts')).statusCommand,
   register: async () => (await import('./cli/registerCommand.ts')).registerCommand,
+  'slashing-protection': async () => (await import('./cli/slashingProtectionCommand.ts')).slashingProtectionCommand,
   'sign-epoch': async () => (await import('./cli/signEpochCommand.ts')).signEpochCommand,
 };
 

@@ -1,3 +1,4 @@
+import { ZERO_HASH } from '@karmesh/sdk/protocol';
 import { metrics } from '@karmesh/sdk/runtime';
 import { expect, test } from 'vitest';
 import { countVote, type DutyCounts } from './store/dutyJournal.ts';
@@ -9,7 +10,8 @@ test('votes count as kept or missed, and one phase stands out', async () => {
   const registry = metrics({ processMetrics: false });
   const count = validatorMetrics(registry);
   const before: DutyCounts = { lastEpoch: '4', epochs: 5, done: { ...none, seal: 5 }, missed: none };
-  const vote = { attested: true, saltRevealed: true, sealed: false, revealed: false, sealAttempt: 0 };
+  const flags = { attested: true, saltRevealed: true, sealed: false, revealed: false, sealAttempt: 0 };
+  const vote = { ...flags, saltHash: ZERO_HASH, seal: ZERO_HASH };
   count.votes(before, countVote(before, 5n, vote));
   count.phase(undefined);
   count.phase('beacon');

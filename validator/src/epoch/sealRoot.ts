@@ -25,6 +25,13 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
     await writer.postRoot({ epoch, seal, attempt }, { signal });
     return 'done';
   }
+  if (!protection.maySeal(epoch, attempt)) {
+    log.warn(
+      { epoch: epoch.toString(), attempt, rule: 'V-25' },
+      'The protection log is closed to this epoch; nothing is sealed.',
+    );
+    return 'refused';
+  }
   const context = await epochContext(parts, account, { signal });
   const verdicts = context === undefined ? undefined : await findVerdicts(parts, account, { signal });
   if (context === undefined || verdicts === undefined) return 'waiting';
