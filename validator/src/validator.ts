@@ -54,6 +54,7 @@ import { judgeGossipedVerdict } from './ingest/gossipedVerdict.ts';
 import { type Ingest, ingest } from './ingest/ingest.ts';
 import { serveBodies, validatorPeers } from './peers/validatorPeers.ts';
 import { doppelganger, type SeenVotes, type SigningState } from './slashingProtection/doppelganger.ts';
+import { doppelgangerMark } from './slashingProtection/doppelgangerMark.ts';
 import { protectionPath } from './slashingProtection/importProtection.ts';
 import { openProtection } from './slashingProtection/openProtection.ts';
 import { countVote, readDutyCounts, writeDutyCounts } from './store/dutyJournal.ts';
@@ -139,7 +140,15 @@ export const validator =
     const owner = { ...parts.cluster, participant: me, identity: parts.keypair.publicKey };
     const protection = stack.use(await openProtection({ path: protectionPath(options.folder), owner, log }));
     const { watchEpochs } = options;
-    const guard = doppelganger(watchEpochs === undefined ? {} : { watchEpochs })({ domain, me, protection, log });
+    const mark = doppelgangerMark(options.folder);
+    const mustWatch = await mark.isSet();
+    const guard = doppelganger({ ...(watchEpochs === undefined ? {} : { watchEpochs }), mustWatch })({
+      domain,
+      me,
+      protection,
+      log,
+    });
+    let isMarked = mustWatch;
     const journalPath = join(options.folder, 'duties.json');
     let counts = await readDutyCounts(journalPath);
     if (store.cutBytes > 0) log.warn({ bytes: store.cutBytes }, 'Torn ends of logs were cut.');
@@ -258,6 +267,10 @@ export const validator =
       await chain.refresh({ signal });
       const epoch = currentEpoch();
       await guard.look(seenVotes(epoch));
+      if (isMarked && guard.state() === 'signing') {
+        await mark.clear();
+        isMarked = false;
+      }
       metrics.signing(guard.state());
       metrics.protection.set(protection.records());
       if (epoch !== undefined && guard.state() === 'signing') await parts.challenges?.registry.look({ signal });
@@ -431,9 +444,13 @@ export const validator =
       },
     })({ signal: stopped.signal });
     void parts.twin?.then(guard.heardTwin);
-    void guard.stopped.then(() => {
+    const whenStopped = guard.stopped.then(async (error) => {
       metrics.signing(guard.state());
       stopped.abort();
+      await mark.set(
+        `${error.message} ${JSON.stringify(error.facts, (_, fact) => (typeof fact === 'bigint' ? `${fact}` : fact))}`,
+      );
+      return error;
     });
     stack.defer(async () => {
       stopped.abort();
@@ -443,7 +460,7 @@ export const validator =
     return {
       ledgerEpoch: () => ledger.last?.epoch,
       entries: (epoch) => store.book(epoch)?.entries.size ?? 0,
-      stopped: guard.stopped,
+      stopped: whenStopped,
       signing: guard.state,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };

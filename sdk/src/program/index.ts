@@ -24,6 +24,7 @@ export { PROGRAM_ID } from './programId.ts';
 export { toPublicKey } from './publicKey.ts';
 export { checkProgramHash, type DeployedProgram, elfHash, readProgram } from './readProgram.ts';
 export { requestAirdrop } from './requestAirdrop.ts';
+export { rpcRequest } from './rpc.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
 export { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';

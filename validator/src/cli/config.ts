@@ -17,6 +17,28 @@ const data = {
     .meta({ description: 'where entries, verdicts and the protection log lie', placeholder: 'folder' }),
 };
 
+export const initSchema = z.object({
+  url: clusterSettings.url,
+  keypair: z
+    .string()
+    .default('identity.json')
+    .meta({ flag: 'k', description: 'the identity’s keypair file; made if it is not there', placeholder: 'file' }),
+  owner: z.string().default('owner.json').meta({
+    description: 'the owner’s keypair file; made if it is not there. It bonds and is paid, and need not stay here',
+    placeholder: 'file',
+  }),
+  ...data,
+  listen: peerSettings.listen,
+  bootstrap: peerSettings.bootstrap,
+  healthPort: serviceSettings.healthPort,
+  file: z
+    .string()
+    .default('karmesh.config.json')
+    .meta({ description: 'the file to write the answers to; its other parts stay', placeholder: 'file' }),
+  yes: z.boolean().default(false).meta({ description: 'ask nothing: take what is given, and defaults for the rest' }),
+  ...speechSettings,
+});
+
 export const registerSchema = z.object({
   ...clusterSettings,
   ...identitySettings,
@@ -113,3 +135,13 @@ export const startSchema = z.object({
   ...speechSettings,
 });
 export type StartConfig = z.output<typeof startSchema>;
+
+export const doctorSchema = startSchema.extend({
+  epochs: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(168)
+    .meta({ description: 'for how many epochs of votes the identity ought to have lamports' }),
+});
+export type DoctorConfig = z.output<typeof doctorSchema>;

@@ -7,14 +7,15 @@ import { acquireLockFile, command, output, writeFileAtomic } from '@karmesh/sdk/
 import { protectionPath } from '../slashingProtection/importProtection.ts';
 import { toInterchange } from '../slashingProtection/interchange.ts';
 import { openProtectionLog } from '../slashingProtection/protectionLog.ts';
-import { exportSchema } from './config.ts';
+import { exportSchema, registerSchema, startSchema } from './config.ts';
 
 /** `karmesh-validator slashing-protection export FILE`: needs no cluster, and no validator that runs: what is signed after it is not in the file. */
 export const exportProtectionCommand = command({
   program: 'karmesh validator slashing-protection export',
   summary: 'Writes what this folder has signed to a file, for another folder or machine. The validator must not run.',
-  section: 'validator-slashing-protection',
+  section: 'validator',
   schema: exportSchema,
+  sharedWith: [startSchema, registerSchema],
   positionals: [{ name: 'file', description: 'the file to write; one that is there is never overwritten' }],
   files: configFiles,
   async run({ config, positionals: [path = ''] }) {

@@ -8,7 +8,7 @@ import { command, loadKeypair, output } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { importProtection } from '../slashingProtection/importProtection.ts';
 import type { ProtectionOwner } from '../slashingProtection/protectionRows.ts';
-import { type ImportConfig, importSchema } from './config.ts';
+import { type ImportConfig, importSchema, registerSchema, startSchema } from './config.ts';
 
 /** As large as a log with its kept epochs full of verdicts can be. */
 const MAX_FILE_BYTES = 512 << 20;
@@ -17,8 +17,9 @@ const MAX_FILE_BYTES = 512 << 20;
 export const importProtectionCommand = command({
   program: 'karmesh validator slashing-protection import',
   summary: 'Takes in a file of another folder of this validator: nothing is signed any more that contradicts it.',
-  section: 'validator-slashing-protection',
+  section: 'validator',
   schema: importSchema,
+  sharedWith: [startSchema, registerSchema],
   positionals: [{ name: 'file', description: 'a file from karmesh validator slashing-protection export' }],
   files: configFiles,
   async run({ config, positionals: [path = ''] }, { signal }) {

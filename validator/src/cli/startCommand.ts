@@ -23,7 +23,7 @@ import { observeDisk } from '../observeDisk.ts';
 import { type ValidatorParts, validator } from '../validator.ts';
 import { validatorMetrics } from '../validatorMetrics.ts';
 import { checkRelease } from './checkRelease.ts';
-import { type StartConfig, startSchema } from './config.ts';
+import { registerSchema, type StartConfig, startSchema } from './config.ts';
 import { openChallenges } from './openChallenges.ts';
 import { openReplayer } from './openReplayer.ts';
 
@@ -36,6 +36,7 @@ export const startCommand = command({
   summary: 'Runs a registered validator: takes in receipts, audits answers, and votes on every epoch.',
   section: 'validator',
   schema: startSchema,
+  sharedWith: [registerSchema],
   files: configFiles,
   run: ({ config }, { signal }) => start(config, signal),
 });

@@ -93,6 +93,15 @@ test('V-26: an empty folder of a validator that has earned watches, votes on cha
   expect(guard.state()).toBe('watching');
 });
 
+test('V-26: a process that is only started again after another was seen watches too', async () => {
+  await attest(4n, 'own');
+  const again = doppelganger({ watchEpochs: 2, mustWatch: true })({ domain, me, protection, log });
+  await again.look(at(5n, [attestedWith(4n, 'own')]));
+  expect(again.state()).toBe('watching');
+  again.heardTwin();
+  expect(again.state()).toBe('stopped');
+});
+
 test('V-26: a vote that another process sends while this one watches refuses the start', async () => {
   const guard = guardOf();
   await guard.look(at(5n, [attestedWith(4n, 'other')]));

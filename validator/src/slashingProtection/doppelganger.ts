@@ -19,6 +19,8 @@ export type SigningState = (typeof SIGNING_STATES)[number];
 export interface DoppelgangerOptions {
   /** Whole epochs to watch for before the first signature, where the log does not account for what the chain shows; 2 unless told. */
   readonly watchEpochs?: number;
+  /** Watches in any case: the process before this one was stopped by another, and may only have been started again. */
+  readonly mustWatch?: boolean;
 }
 
 export interface DoppelgangerParts {
@@ -64,7 +66,7 @@ const IN_FLIGHT_SLOTS = 150n;
  * as after every ordinary restart, nothing is waited for.
  */
 export const doppelganger =
-  ({ watchEpochs = 2 }: DoppelgangerOptions = {}) =>
+  ({ watchEpochs = 2, mustWatch = false }: DoppelgangerOptions = {}) =>
   ({ domain, me, protection, log }: DoppelgangerParts): Doppelganger => {
     const stopped = Promise.withResolvers<KarmeshError>();
     let state: SigningState = 'starting';
@@ -115,7 +117,8 @@ export const doppelganger =
 
     function begin({ epoch, slot, beaconThrough, hasEarned }: SeenVotes, foreign: ReadonlyMap<string, bigint>): void {
       // A folder that signed last, or the first of a validator that never voted.
-      if (epoch === undefined || (foreign.size === 0 && !(protection.isEmpty() && hasEarned))) {
+      const signedLast = foreign.size === 0 && !(protection.isEmpty() && hasEarned);
+      if (epoch === undefined || (signedLast && !mustWatch)) {
         state = 'signing';
         return;
       }
@@ -129,7 +132,7 @@ export const doppelganger =
           epoch: epoch.toString(),
           untilEpoch: (epoch + BigInt(watchEpochs)).toString(),
         },
-        'This folder did not sign last. Nothing is signed until no other process was seen for some epochs.',
+        'Nothing is signed until no other process was seen for some epochs.',
       );
     }
 
