@@ -4,9 +4,8 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { configFiles } from '@karmesh/sdk/participant/settings';
 import { toBase58 } from '@karmesh/sdk/program';
 import { acquireLockFile, command, output, writeFileAtomic } from '@karmesh/sdk/runtime';
-import { protectionPath } from '../slashingProtection/importProtection.ts';
 import { toInterchange } from '../slashingProtection/interchange.ts';
-import { openProtectionLog } from '../slashingProtection/protectionLog.ts';
+import { openProtectionLog, protectionPath } from '../slashingProtection/protectionLog.ts';
 import { exportSchema, registerSchema, startSchema } from './config.ts';
 
 /** `karmesh-validator slashing-protection export FILE`: needs no cluster, and no validator that runs: what is signed after it is not in the file. */

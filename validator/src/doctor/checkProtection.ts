@@ -1,6 +1,5 @@
-import { protectionPath } from '../slashingProtection/importProtection.ts';
 import { checkOwner } from '../slashingProtection/openProtection.ts';
-import { peekProtectionLog } from '../slashingProtection/protectionLog.ts';
+import { peekProtectionLog, protectionPath } from '../slashingProtection/protectionLog.ts';
 import type { ProtectionOwner } from '../slashingProtection/protectionRows.ts';
 import { type Found, ok, warning } from './finding.ts';
 

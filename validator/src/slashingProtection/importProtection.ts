@@ -3,14 +3,9 @@ import { acquireLockFile } from '@karmesh/sdk/runtime';
 import { fromInterchange } from './interchange.ts';
 import { mergeInterchange } from './mergeInterchange.ts';
 import { checkOwner } from './openProtection.ts';
-import { openProtectionLog, replaceProtectionLog } from './protectionLog.ts';
+import { openProtectionLog, protectionPath, replaceProtectionLog } from './protectionLog.ts';
 import type { ClosedThrough, ProtectionOwner } from './protectionRows.ts';
 import { protectionState } from './protectionState.ts';
-
-/** Where a validator's folder has its protection log. */
-export function protectionPath(folder: string): string {
-  return join(folder, 'protection.log');
-}
 
 export interface ImportedProtection {
   /** Records that were not held before. */

@@ -10,10 +10,10 @@ import { toHex, ZERO_HASH } from '@karmesh/sdk/protocol';
 import { acquireLockFile } from '@karmesh/sdk/runtime';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { named, protectionOwner } from '../fixtures/market.ts';
-import { importProtection, protectionPath } from './importProtection.ts';
+import { importProtection } from './importProtection.ts';
 import { fromInterchange, type InterchangeFile, toInterchange } from './interchange.ts';
 import { mergeInterchange } from './mergeInterchange.ts';
-import { openProtectionLog } from './protectionLog.ts';
+import { openProtectionLog, protectionPath } from './protectionLog.ts';
 import { type ProtectionState, protectionState, type SignedRow } from './protectionState.ts';
 
 const owner = protectionOwner();

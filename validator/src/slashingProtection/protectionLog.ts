@@ -11,6 +11,11 @@ import {
 } from './protectionRows.ts';
 import { type ProtectionState, protectionState } from './protectionState.ts';
 
+/** Where a validator's folder has its protection log. */
+export function protectionPath(folder: string): string {
+  return join(folder, 'protection.log');
+}
+
 /**
  * Opens a protection log and reads all of it; whoever calls holds the folder's lock. `owner` says what verdicts of a log were signed under that was written
  * before logs said whose they are.
