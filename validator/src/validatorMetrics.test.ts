@@ -35,3 +35,17 @@ test('votes count as kept or missed, and one phase stands out', async () => {
     'epoch_phase_info{phase="finalised"} 0',
   ]);
 });
+
+test('V-26: one state of signing stands out', async () => {
+  const registry = metrics({ processMetrics: false });
+  const count = validatorMetrics(registry);
+  count.signing('watching');
+  count.signing('signing');
+  const shown = (await registry.text()).split('\n').filter((line) => /^karmesh_validator_signing_info\{/.test(line));
+  expect(shown).toEqual([
+    'karmesh_validator_signing_info{state="starting"} 0',
+    'karmesh_validator_signing_info{state="watching"} 0',
+    'karmesh_validator_signing_info{state="signing"} 1',
+    'karmesh_validator_signing_info{state="stopped"} 0',
+  ]);
+});
