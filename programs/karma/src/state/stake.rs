@@ -1,11 +1,16 @@
 //! Stake: what one staker has behind one participant, in lamports or in the cluster's token.
-use super::{participant::Participant, Account, Key};
+use super::{config::Parameters, participant::Participant, Account, Key};
 use crate::{
     error::{require, KarmaError},
-    math::{checked::add, rewards::earned, units::Share},
+    math::{
+        checked::{add, sub},
+        mul_div::{mul, mul_div},
+        rewards::earned,
+        units::Share,
+    },
 };
 use core::mem::{offset_of, size_of};
-use pinocchio::error::ProgramError;
+use pinocchio::{error::ProgramError, AccountView};
 
 /// What a stake is counted in.
 pub const LAMPORTS: u8 = 0;
@@ -45,6 +50,57 @@ impl Stake {
     #[inline(always)]
     pub fn require_of(&self, participant: &Key) -> Result<(), ProgramError> {
         require(self.participant == *participant, KarmaError::BadPda)
+    }
+
+    /// `BadOwner` unless `signer` is the staker and signed.
+    #[inline(always)]
+    pub fn require_staker(&self, signer: &AccountView) -> Result<(), ProgramError> {
+        require(signer.is_signer() && *signer.address().as_array() == self.staker, KarmaError::BadOwner)
+    }
+
+    /// Which of the participant's counters this stake is a part of.
+    #[inline(always)]
+    pub fn kind(&self) -> usize {
+        usize::from(self.asset != LAMPORTS)
+    }
+
+    /// Units on their way out that were not paid yet.
+    #[inline(always)]
+    pub fn unpaid_units(&self) -> Result<u64, ProgramError> {
+        sub(self.unbonding_units, self.released_units)
+    }
+
+    /// P-30: units that are on their way out from `slot` on. What an earlier request left unpaid starts again with them: a second
+    /// clock would need a second place, and whoever asks again can withdraw what is released before.
+    #[inline(always)]
+    pub fn begin_release(&mut self, units: u64, slot: u64) -> Result<(), ProgramError> {
+        self.unbonding_units = add(self.unpaid_units()?, units)?;
+        self.released_units = 0;
+        self.unbonding_from_slot = slot;
+        Ok(())
+    }
+
+    /// P-30: takes the units that may leave by `slot`, and returns how many. None are kept for longer than the cool-down, and none
+    /// leave while evidence against what was done under this stake is still taken: an offender would be faster than the proof.
+    #[inline(never)]
+    pub fn release(&mut self, parameters: &Parameters, slot: u64) -> Result<u64, ProgramError> {
+        let passed = sub(slot, self.unbonding_from_slot)?;
+        let held = mul(parameters.evidence_epochs, parameters.slots_per_epoch)?;
+        let whole = mul(parameters.cool_down_epochs, parameters.slots_per_epoch)?;
+        let released = if passed >= whole {
+            self.unbonding_units
+        } else {
+            mul_div(self.unbonding_units, passed.saturating_sub(held), sub(whole, held)?)?
+        };
+        // A vote may have made the cool-down longer meanwhile, so that more is out than would be by now.
+        let units = released.saturating_sub(self.released_units);
+        self.released_units = add(self.released_units, units)?;
+        if self.released_units == self.unbonding_units {
+            self.unbonding_units = 0;
+            self.released_units = 0;
+            self.unbonding_from_slot = 0;
+        }
+        Ok(units)
     }
 
     /// Units that earn: those of tokens count by the cluster's rate.
