@@ -79,7 +79,7 @@ test('P-12: stores the manifest, its hash and the stake of the epoch', async () 
     saltStake: 0n,
     voteReward: 0n,
     votePoints: 0n,
-    payer: proposer.identity.publicKey,
+    payer: validator(world, 0).identity.publicKey,
     faults: 0,
   });
   expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([

@@ -250,7 +250,7 @@ export function claimOptions(world: World, built: BuiltReport, member: Member) {
     lifetime: lifetime.karma,
     lifetimeOwed: lifetime.owed,
     receiptsRoot: ZERO_HASH,
-    path: built.trees.lifetimes.path(lifetime.index),
+    path: built.trees.claims.path(lifetime.index),
   };
 }
 

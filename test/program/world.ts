@@ -1,4 +1,3 @@
-import { clusterPreset } from '@karmesh/sdk/clusters';
 import { secp256k1Proof } from '@karmesh/sdk/participant';
 import {
   ASSET,
@@ -44,7 +43,6 @@ export const SOL = 1_000_000_000n;
 
 /** Short periods, so that a real cluster of 50 ms slots runs an epoch in seconds. */
 export const PARAMETERS: ChainParameters = {
-  ...clusterPreset('localnet').chain,
   slotsPerEpoch: 64n,
   closeDelaySlots: 2n,
   proposerWindowSlots: 40n,

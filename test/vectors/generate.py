@@ -616,7 +616,7 @@ TOKENS = vec(U32)
 REFUSALS = ("queue-full", "model-not-loaded", "dispatch-too-old", "not-drawn", "bad-ticket", "bad-request", "context-overflow", "shutting-down", "paused", "no-access", "no-proofs")
 TIMEOUTS = ("unreachable", "no-acceptance", "no-seal", "no-reveal", "bad-reveal", "no-partner")
 
-# F-20 to F-31: kind, who signs, fields.
+# F-20 to F-32: kind, who signs, fields.
 RECORDS = {
     "ticket": (2, "gateway", struct(requestId=B32, gateway=B32, ticketNumber=U64, lane=U8, priceCap=U64, escrow=B32, issuedAtMs=U64)),
     "dispatch": (3, "gateway", struct(ticketHash=B32, dispatchNumber=U64, slot=U64, preimage=B32, modelId=B32, engineClass=B32,
@@ -631,6 +631,7 @@ RECORDS = {
     "batch": (10, "gateway", struct(producer=B32, sequence=U64, epoch=U64, merkleRoot=B32, bodyHash=B32, count=U32, issuedAtMs=U64)),
     "verdict": (12, "validator", struct(epoch=U64, entryHash=B32, receiptHash=B32, validator=B32, attempt=U8, verdict=one_of("pass", "fail"),
                                         rule=U16, measurementsHash=B32)),
+    "voucher": (22, "buyer", struct(escrow=B32, cumulative=U64)),
 }
 
 
@@ -689,6 +690,7 @@ def records_vectors() -> None:
                       issuedAtMs=1_700_000_000_007),
         "verdict": dict(epoch=7, entryHash=h("entry"), receiptHash=h("receipt"), validator=h("validator"), attempt=1, verdict="fail", rule=21,
                         measurementsHash=h("measurements")),
+        "voucher": dict(escrow=h("escrow"), cumulative=0x0102030405060709),
     }
     rows = []
     for name, (kind, signer, layout) in RECORDS.items():
@@ -702,9 +704,9 @@ def records_vectors() -> None:
                 finishReason="length", receivedAtMs=1, firstTokenAtMs=2, finishedAtMs=3)
     seals = [values["seal"], {**values["seal"], "worker": h("worker 2"), "seal": h("seal 2")}]
     write("records.json", {
-        "rule": "F-02 to F-05, F-20 to F-31",
+        "rule": "F-02 to F-05, F-20 to F-32",
         "domain": DOMAIN.hex(),
-        "keys": {n: {"seed": Key(n).seed.hex(), "publicKey": Key(n).public.hex()} for n in ("gateway", "worker", "validator")},
+        "keys": {n: {"seed": Key(n).seed.hex(), "publicKey": Key(n).public.hex()} for n in ("gateway", "worker", "validator", "buyer")},
         "records": rows,
         "receiptBody": {"rule": "F-24", "fields": BODY.js(body), "encoded": BODY.enc(body).hex(), "bodyHash": sha256(BODY.enc(body)).hex()},
         "sealsHash": {"rule": "F-25", "seals": vec(RECORDS["seal"][2]).js(seals), "sealsHash": sha256(vec(RECORDS["seal"][2]).enc(seals)).hex()},

@@ -17,7 +17,7 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, REPLICAS, toHex } from '@karmesh/sdk/protocol';
+import { equalBytes, escrowAvailable, REPLICAS, toHex } from '@karmesh/sdk/protocol';
 import {
   health,
   type Logger,
@@ -348,7 +348,7 @@ function chosenEscrow(
   const { gateway, wanted } = options;
   const own = view.escrows().filter((escrow) => equalBytes(escrow.gateway, gateway));
   const fitting = wanted === undefined ? own : own.filter(({ address }) => toBase58(address) === wanted);
-  const [richest] = fitting.sort((a, b) => (a.balance < b.balance ? 1 : -1));
+  const [richest] = fitting.sort((a, b) => (escrowAvailable(a) < escrowAvailable(b) ? 1 : -1));
   if (richest === undefined) {
     throw new KarmeshError('CONFIG_INVALID', 'There is no escrow of this gateway that could pay for requests.', {
       gateway: toBase58(gateway),

@@ -2,6 +2,7 @@ import { type Address, type ChainView, EPOCH_STATE, NONE, type ParticipantAccoun
 import {
   candidateGroup,
   epochOfSlot,
+  escrowAvailable,
   identityInEpoch,
   isActiveIn,
   namedParameters,
@@ -45,7 +46,10 @@ export function chainOf(
     slotHash: (slot) => view.slotHash(slot),
     candidates: (key) => candidateGroup(ofRole(ROLE.worker), key, offchain).candidates,
     escrowGateway: (escrow) => view.escrow(escrow)?.gateway,
-    escrowAvailable: (escrow) => view.escrow(escrow)?.balance,
+    escrowAvailable(escrow) {
+      const account = view.escrow(escrow);
+      return account === undefined ? undefined : escrowAvailable(account);
+    },
     epoch(epoch) {
       const account = view.epochAccount(epoch);
       if (account === undefined) return undefined;

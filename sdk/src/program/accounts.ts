@@ -162,7 +162,7 @@ export interface EscrowAccount {
   /** `NONE`: never settled. */
   readonly lastSettledEpoch: bigint;
   readonly bump: number;
-  /** What the buyer allowed to be debited in all (P-39); 2^64-1: whatever an epoch decides. */
+  /** M-07: up to which cumulative debit the buyer has signed; `NONE` is a standing authorisation. */
   readonly authorised: bigint;
   /** Lamports above rent. */
   readonly balance: bigint;

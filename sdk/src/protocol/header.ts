@@ -37,6 +37,7 @@ export const KIND = {
   secp256k1: 19,
   sealValue: 20,
   output: 21,
+  voucher: 22,
 } as const;
 
 /** F-03: what is signed is the hash of a header of at most this many bytes, so that evidence fits a Solana transaction. */

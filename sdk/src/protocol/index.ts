@@ -17,6 +17,7 @@ export * from './engineClass.ts';
 export * from './entry.ts';
 export * from './epochClock.ts';
 export * from './epochFrames.ts';
+export * from './escrowAvailable.ts';
 export * from './freivalds.ts';
 export * from './hash.ts';
 export * from './header.ts';

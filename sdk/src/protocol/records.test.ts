@@ -22,6 +22,7 @@ import {
   timeoutRecord,
   usageRecord,
   verdictRecord,
+  voucherRecord,
 } from './records.ts';
 import { checkRecord, signedCodec, signRecord } from './signature.ts';
 
@@ -58,11 +59,12 @@ const records = {
   outcome: outcomeRecord,
   batch: batchRecord,
   verdict: verdictRecord,
+  voucher: voucherRecord,
 } as const;
 const recordOf = (name: string): HeaderCodec<unknown> =>
   records[name as keyof typeof records] as unknown as HeaderCodec<unknown>;
 
-test('F-20 to F-31: the vectors hold every signed record', () => {
+test('F-20 to F-32: the vectors hold every signed record', () => {
   expect(vectors.records.map(({ name }) => name)).toEqual(Object.keys(records));
 });
 

@@ -5,7 +5,7 @@ import { escrowCodec, participantCodec } from './ids.ts';
 import { SEAL_SALT_BYTES } from './output.ts';
 import { assuranceCodec, finishReasonCodec } from './request.ts';
 
-// Everything that a participant signs (F-20 to F-31 in docs/protocol.md, which tables signer and fields). Times are Unix milliseconds.
+// Everything that a participant or a buyer signs (F-20 to F-32 in docs/protocol.md, which tables signer and fields). Times are Unix milliseconds.
 // A record names participants by the address of their account; the key that must have signed is that account's identity in the
 // record's epoch.
 
@@ -191,6 +191,10 @@ export const verdictRecord = record(
   }),
 );
 export type Verdict = Decoded<typeof verdictRecord.fields>;
+
+/** F-32, M-07, signed by the escrow's buyer: up to which cumulative debit, in lamports, the escrow may be debited. */
+export const voucherRecord = record(KIND.voucher, struct({ escrow: escrowCodec, cumulative: u64 }));
+export type Voucher = Decoded<typeof voucherRecord.fields>;
 
 /** F-25: the hash over seals in the order of the draw. */
 export function sealsHashOf(seals: readonly Seal[]): Hash {

@@ -1,4 +1,5 @@
 import type {
+  ClaimPath,
   EscrowAddress,
   Hash,
   KarmaVector,
@@ -51,7 +52,7 @@ export interface SettleEscrow {
   readonly path: SumPath;
 }
 
-/** P-21: one leaf of the lifetime tree with its path. */
+/** P-21: one leaf of the lifetime tree with its path in the claims tree (T-06). */
 export interface Claim {
   readonly epoch: bigint;
   readonly participant: Participant;
@@ -60,5 +61,5 @@ export interface Claim {
   readonly lifetime: KarmaVector;
   readonly lifetimeOwed: bigint;
   readonly receiptsRoot: Hash;
-  readonly path: SumPath;
+  readonly path: ClaimPath;
 }

@@ -38,7 +38,7 @@ export function dueClaims(state: {
         lifetime: row.karma,
         lifetimeOwed: row.owed,
         receiptsRoot: last.trees.credits.get(toHex(row.participant))?.root.hash ?? ZERO_HASH,
-        path: last.trees.lifetimes.path(row.index),
+        path: last.trees.claims.path(row.index),
       },
     ];
   });

@@ -1,3 +1,4 @@
+import { STANDING_AUTHORISATION } from '@karmesh/sdk/protocol';
 import { describe, expect, test } from 'vitest';
 import { named } from '../fixtures/market.ts';
 import { type EscrowFacts, type EscrowRow, escrowRow, judgeEscrowRow } from './escrowRow.ts';
@@ -7,6 +8,7 @@ const escrow: EscrowFacts = {
   gateway: named('gateway'),
   balance: 1000n,
   cumulativeDebit: 70n,
+  authorised: STANDING_AUTHORISATION,
   withdrawAmount: 0n,
   withdrawAfterEpoch: undefined,
   lastSettledEpoch: undefined,
@@ -25,6 +27,13 @@ describe('M-02: what an escrow can pay for epoch 5', () => {
       changes: { withdrawAmount: 300n, withdrawAfterEpoch: 5n },
       available: 1000n,
     },
+    { name: 'what the buyer authorised beyond the debit', changes: { authorised: 370n }, available: 300n },
+    {
+      name: 'the lesser of what is authorised and what a withdrawal leaves',
+      changes: { authorised: 870n, withdrawAmount: 300n, withdrawAfterEpoch: 4n },
+      available: 700n,
+    },
+    { name: 'nothing if no voucher is left', changes: { authorised: 69n }, available: 0n },
     {
       name: 'nothing if more is asked back',
       changes: { withdrawAmount: 2000n, withdrawAfterEpoch: 0n },

@@ -1,4 +1,12 @@
-import { type EntryContext, encode, entryCodec, equalBytes, type ManifestBody, ZERO_HASH } from '@karmesh/sdk/protocol';
+import {
+  type EntryContext,
+  encode,
+  entryCodec,
+  equalBytes,
+  type ManifestBody,
+  STANDING_AUTHORISATION,
+  ZERO_HASH,
+} from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import type { EpochFacts } from '../chain/chainReader.ts';
 import { accepted } from '../fixtures/accepted.ts';
@@ -39,6 +47,7 @@ function newcomer(changes: { readonly account?: boolean; readonly manifest?: Man
         gateway: market.gateway.address,
         balance: 5_000_000n,
         cumulativeDebit: 0n,
+        authorised: STANDING_AUTHORISATION,
         withdrawAmount: 0n,
         withdrawAfterEpoch: undefined,
         lastSettledEpoch: undefined,

@@ -1,4 +1,12 @@
-import { equalBytes, type Hash, type ManifestBody, manifestHashOf, manifestRoots, toHex } from '@karmesh/sdk/protocol';
+import {
+  equalBytes,
+  type Hash,
+  type ManifestBody,
+  manifestHashOf,
+  manifestRoots,
+  STANDING_AUTHORISATION,
+  toHex,
+} from '@karmesh/sdk/protocol';
 import { describe, expect, test } from 'vitest';
 import { accepted } from '../fixtures/accepted.ts';
 import { fixtureMarket, named } from '../fixtures/market.ts';
@@ -12,6 +20,7 @@ const escrow: EscrowFacts = {
   gateway: market.gateway.address,
   balance: 5_000_000n,
   cumulativeDebit: 0n,
+  authorised: STANDING_AUTHORISATION,
   withdrawAmount: 0n,
   withdrawAfterEpoch: undefined,
   lastSettledEpoch: undefined,

@@ -1,3 +1,4 @@
+import { STANDING_AUTHORISATION } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEscrowLedger } from './escrowLedger.ts';
 import { question, type TestMarket, testMarket } from './fixtures/testMarket.ts';
@@ -18,7 +19,7 @@ test('what was priced and not yet debited is not offered again, across restarts 
     await market.collect(scheduler, question('quorum'));
   }
   const price = market.entries[0]?.outcome.value.price ?? 0n;
-  const state = { balance: 10n * price, cumulativeDebit: 0n };
+  const state = { balance: 10n * price, authorised: STANDING_AUTHORISATION, cumulativeDebit: 0n };
   let finalised: bigint | undefined;
   const ledger = await openEscrowLedger({
     db,
@@ -45,6 +46,10 @@ test('what was priced and not yet debited is not offered again, across restarts 
   short(9n * price);
   finalised = 2n;
   ledger.reserve(10n * price)[Symbol.dispose]();
+  // M-02: no more than the buyer authorised beyond what was debited.
+  state.authorised = 5n * price;
+  short(4n * price + 1n);
+  ledger.reserve(4n * price)[Symbol.dispose]();
 });
 
 test('without an escrow account nothing is reserved', async () => {

@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import type { EscrowAddress } from '@karmesh/sdk/protocol';
+import { type EscrowAddress, type EscrowMoney, escrowAvailable } from '@karmesh/sdk/protocol';
 import { pricesByEpoch } from '../store/entries.ts';
 import type { Db } from '../store/openDatabase.ts';
 import type { MarketChain } from './marketChain.ts';
@@ -18,7 +18,7 @@ export type EscrowLedger = {
 };
 
 /**
- * What the gateway's escrow can still pay. The chain debits it epochs later, so the balance there overstates; a request that the escrow
+ * What the gateway's escrow can still pay. The chain debits it epochs later, so what is available there overstates; a request that the escrow
  * could not pay would cheat the workers of their share (M-02).
  */
 export async function openEscrowLedger(parts: {
@@ -43,8 +43,8 @@ export async function openEscrowLedger(parts: {
     return all < 0n ? 0n : all < recent ? all : recent;
   };
 
-  const leftOf = (account: { readonly balance: bigint; readonly cumulativeDebit: bigint }): bigint =>
-    account.balance - unsettled(account.cumulativeDebit) - reserved;
+  const leftOf = (account: EscrowMoney): bigint =>
+    escrowAvailable(account) - unsettled(account.cumulativeDebit) - reserved;
 
   return {
     available() {

@@ -1,4 +1,4 @@
-import type { EpochClock, EscrowAddress, Hash, WorkerAccount } from '@karmesh/sdk/protocol';
+import type { EpochClock, EscrowAddress, EscrowMoney, Hash, WorkerAccount } from '@karmesh/sdk/protocol';
 
 /** What the scheduler reads of the chain, as far as this process has seen it. */
 export type MarketChain = {
@@ -13,7 +13,7 @@ export type MarketChain = {
   workers(): readonly WorkerAccount[];
   /** What this gateway has committed for an epoch. */
   committedChain(epoch: bigint): { readonly commitment: Hash; readonly length: number } | undefined;
-  /** An escrow's lamports above rent and all that it was ever debited. */
-  escrow(address: EscrowAddress): { readonly balance: bigint; readonly cumulativeDebit: bigint } | undefined;
+  /** An escrow's lamports above rent, what its buyer authorised, and all that it was ever debited. */
+  escrow(address: EscrowAddress): EscrowMoney | undefined;
   lastFinalisedEpoch(): bigint | undefined;
 };

@@ -75,7 +75,7 @@ export function recordBeacon(addresses: ProgramAddresses, options: { readonly ep
     programId: addresses.programId,
     name: 'recordBeacon',
     args: { ...options },
-    accounts: { epochAccount: addresses.epoch(options.epoch), config: addresses.config },
+    accounts: { epochAccount: addresses.epoch(options.epoch), config: addresses.config, vault: addresses.vault },
   });
 }
 
@@ -139,7 +139,7 @@ export function finalise(addresses: ProgramAddresses, options: { readonly epoch:
     programId: addresses.programId,
     name: 'finalise',
     args: { ...options },
-    accounts: { epochAccount: addresses.epoch(options.epoch), config: addresses.config },
+    accounts: { epochAccount: addresses.epoch(options.epoch), config: addresses.config, vault: addresses.vault },
   });
 }
 

@@ -5,7 +5,6 @@ import { type Address, TOKEN_PROGRAM } from '../address.ts';
 import type { ProgramAddresses, StakeName } from '../addresses.ts';
 import { buildInstruction } from '../coder.ts';
 
-
 /** A stake, and where its staker has tokens if it is one of tokens. */
 export type StakeAccounts = StakeName & { readonly stakerTokens?: Address };
 
