@@ -38,7 +38,7 @@ import {
   weightOf,
   worth,
 } from './stakeModel.ts';
-import { bend, nameOf, OFFSET, slash, TOKEN_RATE, type TokenWorld, tokenWorld } from './stakeSteps.ts';
+import { bend, COOL_DOWN, nameOf, OFFSET, slash, TOKEN_RATE, type TokenWorld, tokenWorld } from './stakeSteps.ts';
 import { tokensIn } from './tokenSteps.ts';
 import { firstSlot, lamportsOf, type Member, must, readConfig, readParticipant, SOL } from './world.ts';
 
@@ -144,6 +144,12 @@ async function payVote(play: Play, member: Member, lamports: bigint): Promise<vo
   await ledger.send([closeVote(addresses, { epoch, validator: member.address, payer: payer.publicKey })], [payer]);
 }
 
+function walletOf({ wallets }: Play, stake: string): Wallet {
+  const wallet = wallets.find(({ name }) => stake.startsWith(`${name} `));
+  if (wallet === undefined) throw new RangeError('Nobody has this stake.');
+  return wallet;
+}
+
 /** One random step in the program and in the model, which must come to the same. */
 async function step(play: Play, random: (below: bigint) => bigint): Promise<string> {
   const { world, chain } = play;
@@ -154,8 +160,18 @@ async function step(play: Play, random: (below: bigint) => bigint): Promise<stri
     return item;
   };
   const { member, model } = pick([...play.members, ...play.members.slice(0, 2)]);
-  const wallet = pick(play.wallets);
-  const asset = Number(random(3n)) === 0 && wallet.name !== 'worker' ? ASSET.tokens : ASSET.lamports;
+  if (model.cases > 0n && random(4n) === 0n) {
+    model.cases = 0n;
+    await bend(world, member.address, { offset: OFFSET.participant.openCases, value: 0n, bytes: 2 });
+    return 'the cases are closed';
+  }
+  const anybody = (): string => {
+    const name = pick(play.wallets).name;
+    return `${name} ${name !== 'worker' && random(3n) === 0n ? ASSET.tokens : ASSET.lamports}`;
+  };
+  const key = random(4n) === 0n || model.stakes.size === 0 ? anybody() : pick([...model.stakes.keys()]);
+  const wallet = walletOf(play, key);
+  const asset = Number(key.split(' ')[1]);
   const named = { staker: wallet.name, asset };
   const accounts = { ...nameOf(member, wallet.key, asset), stakerTokens: wallet.tokens };
   const run = async (instruction: TransactionInstruction, signers: readonly Keypair[]): Promise<string> =>
@@ -165,7 +181,7 @@ async function step(play: Play, random: (below: bigint) => bigint): Promise<stri
     );
   const said = (outcome: Outcome): string => ('error' in outcome ? outcome.error : 'ran');
   const what = random(100n);
-  if (what < 25n) {
+  if (what < 22n) {
     const has =
       asset === ASSET.lamports ? await lamportsOf(world, wallet.key.publicKey) : await tokensIn(ledger, wallet.tokens);
     const most = asset === ASSET.lamports ? 3n * SOL : has;
@@ -175,35 +191,35 @@ async function step(play: Play, random: (below: bigint) => bigint): Promise<stri
     expect(await run(stake(addresses, { ...accounts, amount }), [wallet.key])).toBe(said(outcome));
     return `${wallet.name} stakes ${amount} of ${asset}: ${said(outcome)}`;
   }
-  if (what < 45n) {
+  if (what < 38n) {
     const has = model.stakes.get(`${wallet.name} ${asset}`)?.units ?? 0n;
     const units = pick([NONE, random(has + 2n), random(has / 2n + 1n), has + 1n]);
     const outcome = modelUnstake(chain, model, { ...named, units });
     expect(await run(unstake(addresses, { ...accounts, units }), [wallet.key])).toBe(said(outcome));
     return `${wallet.name} unstakes ${units} of ${asset}: ${said(outcome)}`;
   }
-  if (what < 63n) {
+  if (what < 57n) {
     const outcome = modelWithdraw(chain, model, named);
     expect(await run(withdrawStake(addresses, accounts), [wallet.key])).toBe(said(outcome));
     return `${wallet.name} withdraws of ${asset}: ${said(outcome)}`;
   }
-  if (what < 73n) {
+  if (what < 67n) {
     const outcome = modelCollect(chain, model, named);
     expect(await run(collectRewards(addresses, accounts), [])).toBe(said(outcome));
     return `${wallet.name} collects of ${asset}: ${said(outcome)}`;
   }
-  if (what < 75n) {
+  if (what < 69n) {
     const owner = play.wallets.find(({ name }) => name === model.owner)?.key.publicKey ?? member.address;
     const outcome = modelCommission(model);
     expect(await run(collectCommission(addresses, { owner, participant: member.address }), [])).toBe(said(outcome));
     return `the owner collects its commission: ${said(outcome)}`;
   }
-  if (what < 78n) {
+  if (what < 73n) {
     const outcome = modelClose(model, named);
     expect(await run(closeStake(addresses, accounts), [wallet.key])).toBe(said(outcome));
     return `${wallet.name} closes ${asset}: ${said(outcome)}`;
   }
-  if (what < 80n && model.validator) {
+  if (what < 75n && model.validator) {
     const bps = random(10_001n);
     const outcome = modelSetCommission(chain, model, bps);
     const set = setCommission(addresses, {
@@ -214,14 +230,14 @@ async function step(play: Play, random: (below: bigint) => bigint): Promise<stri
     expect(await run(set, [world.operator])).toBe(said(outcome));
     return `the commission becomes ${bps}: ${said(outcome)}`;
   }
-  if (what < 88n && model.validator) {
+  if (what < 83n && model.validator) {
     const lamports = pick([random(100n), random(SOL)]);
     modelReward(chain, model, lamports);
     await payVote(play, member, lamports);
     play.created += lamports;
     return `a vote earns ${lamports}`;
   }
-  if (what < 90n) {
+  if (what < 85n) {
     // Down to a tenth at most, and now and then to where nobody can stake any more.
     const index = random(12n) === 0n ? model.index >> 8n : (model.index * (100n + random(901n))) / 1_000n;
     const lost = modelSlash(model, index);
@@ -230,10 +246,10 @@ async function step(play: Play, random: (below: bigint) => bigint): Promise<stri
     play.created -= lost;
     return `a slash to ${index} takes ${lost}`;
   }
-  if (what < 92n) {
-    model.cases = model.cases === 0n ? 1n : 0n;
+  if (what < 86n) {
+    model.cases = 1n;
     await bend(world, member.address, { offset: OFFSET.participant.openCases, value: model.cases, bytes: 2 });
-    return `${model.cases} cases are open`;
+    return 'a case is open';
   }
   chain.slot += 1n + random(120n);
   await ledger.untilSlot(chain.slot);
@@ -281,9 +297,8 @@ async function check(play: Play, before: bigint): Promise<void> {
     }
     let pending = 0n;
     for (const [key, one] of model.stakes) {
-      const [name, asset] = key.split(' ');
-      const owner = play.wallets.find((wallet) => wallet.name === name)?.key ?? play.payer;
-      const raw = await must(ledger.account(addresses.stake(nameOf(member, owner, Number(asset)))));
+      const name = nameOf(member, walletOf(play, key).key, Number(key.split(' ')[1]));
+      const raw = await must(ledger.account(addresses.stake(name)));
       const read = decodeStake(raw);
       expect({
         units: read.units,
@@ -336,17 +351,65 @@ test.each(SEEDS)('P-28 to P-31: whatever stakers do, the program pays what the m
     before += BigInt(model.stakes.size) * play.rents.stake;
   }
   const log: string[] = [];
-  for (let i = 0; i < STEPS; i++) {
+  for (let i = 1; i <= STEPS; i++) {
     try {
       log.push(await step(play, random));
+      if (i % (STEPS / 2) === 0) await leave(play);
       await check(play, before);
     } catch (error) {
       throw new Error(`After these steps:\n${log.slice(-12).join('\n')}`, { cause: error });
     }
   }
-  // The play did what it is about: everything ran at least once, and most of it was refused at least once.
+  // The play did what it is about.
   for (const verb of ['stakes', 'unstakes', 'withdraws', 'collects']) {
     expect(log.some((line) => line.includes(` ${verb} `) && line.endsWith('ran'))).toBe(true);
     expect(log.some((line) => line.includes(` ${verb} `) && !line.endsWith('ran'))).toBe(true);
   }
+  for (const { member, model } of play.members) {
+    expect(model.stakes.size).toBe(0);
+    // What is left is the rent, the commission and less than a lamport for each time that something was rounded.
+    const account = await readParticipant(play.world, member.address);
+    const left = (await lamportsOf(play.world, member.address)) - play.rents.participant - account.commissionLamports;
+    expect(left).toBeLessThan(BigInt(STEPS));
+  }
 });
+
+/** Everybody takes out everything, after which some begin anew. */
+async function leave(play: Play): Promise<void> {
+  const { world, chain, payer } = play;
+  const { ledger, addresses } = world;
+  const each = async (
+    act: (model: ModelParticipant, named: { readonly staker: string; readonly asset: number }) => Outcome,
+    build: (accounts: Parameters<typeof withdrawStake>[1]) => TransactionInstruction,
+  ) => {
+    for (const { member, model } of play.members) {
+      for (const key of [...model.stakes.keys()]) {
+        const wallet = walletOf(play, key);
+        const named = { staker: wallet.name, asset: Number(key.split(' ')[1]) };
+        if ('error' in act(model, named)) continue;
+        const instruction = build({ ...nameOf(member, wallet.key, named.asset), stakerTokens: wallet.tokens });
+        const signs = instruction.keys.some(({ isSigner }) => isSigner);
+        await ledger.send([instruction], [payer, ...(signs ? [wallet.key] : [])]);
+      }
+    }
+  };
+  for (const { member, model } of play.members) {
+    model.cases = 0n;
+    await bend(world, member.address, { offset: OFFSET.participant.openCases, value: 0n, bytes: 2 });
+  }
+  await each(
+    (model, named) => modelUnstake(chain, model, { ...named, units: NONE }),
+    (accounts) => unstake(addresses, accounts),
+  );
+  chain.slot += COOL_DOWN;
+  await ledger.untilSlot(chain.slot);
+  await each(
+    (model, named) => modelWithdraw(chain, model, named),
+    (accounts) => withdrawStake(addresses, accounts),
+  );
+  await each(
+    (model, named) => modelCollect(chain, model, named),
+    (accounts) => collectRewards(addresses, accounts),
+  );
+  await each(modelClose, (accounts) => closeStake(addresses, accounts));
+}
