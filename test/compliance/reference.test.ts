@@ -18,6 +18,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh karma show', 'sdk/src/cli/karmesh.ts', 'karma', 'show'],
   ['karmesh keygen', 'sdk/src/cli/karmesh.ts', 'keygen'],
   ['karmesh airdrop', 'sdk/src/cli/karmesh.ts', 'airdrop'],
+  ['karmesh deploy', 'sdk/src/cli/karmesh.ts', 'deploy'],
   ['karmesh up', 'programs/localnet/src/up.ts'],
   ['karmesh localnet', 'programs/localnet/src/main.ts'],
   ['karmesh gateway', 'web/gateway/main.ts'],

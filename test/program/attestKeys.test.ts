@@ -1,8 +1,8 @@
-import { attestKeys, eventsInLogs, NONE, PROGRAM_ID, registerValidator } from '@karmesh/sdk/program';
+import { attestKeys, eventsInLogs, NONE, registerValidator } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount } from './bent.ts';
 import { namedHash } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { readKeyAttestation, readModelKeys, registryOf, sendAttestKeys } from './proofSteps.ts';
 import { refused } from './refused.ts';
 import {
@@ -20,7 +20,7 @@ import {
 } from './world.ts';
 
 async function startedWorld(options: WorldOptions = {}) {
-  const world = await buildWorld(liteSvmLedger(), options);
+  const world = await buildWorld(await testLedger(), options);
   await startWorld(world);
   const [a, b, c, d] = world.validators as [Member, Member, Member, Member];
   return { world, keys: someKeys(world), a, b, c, d };
@@ -48,7 +48,7 @@ test('P-23: records the attestation; two thirds exactly are not enough, and the 
   const { world, keys, a, b, c, d } = await startedWorld({ stakes: [3n, 3n, 2n, 4n] });
   const before = await lamportsOf(world, a.identity.publicKey);
   const { logs } = await sendAttestKeys(world, a, keys);
-  expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
+  expect(eventsInLogs(logs, world.addresses.programId)).toEqual([
     {
       name: 'KeysAttested',
       data: { modelKeys: keys.address, validator: a.address, attestedStake: 3n * SOL, admitted: 0 },
@@ -82,7 +82,10 @@ test('P-23: records the attestation; two thirds exactly are not enough, and the 
   expect(await readModelKeys(world, keys)).toEqual(pending);
   await world.ledger.untilSlot(await firstSlot(world, 3n));
   const last = await sendAttestKeys(world, d, keys);
-  expect(eventsInLogs(last.logs, PROGRAM_ID)[0]?.data).toMatchObject({ attestedStake: 12n * SOL, admitted: 1 });
+  expect(eventsInLogs(last.logs, world.addresses.programId)[0]?.data).toMatchObject({
+    attestedStake: 12n * SOL,
+    admitted: 1,
+  });
   const admitted = { attestationCount: 4, attestedStake: 12n * SOL, admittedEpoch: 3n };
   expect(await readModelKeys(world, keys)).toEqual({ ...pending, ...admitted });
 });
@@ -145,7 +148,7 @@ test('P-23: at least one key and at most 256', async () => {
 });
 
 test('P-23: refuses before the start', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const [a] = world.validators as [Member];
   await refused(sendAttestKeys(world, a, someKeys(world)), 'NotStarted');
 });

@@ -2,7 +2,7 @@ import { NONE, requestWithdrawal, withdrawEscrow } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { unsigned } from './bent.ts';
 import { makeReport, settlement, toFinalised } from './epochSteps.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import { buildWorld, lamportsOf, readEscrow, SOL, startWorld, type World } from './world.ts';
 
@@ -10,7 +10,7 @@ const withdraw = (world: World, buyer = world.buyer) =>
   withdrawEscrow(world.addresses, { buyer: buyer.publicKey, escrow: world.escrow });
 
 async function requested(amount: bigint): Promise<World> {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const options = { buyer: world.buyer.publicKey, escrow: world.escrow, amount };
   await world.ledger.send([requestWithdrawal(world.addresses, options)], [world.buyer]);
   await startWorld(world);
@@ -42,7 +42,7 @@ test('P-11: a request for a later epoch stays locked when an earlier one is fina
 });
 
 test('P-11: refuses without a request, and anybody but the buyer', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { ledger, buyer, operator } = world;
   await refused(ledger.send([withdraw(world)], [buyer]), 'NoWithdrawal');
   await refused(ledger.send([withdraw(world, operator)], [operator]), 'BadOwner');

@@ -4,6 +4,7 @@ import { nearestName } from '../nearestName.ts';
 import { output } from '../runtime/index.ts';
 import { airdropCommand } from './airdropCommand.ts';
 import { askCommand } from './askCommand.ts';
+import { deployCommand } from './deployCommand.ts';
 import { findProgram, runProgram } from './externalProgram.ts';
 import { karmaShowCommand } from './karmaShowCommand.ts';
 import { keygenCommand } from './keygenCommand.ts';
@@ -19,6 +20,7 @@ const commands: Readonly<Record<string, ListedCommand>> = {
   'karma show': karmaShowCommand,
   keygen: keygenCommand,
   airdrop: airdropCommand,
+  deploy: deployCommand,
 };
 
 const external: Readonly<Record<string, string>> = {

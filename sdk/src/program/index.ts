@@ -9,6 +9,7 @@ export {
 } from './addresses.ts';
 export { type ChainView, type ChainViewOptions, checkFresh, createChainView, type Staleness } from './chainView.ts';
 export { checkedConfig } from './checkedConfig.ts';
+export { instructionName } from './coder.ts';
 export { type CompressedKey, compressVerifyingKey } from './compressVerifyingKey.ts';
 export { eventsInLogs, type ProgramEvent } from './events.ts';
 export { explorerLink } from './explorer.ts';
