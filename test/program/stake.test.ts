@@ -192,6 +192,16 @@ test('P-30: refuses a participant of whose stake less than a 1,024th is left', a
   await world.ledger.send([instruction], [world.staker]);
 });
 
+test('P-30: refuses while an offence waits for its slash: who comes after it should not pay for it', async () => {
+  const world = await stakeWorld();
+  const { validator, staker, ledger } = world;
+  const instruction = lamportStake(world, SOL);
+  await bend(world, validator.address, { offset: OFFSET.participant.openCases, value: 1n, bytes: 2 });
+  await refusedWhole(world, { instruction, signers: [staker] }, 'StakeHeld');
+  await bend(world, validator.address, { offset: OFFSET.participant.openCases, value: 0n, bytes: 2 });
+  await ledger.send([instruction], [staker]);
+});
+
 test('P-37: refuses while a vote holds new stake back', async () => {
   const world = await stakeWorld();
   const { addresses, staker, ledger } = world;

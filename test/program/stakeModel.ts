@@ -121,6 +121,7 @@ export function modelStake(
   { staker, asset, amount, available }: Named & { readonly amount: bigint; readonly available: bigint },
 ): Outcome {
   if (!participant.validator && staker !== participant.owner) return { error: 'BadOwner' };
+  if (participant.cases > 0n) return { error: 'StakeHeld' };
   if (participant.index < LEAST) return { error: 'StakeTooSmall' };
   if (amount === 0n || amount > available) return { error: 'BadAmount' };
   const key = `${staker} ${asset}`;

@@ -53,6 +53,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let participant = read::<Participant>(participant, cx.program)?;
         config.require_unpaused(slot)?; // P-37
         require(participant.role == VALIDATOR || participant.owner == staker_key, KarmaError::BadOwner)?; // P-30
+                                                                                                          // P-30: who comes after an offence should not pay for it.
+        require(participant.open_cases == 0, KarmaError::StakeHeld)?;
         require(participant.slash_index >= LEAST_INDEX, KarmaError::StakeTooSmall)?; // P-30
         let available = match asset {
             LAMPORTS => staker.lamports(),

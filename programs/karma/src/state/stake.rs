@@ -122,3 +122,63 @@ impl Stake {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `units` on their way out since slot 1,000 of a cluster whose stakes leave from 64 to 256 slots later.
+    fn leaving(units: u64) -> (Stake, Parameters) {
+        // SAFETY: both structures are integers and bytes only.
+        let (mut stake, mut parameters): (Stake, Parameters) = unsafe { (core::mem::zeroed(), core::mem::zeroed()) };
+        stake.begin_release(units, 1_000).unwrap();
+        parameters.slots_per_epoch = 64;
+        parameters.evidence_epochs = 1;
+        parameters.cool_down_epochs = 4;
+        (stake, parameters)
+    }
+
+    #[test]
+    fn p_30_units_leave_evenly_once_no_evidence_is_taken() {
+        for units in [1, 2, 191, 192, 193, 1_000_000_007, u64::MAX] {
+            let (mut stake, parameters) = leaving(units);
+            let mut left = 0;
+            for passed in 0..=300 {
+                if stake.unbonding_units == 0 {
+                    break;
+                }
+                left += stake.release(&parameters, 1_000 + passed).unwrap();
+                let exact = units as u128 * (passed.clamp(64, 256) - 64) as u128 / 192;
+                assert_eq!(left as u128, exact, "{units} after {passed}");
+                assert_eq!(stake.release(&parameters, 1_000 + passed).unwrap(), 0);
+            }
+            assert_eq!(left, units);
+        }
+    }
+
+    #[test]
+    fn p_30_a_second_request_starts_the_unpaid_rest_again() {
+        let (mut stake, parameters) = leaving(192);
+        assert_eq!(stake.release(&parameters, 1_000 + 64 + 100).unwrap(), 100);
+        stake.begin_release(8, 1_200).unwrap();
+        assert_eq!((stake.unbonding_units, stake.released_units, stake.unbonding_from_slot), (100, 0, 1_200));
+        assert_eq!(stake.release(&parameters, 1_256).unwrap(), 0);
+        assert_eq!(stake.release(&parameters, 1_456).unwrap(), 100);
+    }
+
+    #[test]
+    fn p_30_a_longer_cool_down_takes_nothing_back() {
+        let (mut stake, mut parameters) = leaving(192);
+        assert_eq!(stake.release(&parameters, 1_160).unwrap(), 96);
+        parameters.cool_down_epochs = 8;
+        assert_eq!(stake.release(&parameters, 1_200).unwrap(), 0);
+        assert_eq!(stake.unpaid_units().unwrap(), 96);
+        assert_eq!(stake.release(&parameters, 1_512).unwrap(), 96);
+    }
+
+    #[test]
+    fn p_30_a_slot_before_the_request_is_refused() {
+        let (mut stake, parameters) = leaving(192);
+        assert!(stake.release(&parameters, 999).is_err());
+    }
+}
