@@ -90,7 +90,7 @@ export async function startTestMarket(
     chain: { ...preset.chain, ...QUICK },
     offchain: { ...preset.offchain, ...options.offchain },
   };
-  if (options.offchain !== undefined) stack.use(await ownParameters(path, cluster));
+  stack.use(await ownParameters(path, cluster));
   const { workers, exactWorkers = 0, validators } = options;
   const folder: MarketFolder = await openMarketFolder(path, { workers, exactWorkers, validators });
   const { workerScripts = [], slotMs = SLOT_MS } = options;

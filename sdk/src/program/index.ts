@@ -30,7 +30,9 @@ export {
 export { type NumberedError, numberedError, programErrorName, transactionError } from './programError.ts';
 export { PROGRAM_ID } from './programId.ts';
 export { toPublicKey } from './publicKey.ts';
+export { checkProgramHash, type DeployedProgram, elfHash, readProgram } from './readProgram.ts';
 export { requestAirdrop } from './requestAirdrop.ts';
+export { rpcRequest } from './rpc.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
 export { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';
