@@ -43,6 +43,12 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let mut stake = write::<Stake>(stake, cx.program)?;
         stake.require_of(&address)?;
         stake.require_staker(staker)?; // P-30
+        if stake.asset != LAMPORTS {
+            let [to, vault, token_program, ..] = &*tokens else { return Err(ProgramError::NotEnoughAccountKeys) };
+            tokens_of(to, &config, &staker_key)?;
+            require_token_vault(vault, &config, cx.program)?;
+            require_token_program(token_program)?;
+        }
         require(participant.open_cases == 0, KarmaError::StakeHeld)?; // P-30
         require(stake.unpaid_units()? > 0, KarmaError::NoCoolDown)?; // P-30
         let units = stake.release(&config.parameters, slot)?;
@@ -54,13 +60,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     if asset == LAMPORTS {
         move_lamports(participant, staker, amount)?;
     } else {
-        let [to, vault, token_program, ..] = &*tokens else { return Err(ProgramError::NotEnoughAccountKeys) };
-        {
-            let config = read::<Config>(config, cx.program)?;
-            tokens_of(to, &config, &staker_key)?;
-            require_token_vault(vault, &config, cx.program)?;
-            require_token_program(token_program)?;
-        }
+        let [to, vault, ..] = &*tokens else { return Err(ProgramError::NotEnoughAccountKeys) };
         TokenTransfer { from: vault, to, authority: vault, amount }.invoke_as_vault(vault_bump)?;
     }
     Event::new(STAKE_WITHDRAWN).key(&address).key(&staker_key).u8(asset).u64(units).u64(amount).emit()
