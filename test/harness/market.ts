@@ -151,7 +151,12 @@ async function ownParameters(path: string, cluster: Cluster): Promise<Disposable
       ]),
     );
   const file = join(path, 'cluster.json');
-  const json = { ...cluster, chain: table({ ...cluster.chain }), offchain: table({ ...cluster.offchain }) };
+  const json = {
+    ...cluster,
+    upgradeAuthority: { value: cluster.upgradeAuthority, reason: 'A test.' },
+    chain: table({ ...cluster.chain }),
+    offchain: table({ ...cluster.offchain }),
+  };
   await writeFile(file, JSON.stringify(json));
   process.env.KARMESH_CLUSTER_FILE = file;
   return {

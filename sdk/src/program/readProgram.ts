@@ -67,15 +67,24 @@ export function elfHash(bytes: Uint8Array): string {
   return toHex(hash(bytes.subarray(0, elfEnd(bytes))));
 }
 
-/** Where the file ends: behind its table of sections, if only zeros follow. */
+/** Where the file ends: behind its segments and its table of sections, which version 3 of the format has none of, if only zeros follow. */
 function elfEnd(bytes: Uint8Array): number {
-  const SECTIONS_AT = 40;
-  const SECTION_SIZE_AT = 58;
   if (bytes.length < 64) return bytes.length;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end =
-    view.getBigUint64(SECTIONS_AT, true) +
-    BigInt(view.getUint16(SECTION_SIZE_AT, true)) * BigInt(view.getUint16(SECTION_SIZE_AT + 2, true));
+  const table = (at: number, sizes: number) => ({
+    start: view.getBigUint64(at, true),
+    entry: BigInt(view.getUint16(sizes, true)),
+    count: BigInt(view.getUint16(sizes + 2, true)),
+  });
+  const sections = table(40, 58);
+  const segments = table(32, 54);
+  let end = sections.start + sections.entry * sections.count;
+  for (let i = 0n; i < segments.count; i++) {
+    const at = segments.start + i * segments.entry;
+    if (at + 40n > BigInt(bytes.length)) return bytes.length;
+    const segmentEnd = view.getBigUint64(Number(at) + 8, true) + view.getBigUint64(Number(at) + 32, true);
+    if (segmentEnd > end) end = segmentEnd;
+  }
   if (end > BigInt(bytes.length)) return bytes.length;
   return bytes.subarray(Number(end)).every((byte) => byte === 0) ? Number(end) : bytes.length;
 }
