@@ -56,5 +56,14 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::RegisterLayer => processor::register_layer::process(cx),
         Instruction::VerifyLayerProof => processor::verify_layer_proof::process(cx),
         Instruction::CloseProven => processor::close_proven::process(cx),
+        Instruction::Stake => processor::stake::process(cx),
+        Instruction::Unstake => processor::unstake::process(cx),
+        Instruction::WithdrawStake => processor::withdraw_stake::process(cx),
+        Instruction::CollectRewards => processor::collect_rewards::process(cx),
+        Instruction::CollectCommission => processor::collect_commission::process(cx),
+        Instruction::CloseStake => processor::close_stake::process(cx),
+        Instruction::SetCapacity => processor::set_capacity::process(cx),
+        Instruction::SetCommission => processor::set_commission::process(cx),
+        Instruction::SetStakeToken => processor::set_stake_token::process(cx),
     }
 }

@@ -53,6 +53,15 @@ instructions! {
     RegisterLayer = [233, 125, 21, 94, 53, 96, 251, 43],
     VerifyLayerProof = [129, 97, 125, 44, 235, 74, 255, 171],
     CloseProven = [154, 240, 48, 194, 86, 237, 64, 239],
+    Stake = [206, 176, 202, 18, 200, 209, 179, 108],
+    Unstake = [90, 95, 107, 42, 205, 124, 50, 225],
+    WithdrawStake = [153, 8, 22, 138, 105, 176, 87, 66],
+    CollectRewards = [63, 130, 90, 197, 39, 16, 143, 176],
+    CollectCommission = [1, 15, 224, 212, 33, 23, 168, 233],
+    CloseStake = [92, 229, 76, 76, 25, 26, 189, 239],
+    SetCapacity = [144, 85, 95, 65, 125, 139, 44, 27],
+    SetCommission = [193, 212, 22, 184, 185, 232, 22, 187],
+    SetStakeToken = [18, 101, 93, 118, 55, 84, 199, 171],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.

@@ -19,6 +19,8 @@ export interface ProgramAddresses {
   proven(record: ProvenName): Address;
   /** Of what a staker has behind a participant, in one kind of asset (`ASSET`). */
   stake(stake: StakeName): Address;
+  /** The SPL Token account that holds staked tokens. */
+  readonly tokenVault: Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -65,5 +67,6 @@ export function programAddresses(programId: Address): ProgramAddresses {
     proven: ({ modelKeys, entryHash, epoch, position, payer }) =>
       derive('proven', modelKeys, entryHash, u64le(epoch), u32le(position), payer),
     stake: ({ participant, staker, asset }) => derive('stake', participant, staker, new Uint8Array([asset])),
+    tokenVault: derive('tokens'),
   };
 }

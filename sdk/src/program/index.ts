@@ -1,5 +1,5 @@
 export * from './accounts.ts';
-export { type Address, addressFromBase58, toBase58 } from './address.ts';
+export { type Address, addressFromBase58, TOKEN_PROGRAM, toBase58 } from './address.ts';
 export {
   type KeysName,
   type ProgramAddresses,
@@ -21,6 +21,7 @@ export * from './instructions/escrow.ts';
 export * from './instructions/proofs.ts';
 export * from './instructions/registration.ts';
 export * from './instructions/setup.ts';
+export * from './instructions/stake.ts';
 export {
   createProgramClient,
   type ProgramClient,

@@ -15,7 +15,7 @@ pub const PARAMETERS: usize = 40;
 /// How many changes of parameters an old epoch can still be read through.
 pub const CHANGES: usize = 4;
 /// No sum of stakes is above this, so that three of them fit 64 bits.
-const MOST_STAKE: u64 = u64::MAX / 4;
+pub const MOST_STAKE: u64 = u64::MAX / 4;
 
 /// The parameters, in the order of docs/protocol.md.
 #[repr(C)]

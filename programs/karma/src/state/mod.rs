@@ -13,6 +13,7 @@ pub mod model_keys;
 pub mod participant;
 pub mod proven;
 pub mod stake;
+pub mod token;
 pub mod vault;
 pub mod vote;
 pub mod weights;
