@@ -56,5 +56,12 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::RegisterLayer => processor::register_layer::process(cx),
         Instruction::VerifyLayerProof => processor::verify_layer_proof::process(cx),
         Instruction::CloseProven => processor::close_proven::process(cx),
+        Instruction::Propose => processor::propose::process(cx),
+        Instruction::VoteProposal => processor::vote_proposal::process(cx),
+        Instruction::ExecuteProposal => processor::execute_proposal::process(cx),
+        Instruction::CloseProposal => processor::close_proposal::process(cx),
+        Instruction::CloseBallot => processor::close_ballot::process(cx),
+        Instruction::AuthoriseDebit => processor::authorise_debit::process(cx),
+        Instruction::CloseEpochAccount => processor::close_epoch_account::process(cx),
     }
 }

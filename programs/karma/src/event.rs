@@ -15,6 +15,11 @@ pub const LAYER_REGISTERED: [u8; 8] = [180, 217, 243, 128, 159, 218, 125, 164];
 pub const LAYER_PROVEN: [u8; 8] = [44, 1, 204, 18, 139, 68, 107, 189];
 pub const VOTE_PAID: [u8; 8] = [82, 145, 180, 55, 171, 85, 168, 113];
 pub const PROVEN_CLOSED: [u8; 8] = [92, 202, 15, 174, 234, 155, 25, 14];
+pub const PROPOSED: [u8; 8] = [216, 37, 138, 141, 130, 208, 180, 153];
+pub const PROPOSAL_VOTED: [u8; 8] = [237, 153, 165, 162, 162, 46, 243, 224];
+pub const PROPOSAL_EXECUTED: [u8; 8] = [92, 213, 189, 201, 101, 83, 111, 83];
+pub const DEBIT_AUTHORISED: [u8; 8] = [212, 19, 60, 79, 26, 29, 96, 43];
+pub const EPOCH_ACCOUNT_CLOSED: [u8; 8] = [192, 33, 13, 162, 246, 92, 54, 142];
 
 /// The longest event is `LayerProven`: 8 + 32 + 32 + 8 + 32 + 4 + 4 + 32 bytes.
 const CAPACITY: usize = 152;
@@ -36,6 +41,12 @@ impl Event {
     #[inline(always)]
     pub fn u8(mut self, value: u8) -> Self {
         self.push(&[value]);
+        self
+    }
+
+    #[inline(always)]
+    pub fn u16(mut self, value: u16) -> Self {
+        self.push(&value.to_le_bytes());
         self
     }
 

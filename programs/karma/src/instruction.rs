@@ -53,6 +53,13 @@ instructions! {
     RegisterLayer = [233, 125, 21, 94, 53, 96, 251, 43],
     VerifyLayerProof = [129, 97, 125, 44, 235, 74, 255, 171],
     CloseProven = [154, 240, 48, 194, 86, 237, 64, 239],
+    Propose = [93, 253, 82, 168, 118, 33, 102, 90],
+    VoteProposal = [247, 104, 114, 240, 237, 41, 200, 36],
+    ExecuteProposal = [186, 60, 116, 133, 108, 128, 111, 28],
+    CloseProposal = [213, 178, 139, 19, 50, 191, 82, 245],
+    CloseBallot = [243, 82, 194, 215, 41, 255, 65, 98],
+    AuthoriseDebit = [200, 107, 151, 101, 213, 51, 245, 228],
+    CloseEpochAccount = [142, 189, 100, 11, 115, 13, 139, 178],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.

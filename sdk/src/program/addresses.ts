@@ -19,6 +19,9 @@ export interface ProgramAddresses {
   proven(record: ProvenName): Address;
   /** Of what a staker has behind a participant, in one kind of asset (`ASSET`). */
   stake(stake: StakeName): Address;
+  /** Of what a validator asked under a number of its own. */
+  proposal(proposer: Address, nonce: bigint): Address;
+  ballot(proposal: Address, validator: Address): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -65,5 +68,7 @@ export function programAddresses(programId: Address): ProgramAddresses {
     proven: ({ modelKeys, entryHash, epoch, position, payer }) =>
       derive('proven', modelKeys, entryHash, u64le(epoch), u32le(position), payer),
     stake: ({ participant, staker, asset }) => derive('stake', participant, staker, new Uint8Array([asset])),
+    proposal: (proposer, nonce) => derive('proposal', proposer, u64le(nonce)),
+    ballot: (proposal, validator) => derive('ballot', proposal, validator),
   };
 }
