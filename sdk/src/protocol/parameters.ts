@@ -62,12 +62,15 @@ export interface ParameterChange {
 
 /** P-36: the parameters that held, or hold, in an epoch, as the program reads them: a change is undone for the epochs before it. `changes` are Config's, the newest first. */
 export function parametersIn(
-  config: { readonly parameters: readonly bigint[]; readonly changes: readonly ParameterChange[] },
+  config: { readonly parameters: ChainParameters; readonly changes: readonly ParameterChange[] },
   epoch: bigint,
 ): ChainParameters {
-  const values = [...config.parameters];
-  for (const { index, fromEpoch, before } of config.changes) if (fromEpoch > epoch) values[Number(index)] = before;
-  return namedParameters(values);
+  const values: Record<string, bigint> = { ...config.parameters };
+  for (const { index, fromEpoch, before } of config.changes) {
+    const name = CHAIN_PARAMETERS[Number(index)];
+    if (fromEpoch > epoch && name !== undefined) values[name] = before;
+  }
+  return values as ChainParameters;
 }
 
 /** Parameters that the chain only pins by hash (V-02); every participant computes with them. */
