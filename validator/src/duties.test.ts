@@ -12,6 +12,7 @@ const config: ConfigFacts = {
   lastRoot: ZERO_HASH,
   offchainParametersHash: ZERO_HASH,
   parameters: clusterPreset('localnet').chain,
+  changes: [],
 };
 
 function account(changes: Partial<EpochFacts> = {}): EpochFacts {

@@ -38,7 +38,7 @@ import { attestManifest } from './epoch/attestManifest.ts';
 import { claimDue, dueClaims } from './epoch/claims.ts';
 import { closedSets } from './epoch/closedSets.ts';
 import { closeEpoch } from './epoch/closeEpoch.ts';
-import { type DutyParts, type DutyResult, identityOf, type RunDuty } from './epoch/dutyParts.ts';
+import { type DutyParts, type DutyResult, identityOf, parametersOf, type RunDuty } from './epoch/dutyParts.ts';
 import { epochBodies } from './epoch/epochBodies.ts';
 import { type EscrowRow, escrowRow } from './epoch/escrowRow.ts';
 import { keepCarried } from './epoch/keepCarried.ts';
@@ -250,7 +250,7 @@ export const validator =
       const account = ledger.last === undefined ? undefined : accountOf(ledger.last.epoch);
       const roleOrdinal = myAccount()?.roleOrdinal;
       if (account === undefined || roleOrdinal === undefined || account.state !== 'finalised') return [];
-      const fromSlot = account.quorumSlot + chain.config().parameters.challengeSlots;
+      const fromSlot = account.quorumSlot + parametersOf({ chain }, account.epoch).challengeSlots;
       return dueClaims({
         ledger,
         participants: chain.participants(),
@@ -495,7 +495,7 @@ function entryContext({ domain, chain, offchain, verify, replayer, store }: Know
         ?.candidates,
     escrowGateway: (escrow) => chain.escrow(escrow)?.gateway,
     model: (modelId) => replayer.model(modelId),
-    listPrice: parameters.listPriceLamports,
+    listPrice: (epoch) => parametersOf({ chain }, epoch).listPriceLamports,
     clockToleranceMs: offchain.clockToleranceMs,
   };
 }

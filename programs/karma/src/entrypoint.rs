@@ -65,5 +65,12 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::SetCapacity => processor::set_capacity::process(cx),
         Instruction::SetCommission => processor::set_commission::process(cx),
         Instruction::SetStakeToken => processor::set_stake_token::process(cx),
+        Instruction::Propose => processor::propose::process(cx),
+        Instruction::VoteProposal => processor::vote_proposal::process(cx),
+        Instruction::ExecuteProposal => processor::execute_proposal::process(cx),
+        Instruction::CloseProposal => processor::close_proposal::process(cx),
+        Instruction::CloseBallot => processor::close_ballot::process(cx),
+        Instruction::AuthoriseDebit => processor::authorise_debit::process(cx),
+        Instruction::CloseEpochAccount => processor::close_epoch_account::process(cx),
     }
 }

@@ -24,6 +24,11 @@ pub const STAKE_CLOSED: [u8; 8] = [72, 166, 77, 134, 139, 12, 214, 160];
 pub const CAPACITY_SET: [u8; 8] = [93, 97, 4, 93, 18, 191, 255, 144];
 pub const COMMISSION_SET: [u8; 8] = [23, 131, 103, 187, 216, 56, 85, 150];
 pub const STAKE_TOKEN_SET: [u8; 8] = [35, 252, 161, 11, 113, 59, 0, 71];
+pub const PROPOSED: [u8; 8] = [216, 37, 138, 141, 130, 208, 180, 153];
+pub const PROPOSAL_VOTED: [u8; 8] = [237, 153, 165, 162, 162, 46, 243, 224];
+pub const PROPOSAL_EXECUTED: [u8; 8] = [92, 213, 189, 201, 101, 83, 111, 83];
+pub const DEBIT_AUTHORISED: [u8; 8] = [212, 19, 60, 79, 26, 29, 96, 43];
+pub const EPOCH_ACCOUNT_CLOSED: [u8; 8] = [192, 33, 13, 162, 246, 92, 54, 142];
 
 /// The longest event is `LayerProven`: 8 + 32 + 32 + 8 + 32 + 4 + 4 + 32 bytes.
 const CAPACITY: usize = 152;

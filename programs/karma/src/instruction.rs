@@ -62,6 +62,13 @@ instructions! {
     SetCapacity = [144, 85, 95, 65, 125, 139, 44, 27],
     SetCommission = [193, 212, 22, 184, 185, 232, 22, 187],
     SetStakeToken = [18, 101, 93, 118, 55, 84, 199, 171],
+    Propose = [93, 253, 82, 168, 118, 33, 102, 90],
+    VoteProposal = [247, 104, 114, 240, 237, 41, 200, 36],
+    ExecuteProposal = [186, 60, 116, 133, 108, 128, 111, 28],
+    CloseProposal = [213, 178, 139, 19, 50, 191, 82, 245],
+    CloseBallot = [243, 82, 194, 215, 41, 255, 65, 98],
+    AuthoriseDebit = [200, 107, 151, 101, 213, 51, 245, 228],
+    CloseEpochAccount = [142, 189, 100, 11, 115, 13, 139, 178],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.

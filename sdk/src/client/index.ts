@@ -13,3 +13,4 @@ export * from './readBundleChain.ts';
 export { readEvents } from './readEvents.ts';
 export * from './recheckBundle.ts';
 export { type BundleProof, type ProofTools, proofSentence } from './recheckChallenge.ts';
+export { signVoucher } from './signVoucher.ts';

@@ -67,6 +67,7 @@ export async function readBundleChain(
     programId: client.addresses.programId,
     epochZeroSlot: config.epochZeroSlot,
     parameters,
+    changes: config.changes,
     offchain,
     gatewayIdentity: (address, epoch) =>
       participant !== undefined && equalBytes(address, gateway) ? identityInEpoch(participant, epoch) : undefined,

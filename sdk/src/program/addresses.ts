@@ -21,6 +21,9 @@ export interface ProgramAddresses {
   stake(stake: StakeName): Address;
   /** The SPL Token account that holds staked tokens. */
   readonly tokenVault: Address;
+  /** Of what a validator asked under a number of its own. */
+  proposal(proposer: Address, nonce: bigint): Address;
+  ballot(proposal: Address, validator: Address): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -68,5 +71,7 @@ export function programAddresses(programId: Address): ProgramAddresses {
       derive('proven', modelKeys, entryHash, u64le(epoch), u32le(position), payer),
     stake: ({ participant, staker, asset }) => derive('stake', participant, staker, new Uint8Array([asset])),
     tokenVault: derive('tokens'),
+    proposal: (proposer, nonce) => derive('proposal', proposer, u64le(nonce)),
+    ballot: (proposal, validator) => derive('ballot', proposal, validator),
   };
 }

@@ -18,10 +18,12 @@ export * from './instructions/chain.ts';
 export * from './instructions/claim.ts';
 export * from './instructions/epoch.ts';
 export * from './instructions/escrow.ts';
+export * from './instructions/governance.ts';
 export * from './instructions/proofs.ts';
 export * from './instructions/registration.ts';
 export * from './instructions/setup.ts';
 export * from './instructions/stake.ts';
+export * from './instructions/voucher.ts';
 export {
   createProgramClient,
   type ProgramClient,

@@ -3,6 +3,7 @@ import type {
   EntryContext,
   EscrowAddress,
   Hash,
+  ParameterChange,
   Participant,
   WorkerAccount,
 } from '@karmesh/sdk/protocol';
@@ -14,7 +15,9 @@ export interface ConfigFacts {
   readonly lastFinalisedEpoch: bigint | undefined;
   readonly lastRoot: Hash;
   readonly offchainParametersHash: Hash;
+  /** After the last vote. `parametersIn` tells what held in an epoch (P-36). */
   readonly parameters: ChainParameters;
+  readonly changes: readonly ParameterChange[];
 }
 
 export type Role = 'worker' | 'validator' | 'gateway';

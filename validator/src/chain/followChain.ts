@@ -97,6 +97,7 @@ export function followChain(parts: {
         lastRoot: config.lastRoot,
         offchainParametersHash: config.offchainParametersHash,
         parameters: namedParameters(config.parameters),
+        changes: config.changes,
       };
     },
     participants() {

@@ -53,7 +53,7 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
   const tallied = tallyEpoch({
     ...context,
     domain,
-    chain: parametersOf(parts),
+    chain: parametersOf(parts, epoch),
     offchain: parts.offchain,
     prior: context.ledger.state,
     beacon: account.beacon,

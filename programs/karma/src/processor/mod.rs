@@ -1,8 +1,12 @@
 //! One file per instruction: read accounts, validate, then effects, then the event.
 pub mod attest;
 pub mod attest_keys;
+pub mod authorise_debit;
 pub mod claim;
+pub mod close_ballot;
 pub mod close_epoch;
+pub mod close_epoch_account;
+pub mod close_proposal;
 pub mod close_proven;
 pub mod close_stake;
 pub mod close_vote;
@@ -10,11 +14,13 @@ pub mod collect_commission;
 pub mod collect_rewards;
 pub mod commit_chain;
 pub mod deposit_escrow;
+pub mod execute_proposal;
 pub mod finalise;
 pub mod initialise;
 pub mod open_escrow;
 pub mod post_root;
 pub mod post_verdicts;
+pub mod propose;
 pub mod record_beacon;
 pub mod register;
 pub mod register_gateway;
@@ -33,6 +39,7 @@ pub mod stake;
 pub mod start;
 pub mod unstake;
 pub mod verify_layer_proof;
+pub mod vote_proposal;
 pub mod withdraw_escrow;
 pub mod withdraw_stake;
 

@@ -1,5 +1,9 @@
 //! Participant: a worker, validator or gateway with its two keys, the stake behind it and its karma.
-use super::{config::Config, weights::Weights, Account, Key};
+use super::{
+    config::{place, Config},
+    weights::Weights,
+    Account, Key,
+};
 use crate::{
     error::{require, KarmaError},
     math::{
@@ -117,8 +121,9 @@ impl Participant {
         self.require_identity(signer)?;
         let weight = self.weights.at(epoch)?;
         require(weight > 0, KarmaError::NotActive)?;
-        if epoch >= config.parameters.karma_floor_from_epoch {
-            require(self.karma[VALIDATION] >= config.parameters.validator_karma_floor, KarmaError::NotActive)?;
+        if epoch >= config.parameter_in(place::KARMA_FLOOR_FROM_EPOCH, epoch) {
+            let floor = config.parameter_in(place::VALIDATOR_KARMA_FLOOR, epoch);
+            require(self.karma[VALIDATION] >= floor, KarmaError::NotActive)?;
             // P-28
         }
         Ok(weight)
