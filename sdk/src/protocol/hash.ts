@@ -1,4 +1,5 @@
-import { sha256 } from '@noble/hashes/sha2.js';
+import { sha256 as incremental } from '@noble/hashes/sha2.js';
+import { sha256 } from '#sha256';
 import { concatBytes } from './bytes.ts';
 import { type Codec, encode, fixedBytes } from './codec.ts';
 
@@ -12,7 +13,7 @@ export function hash(...parts: readonly Uint8Array[]): Hash {
 
 /** SHA-256 of bytes that come piece by piece. */
 export function hasher(): { update(bytes: Uint8Array): unknown; digest(): Hash } {
-  return sha256.create();
+  return incremental.create();
 }
 
 export const hashCodec: Codec<Hash> = fixedBytes<Hash>(32);
