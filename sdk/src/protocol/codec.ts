@@ -1,5 +1,4 @@
 import { KarmeshError } from '../errors.ts';
-import { joinBytes } from './bytes.ts';
 
 /**
  * One fixed little-endian layout in borsh's manner (https://borsh.io): integers little-endian, vectors and byte strings behind a
@@ -14,14 +13,51 @@ export interface Codec<T> {
 
 export type Decoded<C> = C extends Codec<infer T> ? T : never;
 
-/** Collects what codecs write. */
+/** Collects what codecs write, in one buffer that grows. */
 export class Sink {
-  readonly #parts: Uint8Array[] = [];
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #length = 0;
+
+  constructor(expectedBytes = 256) {
+    this.#bytes = new Uint8Array(expectedBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
   push(bytes: Uint8Array): void {
-    this.#parts.push(bytes);
+    // First the room: growing replaces buffer and view.
+    const start = this.#advance(bytes.length);
+    this.#bytes.set(bytes, start);
+  }
+  u8(value: number): void {
+    const start = this.#advance(1);
+    this.#view.setUint8(start, value);
+  }
+  u16(value: number): void {
+    const start = this.#advance(2);
+    this.#view.setUint16(start, value, true);
+  }
+  u32(value: number): void {
+    const start = this.#advance(4);
+    this.#view.setUint32(start, value, true);
+  }
+  u64(value: bigint): void {
+    const start = this.#advance(8);
+    this.#view.setBigUint64(start, value, true);
   }
   bytes(): Uint8Array {
-    return joinBytes(this.#parts);
+    return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length);
+  }
+  #advance(length: number): number {
+    const start = this.#length;
+    const end = start + length;
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#length = end;
+    return start;
   }
 }
 
@@ -70,7 +106,7 @@ export class Source {
 
 function integer(
   size: 1 | 2 | 4,
-  set: (view: DataView, value: number) => void,
+  write: (sink: Sink, value: number) => void,
   read: (source: Source) => number,
 ): Codec<number> {
   const limit = 2 ** (8 * size);
@@ -80,9 +116,7 @@ function integer(
       if (!Number.isInteger(value) || value < 0 || value >= limit) {
         throw new KarmeshError('CODEC', 'A value does not fit its unsigned integer.', { value, bits: 8 * size });
       }
-      const out = new Uint8Array(size);
-      set(new DataView(out.buffer), value);
-      sink.push(out);
+      write(sink, value);
     },
     read,
   };
@@ -90,29 +124,29 @@ function integer(
 
 export const u8: Codec<number> = integer(
   1,
-  (view, value) => view.setUint8(0, value),
+  (sink, value) => sink.u8(value),
   (source) => source.u8(),
 );
 export const u16: Codec<number> = integer(
   2,
-  (view, value) => view.setUint16(0, value, true),
+  (sink, value) => sink.u16(value),
   (source) => source.u16(),
 );
 export const u32: Codec<number> = integer(
   4,
-  (view, value) => view.setUint32(0, value, true),
+  (sink, value) => sink.u32(value),
   (source) => source.u32(),
 );
+
+const MAX_U64 = (1n << 64n) - 1n;
 
 export const u64: Codec<bigint> = {
   size: 8,
   write(value, sink) {
-    if (value < 0n || value >= 1n << 64n) {
+    if (value < 0n || value > MAX_U64) {
       throw new KarmeshError('CODEC', 'A value does not fit its unsigned integer.', { value, bits: 64 });
     }
-    const out = new Uint8Array(8);
-    new DataView(out.buffer).setBigUint64(0, value, true);
-    sink.push(out);
+    sink.u64(value);
   },
   read: (source) => source.u64(),
 };
@@ -270,7 +304,7 @@ export function struct<F extends { readonly [K in keyof F]: Codec<never> | Codec
 }
 
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const sink = new Sink();
+  const sink = new Sink(codec.size);
   codec.write(value, sink);
   return sink.bytes();
 }
