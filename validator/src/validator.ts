@@ -120,7 +120,7 @@ export const validator =
       );
     }
     await using stack = new AsyncDisposableStack();
-    const store = stack.use(await openStore({ folder: options.folder, domain }));
+    const store = stack.use(await openStore({ folder: options.folder }));
     const protection = stack.use(await openProtection(join(options.folder, 'protection.log')));
     const journalPath = join(options.folder, 'duties.json');
     let counts = await readDutyCounts(journalPath);
@@ -259,9 +259,9 @@ export const validator =
     }
 
     function noteEscrows(epoch: bigint): void {
-      const entries = [epoch - 1n, epoch].flatMap((one) => [...(store.book(one)?.entries.values() ?? [])]);
-      const rows = entries.flatMap(({ checked }): [string, EscrowRow][] => {
-        const escrow = chain.escrow(checked.entry.ticket.value.escrow);
+      const escrows = [epoch - 1n, epoch].flatMap((one) => [...(store.book(one)?.escrows() ?? [])]);
+      const rows = escrows.flatMap((address): [string, EscrowRow][] => {
+        const escrow = chain.escrow(address);
         return escrow === undefined ? [] : [[toHex(escrow.address), escrowRow(escrow, epoch)]];
       });
       atEnd.set(epoch, new Map(rows));
@@ -343,7 +343,7 @@ export const validator =
           .map(({ activeFromEpoch }) => activeFromEpoch),
         epochs: chain.epochs(),
         vote: chain.vote,
-        hasEntries: (epoch) => (store.book(epoch)?.entries.size ?? 0) > 0,
+        hasEntries: (epoch) => (store.book(epoch)?.entryCount ?? 0) > 0,
         ledgerEpoch: ledger.last?.epoch,
         mayAttest: ({ epoch, manifestHash }) => {
           const bound = protection.attestation(epoch);
@@ -391,7 +391,7 @@ export const validator =
     const owned = stack.move();
     return {
       ledgerEpoch: () => ledger.last?.epoch,
-      entries: (epoch) => store.book(epoch)?.entries.size ?? 0,
+      entries: (epoch) => store.book(epoch)?.entryCount ?? 0,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   };

@@ -75,6 +75,13 @@ export class Source {
   get remaining(): number {
     return this.#bytes.length - this.#offset;
   }
+  get offset(): number {
+    return this.#offset;
+  }
+  /** What was read since an offset, as a view of the bytes that are being decoded. */
+  since(offset: number): Uint8Array {
+    return this.#bytes.subarray(offset, this.#offset);
+  }
   take(length: number): Uint8Array {
     const start = this.#advance(length);
     return this.#bytes.slice(start, start + length);
@@ -230,6 +237,19 @@ export function vector<T>(element: Codec<T>, max: number): Codec<readonly T[]> {
       const out: T[] = [];
       for (let i = 0; i < length; i++) out.push(element.read(source));
       return out;
+    },
+  };
+}
+
+/** The same form, read together with the bytes that it has: a view, for who wants to hash or to measure them. */
+export function withBytes<T>(codec: Codec<T>): Codec<{ readonly value: T; readonly bytes: Uint8Array }> {
+  return {
+    size: codec.size,
+    write: ({ value }, sink) => codec.write(value, sink),
+    read(source) {
+      const from = source.offset;
+      const value = codec.read(source);
+      return { value, bytes: source.since(from) };
     },
   };
 }

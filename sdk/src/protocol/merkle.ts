@@ -41,6 +41,8 @@ export interface SumTree {
 interface Level {
   readonly hashes: Uint8Array;
   readonly sums: BigUint64Array;
+  /** 1 for a node with a leaf below it; any other one is `empty`. */
+  readonly present: Uint8Array;
   /** Nodes that are kept; those behind them, up to the level's width, are `empty`. */
   readonly count: number;
   /** What stands for every subtree of this height without a leaf. */
@@ -85,7 +87,7 @@ function emptyNode(counters: number): SumNode {
 }
 
 function nodeAt(level: Level, index: number, counters: number): SumNode {
-  if (index >= level.count) return level.empty;
+  if (level.present[index] !== 1) return level.empty;
   return {
     hash: level.hashes.slice(HASH_BYTES * index, HASH_BYTES * (index + 1)),
     sums: Array.from(level.sums.subarray(counters * index, counters * (index + 1))),
@@ -97,15 +99,17 @@ function leafLevel(
   counters: number,
 ): Level {
   const { count } = leaves;
-  const empty = emptyNode(counters);
   const hashes = new Uint8Array(HASH_BYTES * count);
   const sums = new BigUint64Array(counters * count);
+  const present = new Uint8Array(count);
   for (let index = 0; index < count; index++) {
-    const { hash: leafHash, sums: leafSums } = leaves.leaf(index) ?? empty;
-    hashes.set(leafHash, HASH_BYTES * index);
-    for (let i = 0; i < counters; i++) sums[counters * index + i] = inU64(leafSums[i] ?? 0n);
+    const leaf = leaves.leaf(index);
+    if (leaf === undefined) continue;
+    present[index] = 1;
+    hashes.set(leaf.hash, HASH_BYTES * index);
+    for (let i = 0; i < counters; i++) sums[counters * index + i] = inU64(leaf.sums[i] ?? 0n);
   }
-  return { hashes, sums, count, empty };
+  return { hashes, sums, present, count, empty: emptyNode(counters) };
 }
 
 /** T-02, a level at a time: the hashed bytes are put together in one buffer. */
@@ -113,39 +117,27 @@ function levelAbove(below: Level, counters: number): Level {
   const count = Math.ceil(below.count / 2);
   const hashes = new Uint8Array(HASH_BYTES * count);
   const sums = new BigUint64Array(counters * count);
-  const emptyBelow = below.empty;
-  const isEmpty = (index: number): boolean => {
-    if (index >= below.count) return true;
-    for (let i = counters * index; i < counters * (index + 1); i++) if (below.sums[i] !== 0n) return false;
-    for (let i = HASH_BYTES * index; i < HASH_BYTES * (index + 1); i++)
-      if (below.hashes[i] !== emptyBelow.hash[i % HASH_BYTES]) return false;
-    return true;
-  };
+  const present = new Uint8Array(count);
   const preimage = new Uint8Array(1 + 2 * HASH_BYTES + 8 * counters);
   preimage.set(INNER);
   const view = new DataView(preimage.buffer, 1 + 2 * HASH_BYTES);
-  const empty = sumParent(emptyBelow, emptyBelow);
+  const hashAt = (index: number): Uint8Array =>
+    below.present[index] === 1 ? below.hashes.subarray(HASH_BYTES * index, HASH_BYTES * (index + 1)) : below.empty.hash;
   for (let index = 0; index < count; index++) {
     const [left, right] = [2 * index, 2 * index + 1];
     // One node stands for every empty subtree of a level, so that a wide tree with few leaves costs few hashes.
-    if (isEmpty(left) && isEmpty(right)) {
-      hashes.set(empty.hash, HASH_BYTES * index);
-      continue;
-    }
-    preimage.set(below.hashes.subarray(HASH_BYTES * left, HASH_BYTES * right), 1);
-    if (right < below.count)
-      preimage.set(below.hashes.subarray(HASH_BYTES * right, HASH_BYTES * (right + 1)), 1 + HASH_BYTES);
-    else preimage.set(emptyBelow.hash, 1 + HASH_BYTES);
+    if (below.present[left] !== 1 && below.present[right] !== 1) continue;
+    present[index] = 1;
+    preimage.set(hashAt(left), 1);
+    preimage.set(hashAt(right), 1 + HASH_BYTES);
     for (let i = 0; i < counters; i++) {
-      const sum = inU64(
-        (below.sums[counters * left + i] ?? 0n) + (right < below.count ? (below.sums[counters * right + i] ?? 0n) : 0n),
-      );
+      const sum = inU64((below.sums[counters * left + i] ?? 0n) + (below.sums[counters * right + i] ?? 0n));
       sums[counters * index + i] = sum;
       view.setBigUint64(8 * i, sum, true);
     }
     hashes.set(hash(preimage), HASH_BYTES * index);
   }
-  return { hashes, sums, count, empty };
+  return { hashes, sums, present, count, empty: sumParent(below.empty, below.empty) };
 }
 
 function inU64(value: bigint): bigint {

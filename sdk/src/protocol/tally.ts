@@ -1,7 +1,9 @@
+import { KarmeshError } from '../errors.ts';
 import { auditedReceipt, auditRateOf, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
 import { compareBytes, toHex } from './bytes.ts';
 import type { CheckedEntry } from './checkEntry.ts';
-import { entryHashOf, type RevealedReceipt } from './entry.ts';
+import { type CreditCollector, type CreditList, creditCollector, type ReceiptCredit } from './creditList.ts';
+import type { RevealedReceipt } from './entry.ts';
 import type { Hash } from './hash.ts';
 import type { Domain } from './header.ts';
 import type { EscrowAddress, Participant } from './ids.ts';
@@ -32,14 +34,6 @@ export interface CarriedEntry {
   /** The epoch in whose set it stands, and the beacon that drew it: which receipt is audited and which token is challenged follow from it for good (U-07). */
   readonly drawnEpoch: bigint;
   readonly beacon: Hash;
-}
-
-/** What one receipt earned in an epoch: an item of its worker's receiptsRoot (T-04). */
-export interface ReceiptCredit {
-  readonly entryHash: Hash;
-  readonly receiptHash: Hash;
-  readonly karma: KarmaVector;
-  readonly owed: bigint;
 }
 
 /** What one escrow pays for an epoch, in lamports (P-19). */
@@ -80,7 +74,8 @@ export interface TallyResult {
   readonly lifetimes: readonly Lifetime[];
   readonly escrowDebits: LedgerState['escrowDebits'];
   readonly carried: readonly CarriedEntry[];
-  readonly credits: ReadonlyMap<string, readonly ReceiptCredit[]>;
+  /** By hex address of the participant, sorted by entry hash. */
+  readonly credits: ReadonlyMap<string, CreditList>;
   readonly settlements: readonly Settlement[];
   readonly decisions: ReadonlyMap<string, AuditDecision>;
 }
@@ -111,7 +106,7 @@ function auditWords(
   },
 ): AuditWords {
   const { checked, isCarried, drawnBy = input.beacon } = options;
-  const entryHash = entryHashOf(checked.entry);
+  const { entryHash } = checked;
   const count = checked.agreeing.length;
   const ratePer10000 = auditRateOf(auditRates(input.offchain), checked.entry);
   const isDrawn = count > 0 && (isCarried || isAudited({ beacon: input.beacon, entryHash, ratePer10000 }));
@@ -152,9 +147,8 @@ export function creditsOf(
   input: Pick<TallyInput, 'chain' | 'offchain' | 'domain'>,
   checked: CheckedEntry,
 ): readonly { readonly worker: Participant; readonly credit: ReceiptCredit }[] {
-  const { entry, agreeing, activeParameters } = checked;
+  const { entry, entryHash, agreeing, activeParameters } = checked;
   const price = entry.outcome.value.price;
-  const entryHash = entryHashOf(entry);
   const raw = agreeing.map((revealed) => {
     const receipt = revealed.receipt.value;
     const earned = latencyAdjusted(
@@ -195,13 +189,23 @@ function elapsedMs(checked: CheckedEntry, revealed: RevealedReceipt): bigint {
   return byGateway > byWorker ? byGateway : byWorker;
 }
 
+/** What an entry's place in dispatch order follows from. */
+export interface DispatchPlace {
+  readonly gateway: Participant;
+  readonly epoch: bigint;
+  readonly dispatchNumber: bigint;
+}
+
+export function dispatchPlaceOf({ entry, epoch }: Pick<CheckedEntry, 'entry' | 'epoch'>): DispatchPlace {
+  return { gateway: entry.ticket.value.gateway, epoch, dispatchNumber: entry.dispatch.value.dispatchNumber };
+}
+
 /** Dispatch order: by gateway, epoch and number (M-03). */
-function inDispatchOrder(a: CheckedEntry, b: CheckedEntry): number {
-  const gateways = compareBytes(a.entry.ticket.value.gateway, b.entry.ticket.value.gateway);
+export function compareDispatchPlaces(a: DispatchPlace, b: DispatchPlace): number {
+  const gateways = compareBytes(a.gateway, b.gateway);
   if (gateways !== 0) return gateways;
   if (a.epoch !== b.epoch) return a.epoch < b.epoch ? -1 : 1;
-  const [x, y] = [a.entry.dispatch.value.dispatchNumber, b.entry.dispatch.value.dispatchNumber];
-  return x < y ? -1 : x > y ? 1 : 0;
+  return a.dispatchNumber < b.dispatchNumber ? -1 : a.dispatchNumber > b.dispatchNumber ? 1 : 0;
 }
 
 /**
@@ -210,6 +214,27 @@ function inDispatchOrder(a: CheckedEntry, b: CheckedEntry): number {
  * one waits. A validator earns validation karma for each verdict that it was drawn to give (K-05).
  */
 export function tally(input: TallyInput): TallyResult {
+  const running = startTally(input);
+  const all = [
+    ...input.entries.map((checked) => ({ checked, isCarried: false })),
+    ...input.carried.map((checked) => ({ checked, isCarried: true })),
+  ];
+  const carriedKeys = new Set(input.carried.map(({ entryHash }) => toHex(entryHash)));
+  all.sort((a, b) => compareDispatchPlaces(dispatchPlaceOf(a.checked), dispatchPlaceOf(b.checked)));
+  for (const { checked, isCarried } of all)
+    running.add(checked, { isCarried: isCarried || carriedKeys.has(toHex(checked.entryHash)) });
+  return running.result();
+}
+
+/** A tally whose entries come one after the other, so that nobody has to hold them all. */
+export interface RunningTally {
+  /** In dispatch order (`compareDispatchPlaces`); throws `BAD_ARGUMENT` for one that comes too late. */
+  add(checked: CheckedEntry, as: { readonly isCarried: boolean }): void;
+  /** Once, after the last entry. */
+  result(): TallyResult;
+}
+
+export function startTally(input: Omit<TallyInput, 'entries' | 'carried'>): RunningTally {
   const debitsBefore = new Map(input.prior.escrowDebits.map((row) => [toHex(row.escrow), row.cumulativeDebit]));
   const budgets = new Map<string, bigint>();
   for (const row of input.escrows) {
@@ -222,61 +247,93 @@ export function tally(input: TallyInput): TallyResult {
     budgets.set(key, row.available > unsettled ? row.available - unsettled : 0n);
   }
   const spent = new Map<string, { readonly escrow: EscrowAddress; debit: bigint }>();
-  const credits = new Map<string, ReceiptCredit[]>();
+  const earned = new Map<string, Earned>();
   const carried: CarriedEntry[] = [];
   const drawnBefore = new Map(input.prior.carried.map((row) => [toHex(row.entryHash), row]));
   const decisions = new Map<string, AuditDecision>();
   const duties: { readonly validator: Participant }[] = [];
-  const carriedKeys = new Set(input.carried.map(({ entry }) => toHex(entryHashOf(entry))));
   const verdictsByEntry = Map.groupBy(input.verdicts, ({ entryHash }) => toHex(entryHash));
-  for (const checked of [...input.entries, ...input.carried].sort(inDispatchOrder)) {
-    const entryHash = entryHashOf(checked.entry);
-    const isCarried = carriedKeys.has(toHex(entryHash));
+  let last: DispatchPlace | undefined;
+
+  function add(checked: CheckedEntry, { isCarried }: { readonly isCarried: boolean }): void {
+    const place = dispatchPlaceOf(checked);
+    if (last !== undefined && compareDispatchPlaces(last, place) > 0) {
+      throw new KarmeshError('BAD_ARGUMENT', 'An entry came to the tally after later ones of its gateway.', {
+        dispatchNumber: place.dispatchNumber,
+      });
+    }
+    last = place;
+    const { entryHash } = checked;
+    const key = toHex(entryHash);
+    const { escrow } = checked.entry.ticket.value;
+    const payer = toHex(escrow);
     // M-03: a carried entry whose escrow the manifest does not list (its balance is unknown) waits for one that does.
-    const listed = !isCarried || budgets.has(toHex(checked.entry.ticket.value.escrow));
-    const verdicts = verdictsByEntry.get(toHex(entryHash)) ?? [];
-    const drawn = drawnBefore.get(toHex(entryHash));
-    const words = auditWords(input, { checked, isCarried, drawnBy: drawn?.beacon, verdicts });
+    const listed = !isCarried || budgets.has(payer);
+    const drawn = drawnBefore.get(key);
+    const words = auditWords(input, {
+      checked,
+      isCarried,
+      drawnBy: drawn?.beacon,
+      verdicts: verdictsByEntry.get(key) ?? [],
+    });
     const decision = listed ? words.decision : 'carried';
     duties.push(...words.counted);
-    decisions.set(toHex(entryHash), decision);
+    decisions.set(key, decision);
     if (decision === 'carried') carried.push(drawn ?? { entryHash, drawnEpoch: input.epoch, beacon: input.beacon });
-    if (decision === 'carried' || decision === 'failed' || checked.agreeing.length === 0) continue;
-    const { escrow } = checked.entry.ticket.value;
+    if (decision === 'carried' || decision === 'failed' || checked.agreeing.length === 0) return;
     const { price } = checked.entry.outcome.value;
-    const budget = budgets.get(toHex(escrow)) ?? 0n;
-    if (price > budget) continue;
-    budgets.set(toHex(escrow), budget - price);
-    const row = spent.get(toHex(escrow)) ?? { escrow, debit: 0n };
+    const budget = budgets.get(payer) ?? 0n;
+    if (price > budget) return;
+    budgets.set(payer, budget - price);
+    const row = spent.get(payer) ?? { escrow, debit: 0n };
     row.debit += price;
-    spent.set(toHex(escrow), row);
-    for (const { worker, credit } of creditsOf(input, checked)) {
-      const list = credits.get(toHex(worker));
-      if (list === undefined) credits.set(toHex(worker), [credit]);
-      else list.push(credit);
-    }
+    spent.set(payer, row);
+    for (const { worker, credit } of creditsOf(input, checked)) earn(earned, worker, credit);
   }
-  for (const list of credits.values()) list.sort((a, b) => compareBytes(a.entryHash, b.entryHash));
-  const settlements = [...spent.values()]
-    .filter(({ debit }) => debit > 0n)
-    .sort((a, b) => compareBytes(a.escrow, b.escrow))
-    .map(({ escrow, debit }) => ({ escrow, debit, cumulativeAfter: (debitsBefore.get(toHex(escrow)) ?? 0n) + debit }));
-  for (const { escrow, cumulativeAfter } of settlements) debitsBefore.set(toHex(escrow), cumulativeAfter);
-  return {
-    lifetimes: grow(input, { credits, duties }),
-    escrowDebits: escrowDebits(input, settlements),
-    carried: carried.sort((a, b) => compareBytes(a.entryHash, b.entryHash)),
-    credits,
-    settlements,
-    decisions,
-  };
+
+  function result(): TallyResult {
+    const settlements = [...spent.values()]
+      .filter(({ debit }) => debit > 0n)
+      .sort((a, b) => compareBytes(a.escrow, b.escrow))
+      .map(({ escrow, debit }) => ({
+        escrow,
+        debit,
+        cumulativeAfter: (debitsBefore.get(toHex(escrow)) ?? 0n) + debit,
+      }));
+    return {
+      lifetimes: grow(input, { earned, duties }),
+      escrowDebits: escrowDebits(input, settlements),
+      carried: carried.sort((a, b) => compareBytes(a.entryHash, b.entryHash)),
+      credits: new Map([...earned].map(([key, { credits }]) => [key, credits.sorted()])),
+      settlements,
+      decisions,
+    };
+  }
+  return { add, result };
+}
+
+/** What one participant's receipts earned so far. */
+interface Earned {
+  readonly participant: Participant;
+  readonly credits: CreditCollector;
+  karma: KarmaVector;
+  owed: bigint;
+}
+
+function earn(earned: Map<string, Earned>, worker: Participant, credit: ReceiptCredit): void {
+  const key = toHex(worker);
+  const row = earned.get(key) ?? { participant: worker, credits: creditCollector(), karma: ZERO_KARMA, owed: 0n };
+  row.credits.add(credit);
+  row.karma = addKarma(row.karma, credit.karma);
+  row.owed += credit.owed;
+  earned.set(key, row);
 }
 
 /** T-01: lifetimes are the prior ones plus what this epoch's credits and duties add; who never earned has none (T-03). */
 function grow(
-  input: TallyInput,
-  earned: {
-    readonly credits: ReadonlyMap<string, readonly ReceiptCredit[]>;
+  input: Pick<TallyInput, 'prior' | 'indexOf' | 'chain' | 'offchain'>,
+  gains: {
+    readonly earned: ReadonlyMap<string, Earned>;
     readonly duties: readonly { readonly validator: Participant }[];
   },
 ): readonly Lifetime[] {
@@ -294,16 +351,8 @@ function grow(
       owed: before.owed + gain.owed,
     });
   };
-  const participants = new Map(
-    input.entries
-      .concat(input.carried)
-      .flatMap(({ drawn }) => drawn.map(({ participant }) => [toHex(participant), participant] as const)),
-  );
-  for (const [key, list] of earned.credits) {
-    const participant = participants.get(key);
-    if (participant !== undefined) for (const credit of list) add(participant, credit);
-  }
-  for (const { validator, karma } of validationKarma(input, earned.duties))
+  for (const { participant, karma, owed } of gains.earned.values()) add(participant, { karma, owed });
+  for (const { validator, karma } of validationKarma(input, gains.duties))
     add(validator, { karma: [0n, 0n, 0n, 0n, karma], owed: 0n });
   return [...lifetimes.values()].sort((a, b) => a.index - b.index);
 }
@@ -324,7 +373,10 @@ function validationKarma(
   return [...gained.values()].filter(({ karma }) => karma > 0n);
 }
 
-function escrowDebits(input: TallyInput, settlements: readonly Settlement[]): LedgerState['escrowDebits'] {
+function escrowDebits(
+  input: Pick<TallyInput, 'prior'>,
+  settlements: readonly Settlement[],
+): LedgerState['escrowDebits'] {
   const rows = new Map(input.prior.escrowDebits.map((row) => [toHex(row.escrow), row]));
   for (const { escrow, cumulativeAfter } of settlements)
     rows.set(toHex(escrow), { escrow, cumulativeDebit: cumulativeAfter });

@@ -1,11 +1,7 @@
-import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   type Batch,
-  batchBodyCodec,
   type Domain,
-  decode,
   type Entry,
-  encode,
   entryCodec,
   entryHashOf,
   equalBytes,
@@ -14,13 +10,25 @@ import {
   MAX_BATCH_ENTRIES,
   MAX_ENTRY_BYTES,
   receiptSetTree,
+  toHex,
+  tryDecode,
+  vector,
+  withBytes,
 } from '@karmesh/sdk/protocol';
 import type { Fault } from './batchHeader.ts';
 
 /** No body is longer: a count and as many entries of full size. */
 export const MAX_BATCH_BODY_BYTES = Math.min(4 + MAX_BATCH_ENTRIES * MAX_ENTRY_BYTES, 50_000_000);
 
-export type BodyVerdict = Fault | { readonly verdict: 'accept'; readonly entries: readonly Entry[] };
+/** An entry and its hash (E-02), made of the bytes that came: they have one form. */
+export interface HashedEntry {
+  readonly entry: Entry;
+  readonly entryHash: Hash;
+}
+
+export type BodyVerdict = Fault | { readonly verdict: 'accept'; readonly entries: readonly HashedEntry[] };
+
+const bodyCodec = vector(withBytes(entryCodec), MAX_BATCH_ENTRIES);
 
 /** I-10 to I-13: judges the body of an accepted header. Its faults are the producer's, who signed the header. */
 export function judgeBatchBody(
@@ -32,17 +40,18 @@ export function judgeBatchBody(
   // I-10: the bytes are those that the header names.
   if (!equalBytes(hash(bytes), batch.bodyHash)) return { verdict: 'reject', rule: 'I-10', facts: { sequence } };
   // I-11: they decode, and no entry is over its bound.
-  const entries = decodeBody(bytes);
-  if (entries === undefined || entries.some((entry) => encode(entryCodec, entry).length > MAX_ENTRY_BYTES)) {
+  const read = tryDecode(bodyCodec, bytes);
+  if (read === undefined || read.some((row) => row.bytes.length > MAX_ENTRY_BYTES)) {
     return { verdict: 'reject', rule: 'I-11', facts: { sequence, bytes: bytes.length } };
   }
+  const entries = read.map((row): HashedEntry => ({ entry: row.value, entryHash: hash(row.bytes) }));
   // I-12: as many entries as the header says, all different.
-  const distinct = new Set(entries.map((entry) => entryHashOf(entry).join()));
+  const distinct = new Set(entries.map(({ entryHash }) => toHex(entryHash)));
   if (entries.length !== batch.count || distinct.size !== entries.length) {
     return { verdict: 'reject', rule: 'I-12', facts: { sequence, entries: entries.length, count: batch.count } };
   }
   // I-13: they reach the header's root.
-  if (!equalBytes(batchRootOf(domain, { epoch: batch.epoch, entries }), batch.merkleRoot)) {
+  if (!equalBytes(rootOf(domain, { epoch: batch.epoch, entries }), batch.merkleRoot)) {
     return { verdict: 'reject', rule: 'I-13', facts: { sequence } };
   }
   return { verdict: 'accept', entries };
@@ -53,15 +62,11 @@ export function batchRootOf(
   domain: Domain,
   batch: { readonly epoch: bigint; readonly entries: readonly Entry[] },
 ): Hash {
-  const entries = batch.entries.map((entry) => ({ entryHash: entryHashOf(entry), price: entry.outcome.value.price }));
-  return receiptSetTree(domain, { epoch: batch.epoch, entries }).root.hash;
+  const entries = batch.entries.map((entry) => ({ entry, entryHash: entryHashOf(entry) }));
+  return rootOf(domain, { epoch: batch.epoch, entries });
 }
 
-function decodeBody(bytes: Uint8Array): readonly Entry[] | undefined {
-  try {
-    return decode(batchBodyCodec, bytes);
-  } catch (error) {
-    if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
-    throw error;
-  }
+function rootOf(domain: Domain, batch: { readonly epoch: bigint; readonly entries: readonly HashedEntry[] }): Hash {
+  const entries = batch.entries.map(({ entry, entryHash }) => ({ entryHash, price: entry.outcome.value.price }));
+  return receiptSetTree(domain, { epoch: batch.epoch, entries }).root.hash;
 }
