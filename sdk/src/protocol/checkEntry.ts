@@ -131,9 +131,9 @@ export function checkEntry(context: EntryContext, entry: Entry, known?: { readon
     const receiptFault = checkReceipt({ context, entry, epoch, revealed });
     if (receiptFault !== undefined) return receiptFault;
   }
-  const outcomeFault = checkOutcome({ context, entry, activeParameters: model.activeParameters });
-  if (outcomeFault !== undefined) return outcomeFault;
   const agreeing = agreeingReceipts(entry);
+  const outcomeFault = checkOutcome({ context, entry, agreeing, activeParameters: model.activeParameters });
+  if (outcomeFault !== undefined) return outcomeFault;
   return {
     verdict: 'accept',
     epoch,
@@ -280,6 +280,7 @@ function sawSeals(entry: Entry, revealed: RevealedReceipt): boolean {
 function checkOutcome(options: {
   readonly context: EntryContext;
   readonly entry: Entry;
+  readonly agreeing: readonly RevealedReceipt[];
   readonly activeParameters: bigint;
 }): Fault | undefined {
   const { context, entry, activeParameters } = options;
@@ -296,7 +297,7 @@ function checkOutcome(options: {
   }
   if (compareBytes(outcome.outputHash, decision.outputHash) !== 0)
     return fault('reject', 'E-22', { field: 'outputHash' });
-  const [agreed, ...others] = agreeingReceipts(entry).map(({ receipt, body }) => ({
+  const [agreed, ...others] = options.agreeing.map(({ receipt, body }) => ({
     ...receipt.value,
     finishReason: body.finishReason,
   }));

@@ -1,6 +1,7 @@
 import {
   type Batch,
   type Domain,
+  decode,
   type Entry,
   entryCodec,
   entryHashOf,
@@ -20,15 +21,32 @@ import type { Fault } from './batchHeader.ts';
 /** No body is longer: a count and as many entries of full size. */
 export const MAX_BATCH_BODY_BYTES = Math.min(4 + MAX_BATCH_ENTRIES * MAX_ENTRY_BYTES, 50_000_000);
 
-/** An entry and its hash (E-02), made of the bytes that came: they have one form. */
+/** An entry as it came, and its hash (E-02): the bytes have one form. */
 export interface HashedEntry {
-  readonly entry: Entry;
+  /** Decoded anew at each call: what lives for a moment costs little, while a whole body decoded is ten times its bytes. */
+  readonly entry: () => Entry;
   readonly entryHash: Hash;
 }
 
 export type BodyVerdict = Fault | { readonly verdict: 'accept'; readonly entries: readonly HashedEntry[] };
 
-const bodyCodec = vector(withBytes(entryCodec), MAX_BATCH_ENTRIES);
+/** Reads all of an entry and keeps what the body's own rules need. */
+interface EntrySketch {
+  readonly bytes: Uint8Array;
+  readonly price: bigint;
+}
+const wholeEntry = withBytes(entryCodec);
+const bodyCodec = vector<EntrySketch>(
+  {
+    size: undefined,
+    read(source) {
+      const { value, bytes } = wholeEntry.read(source);
+      return { bytes, price: value.outcome.value.price };
+    },
+    write: ({ bytes }, sink) => sink.push(bytes),
+  },
+  MAX_BATCH_ENTRIES,
+);
 
 /** I-10 to I-13: judges the body of an accepted header. Its faults are the producer's, who signed the header. */
 export function judgeBatchBody(
@@ -44,16 +62,17 @@ export function judgeBatchBody(
   if (read === undefined || read.some((row) => row.bytes.length > MAX_ENTRY_BYTES)) {
     return { verdict: 'reject', rule: 'I-11', facts: { sequence, bytes: bytes.length } };
   }
-  const entries = read.map((row): HashedEntry => ({ entry: row.value, entryHash: hash(row.bytes) }));
+  const rows = read.map(({ bytes: own, price }) => ({ own, price, entryHash: hash(own) }));
   // I-12: as many entries as the header says, all different.
-  const distinct = new Set(entries.map(({ entryHash }) => toHex(entryHash)));
-  if (entries.length !== batch.count || distinct.size !== entries.length) {
-    return { verdict: 'reject', rule: 'I-12', facts: { sequence, entries: entries.length, count: batch.count } };
+  const distinct = new Set(rows.map(({ entryHash }) => toHex(entryHash)));
+  if (rows.length !== batch.count || distinct.size !== rows.length) {
+    return { verdict: 'reject', rule: 'I-12', facts: { sequence, entries: rows.length, count: batch.count } };
   }
   // I-13: they reach the header's root.
-  if (!equalBytes(rootOf(domain, { epoch: batch.epoch, entries }), batch.merkleRoot)) {
+  if (!equalBytes(receiptSetTree(domain, { epoch: batch.epoch, entries: rows }).root.hash, batch.merkleRoot)) {
     return { verdict: 'reject', rule: 'I-13', facts: { sequence } };
   }
+  const entries = rows.map(({ own, entryHash }): HashedEntry => ({ entry: () => decode(entryCodec, own), entryHash }));
   return { verdict: 'accept', entries };
 }
 
@@ -62,11 +81,6 @@ export function batchRootOf(
   domain: Domain,
   batch: { readonly epoch: bigint; readonly entries: readonly Entry[] },
 ): Hash {
-  const entries = batch.entries.map((entry) => ({ entry, entryHash: entryHashOf(entry) }));
-  return rootOf(domain, { epoch: batch.epoch, entries });
-}
-
-function rootOf(domain: Domain, batch: { readonly epoch: bigint; readonly entries: readonly HashedEntry[] }): Hash {
-  const entries = batch.entries.map(({ entry, entryHash }) => ({ entryHash, price: entry.outcome.value.price }));
+  const entries = batch.entries.map((entry) => ({ entryHash: entryHashOf(entry), price: entry.outcome.value.price }));
   return receiptSetTree(domain, { epoch: batch.epoch, entries }).root.hash;
 }

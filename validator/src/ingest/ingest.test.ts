@@ -130,10 +130,11 @@ describe('headers', () => {
 describe('bodies', () => {
   const { batch, body } = batchOf(entries);
   test('an honest body gives its entries', () => {
-    expect(judgeBatchBody(domain, { batch, bytes: body })).toEqual({
-      verdict: 'accept',
-      entries: entries.map((entry) => ({ entry, entryHash: entryHashOf(entry) })),
-    });
+    const judged = judgeBatchBody(domain, { batch, bytes: body });
+    if (judged.verdict !== 'accept') throw new RangeError(judged.rule);
+    expect(judged.entries.map(({ entry, entryHash }) => ({ entry: entry(), entryHash }))).toEqual(
+      entries.map((entry) => ({ entry, entryHash: entryHashOf(entry) })),
+    );
   });
   test('I-10: rejects bytes of another hash', () => {
     const bytes = body.slice();

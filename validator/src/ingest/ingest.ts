@@ -81,8 +81,8 @@ export interface Ingest extends AsyncDisposable {
 /** Entries that one retry judges: each costs signatures and hashes. */
 const RETRIED_AT_ONCE = 64;
 
-/** Entries that one fsync makes durable: a megabyte, which is still nothing beside their signatures. */
-const STORED_AT_ONCE = 256;
+/** Entries that one fsync makes durable: it takes little beside their signatures, and more of them would outlive a young generation. */
+const STORED_AT_ONCE = 64;
 
 /** Entries that are judged in one turn of the event loop, a millisecond each. */
 const JUDGED_IN_A_TURN = 16;
@@ -226,10 +226,11 @@ export const ingest =
       hashed: HashedEntry,
       coming: number,
     ): { readonly verdict: 'accept' | 'ignore' | 'reject'; readonly stored?: StoredEntry } {
-      const { entry, entryHash } = hashed;
+      const { entryHash } = hashed;
       const key = toHex(entryHash);
       if (store.hasEntry(entryHash)) return { verdict: 'accept' };
       const context = parts.context();
+      const entry = hashed.entry();
       const verdict = checkEntry(context, entry, { entryHash });
       if (verdict.verdict === 'accept') {
         const held = (store.book(verdict.epoch)?.entryCount ?? 0) + coming;
@@ -263,7 +264,7 @@ export const ingest =
         parts.count({ kind: 'entry', verdict: 'reject', rule: 'I-11' });
         return 'reject';
       }
-      return takeEntry({ entry, entryHash: hash(bytes) });
+      return takeEntry({ entry: () => entry, entryHash: hash(bytes) });
     }
 
     async function retry(): Promise<void> {
@@ -272,7 +273,7 @@ export const ingest =
       for (const [key, hashed] of [...waiting].slice(0, RETRIED_AT_ONCE)) {
         // What still waits goes to the end, so that every entry gets its turn.
         waiting.delete(key);
-        const epoch = context.epochOf(hashed.entry.dispatch.value.slot);
+        const epoch = context.epochOf(hashed.entry().dispatch.value.slot);
         if (epoch !== undefined && isOver(epoch)) continue;
         await takeEntry(hashed);
       }
