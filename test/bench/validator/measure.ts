@@ -58,7 +58,9 @@ const verify: VerifySignature = (check) => {
 
 // What a validator reads of the chain stands still here: it is not what is measured.
 const gatewayOf = new Map(market.gateways.map((gateway) => [toHex(gateway.address), gateway]));
-const commitments = new Map(market.gateways.map(({ address }, i) => [toHex(address), commitmentOf(market.chainSecret(i))]));
+const commitments = new Map(
+  market.gateways.map(({ address }, i) => [toHex(address), commitmentOf(market.chainSecret(i))]),
+);
 const slotHashes = Array.from({ length: Number(SLOTS_PER_EPOCH) }, (_, slot) => market.slotHash(BigInt(slot)));
 const escrows = new Map(
   market.escrows.map(({ address, gateway }): [string, EscrowFacts] => [
@@ -119,7 +121,8 @@ async function measure(): Promise<Measured> {
   /** The rival: the same verifier on the same kind of signatures and nothing else, a little after each few batches. */
   function runBare(): void {
     const before = process.cpuUsage();
-    for (const check of sample) if (!nativeVerifySignature(check)) throw new RangeError('A signature of the epoch does not hold.');
+    for (const check of sample)
+      if (!nativeVerifySignature(check)) throw new RangeError('A signature of the epoch does not hold.');
     bare.cpuSeconds += secondsOf(process.cpuUsage(before));
     bare.signatures += sample.length;
   }
@@ -162,7 +165,8 @@ async function measure(): Promise<Measured> {
     });
   }
   const entries = store.book(0n)?.entryCount ?? 0;
-  if (byKind.get('entry accept') !== entries) throw new RangeError(`Not every entry is held: ${JSON.stringify([...byKind])}`);
+  if (byKind.get('entry accept') !== entries)
+    throw new RangeError(`Not every entry is held: ${JSON.stringify([...byKind])}`);
   for (const stored of store.book(0n)?.entries() ?? []) receipts += stored.checked.entry.evidence.receipts.length;
 
   epochNow = 1n;
@@ -175,7 +179,9 @@ async function measure(): Promise<Measured> {
   Object.assign(account, { state: 'beacon', beacon: named('beacon') });
   const drawn = await phase('draw', () => epochContext(parts.duty, account, { signal }));
   const verdicts = (drawn?.audits ?? []).map((audit) => {
-    const auditor = market.validators.find(({ address }) => equalBytes(address, audit.auditors[0]?.participant ?? ZERO_HASH));
+    const auditor = market.validators.find(({ address }) =>
+      equalBytes(address, audit.auditors[0]?.participant ?? ZERO_HASH),
+    );
     if (auditor === undefined) throw new RangeError('The first auditor is one of the scene.');
     const { entryHash, receiptHash } = audit;
     const measurementsHash = hash(named('measured'), entryHash);
@@ -192,7 +198,11 @@ async function measure(): Promise<Measured> {
       const bytes = concat(verdictRecord.encode(domain, value).subarray(33), signed.signature);
       const judged = judgeGossipedVerdict({ domain, verify, epoch: 1n, validatorIdentity, held: () => [] }, bytes);
       if (judged.verdict !== 'accept') throw new RangeError(`A verdict is not accepted: ${judged.rule}.`);
-      await store.addVerdict({ verdictHash: verdictRecord.hash(domain, value), signed: judged.signed, arrivedSlot: 10_000n });
+      await store.addVerdict({
+        verdictHash: verdictRecord.hash(domain, value),
+        signed: judged.signed,
+        arrivedSlot: 10_000n,
+      });
     }
     expectDone(await postVerdicts(parts.duty, account, { signal }));
   });
@@ -202,8 +212,13 @@ async function measure(): Promise<Measured> {
   if (vote === undefined) throw new RangeError('The report is sealed.');
   Object.assign(account, { state: 'finalised', reportHash: vote.reportHash, root: vote.report.root });
   await phase('ledger', async () => {
-    const chain = { config: { ...parts.duty.chain.config(), lastFinalisedEpoch: 0n, lastRoot: vote.report.root }, epochs: [account] };
-    const ledger = await loadLedger({ domain, bodies: parts.duty.bodies, identityOf: () => undefined }, chain, { signal });
+    const chain = {
+      config: { ...parts.duty.chain.config(), lastFinalisedEpoch: 0n, lastRoot: vote.report.root },
+      epochs: [account],
+    };
+    const ledger = await loadLedger({ domain, bodies: parts.duty.bodies, identityOf: () => undefined }, chain, {
+      signal,
+    });
     if (ledger === undefined) throw new RangeError('The report’s body gives its trees.');
   });
   await parts[Symbol.asyncDispose]();
@@ -235,7 +250,10 @@ async function open() {
   const [me] = market.validators;
   if (me === undefined) throw new RangeError('The scene has validators.');
   const accounts: EpochFacts[] = [];
-  const written: { manifestHash: Uint8Array; verdicts: Partial<EpochFacts> } = { manifestHash: ZERO_HASH, verdicts: {} };
+  const written: { manifestHash: Uint8Array; verdicts: Partial<EpochFacts> } = {
+    manifestHash: ZERO_HASH,
+    verdicts: {},
+  };
   const peers: ValidatorPeers = { fetchBytes: async () => undefined, async *bodiesOf() {} };
   const chain: ChainReader = {
     refresh: async () => {},
@@ -273,7 +291,14 @@ async function open() {
     closeVote: sent,
   };
   const bodies = epochBodies({ store, peers });
-  const sets = closedSets({ store, bodies, peers, context: () => context, past: chain.past, identityOf: () => undefined });
+  const sets = closedSets({
+    store,
+    bodies,
+    peers,
+    context: () => context,
+    past: chain.past,
+    identityOf: () => undefined,
+  });
   const duty: DutyParts = {
     domain,
     me: me.address,

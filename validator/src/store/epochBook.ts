@@ -8,9 +8,11 @@ import {
   type EscrowAddress,
   encode,
   type Hash,
+  joinBytes,
   toHex,
 } from '@karmesh/sdk/protocol';
 import {
+  damagedRow,
   decodeEntryRow,
   decodeSnapshot,
   decodeVerdictRow,
@@ -21,6 +23,7 @@ import {
   type StoredEntry,
   type StoredVerdict,
 } from './epochRecords.ts';
+import { type HashIndex, hashIndex } from './hashIndex.ts';
 import { isFailedSync, sqliteError } from './sqliteError.ts';
 
 /** What this validator holds of one epoch. Entries lie on disk; whoever goes through them holds one at a time. */
@@ -64,15 +67,23 @@ const VERSION = 1;
 const PRAGMAS = `PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
   PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 67108864;`;
 
-/** Entries are found by hash and gone through by number. `carried`: of an earlier set. */
+/**
+ * Rows are only ever added, at the end: an index over hashes, which are random, would write a page for each. The hashes of what one
+ * commit adds stand together in `entry_hashes`, from number `first` on, and are found through an index in memory. `carried`: of
+ * an earlier set.
+ */
 const SCHEMA = `
-  CREATE TABLE entries (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;
-  CREATE TABLE carried (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;
+  CREATE TABLE entries (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+  CREATE TABLE entry_hashes (first INTEGER PRIMARY KEY, hashes BLOB NOT NULL) STRICT;
+  CREATE TABLE carried (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+  CREATE TABLE carried_hashes (first INTEGER PRIMARY KEY, hashes BLOB NOT NULL) STRICT;
   CREATE TABLE candidates (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL UNIQUE) STRICT;
   CREATE TABLE escrows (address BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE verdicts (hash BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE snapshot (number INTEGER PRIMARY KEY CHECK (number = 1), bytes BLOB NOT NULL) STRICT;
   PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${VERSION};`;
+
+const HASH_BYTES = 32;
 
 /** Rows that are read at once when all are gone through. */
 const PAGE_ROWS = 64;
@@ -133,9 +144,9 @@ function bookOf(
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    entry: tableOf(db, 'entries'),
-    carried: tableOf(db, 'carried'),
-    page: db.prepare(`SELECT number, hash, bytes FROM entries WHERE number > ? ORDER BY number LIMIT ${PAGE_ROWS}`),
+    entry: tableOf(db, 'entries', 'entry_hashes'),
+    carried: tableOf(db, 'carried', 'carried_hashes'),
+    page: db.prepare(`SELECT number, bytes FROM entries WHERE number > ? ORDER BY number LIMIT ${PAGE_ROWS}`),
     addCandidate: db.prepare('INSERT INTO candidates (number, bytes) VALUES (?, ?)'),
     addEscrow: db.prepare('INSERT INTO escrows (address) VALUES (?)'),
     addVerdict: db.prepare('INSERT INTO verdicts (hash, bytes) VALUES (?, ?)'),
@@ -143,7 +154,7 @@ function bookOf(
   }));
   const loaded = guarded(() => load(db));
   const { candidates, numbers, escrows, verdicts } = loaded;
-  let { snapshot, entryCount } = loaded;
+  let { snapshot } = loaded;
   let broken: unknown;
   /** Draws name the same objects again and again. */
   const byObject = new WeakMap<Candidate, number>();
@@ -182,19 +193,25 @@ function bookOf(
       newNumbers.set(key, number);
       return number;
     };
-    const added = committed(() => {
-      let count = 0;
+    const first = table.index.count;
+    const added = new Map<string, Hash>();
+    for (const { entryHash } of entries)
+      if (table.index.find(entryHash) === undefined) added.set(toHex(entryHash), entryHash);
+    if (added.size === 0) return;
+    const waiting = new Set(added.keys());
+    committed(() => {
+      let number = first;
+      table.addHashes.run(first, joinBytes([...added.values()]));
       for (const stored of entries) {
-        if (table.has.get(stored.entryHash) !== undefined) continue;
-        table.add.run(stored.entryHash, encodeEntryRow(stored, numberOf));
-        count += 1;
+        if (!waiting.delete(toHex(stored.entryHash))) continue;
+        table.add.run(number, encodeEntryRow(stored, numberOf));
+        number += 1;
         const { escrow } = stored.checked.entry.ticket.value;
         const key = toHex(escrow);
         if (as === 'carried' || escrows.has(key) || newEscrows.has(key)) continue;
         sql.addEscrow.run(escrow);
         newEscrows.set(key, escrow);
       }
-      return count;
     });
     // What failed left nothing in memory either.
     candidates.push(...newCandidates);
@@ -205,13 +222,13 @@ function bookOf(
         if (number !== undefined) byObject.set(candidate, number);
       }
     for (const [key, escrow] of newEscrows) escrows.set(key, escrow);
-    if (as === 'entry') entryCount += added;
+    for (const entryHash of added.values()) table.index.add(entryHash);
   }
 
   const candidateOf = (number: number): Candidate | undefined => candidates[number];
   const find = (table: Table, entryHash: Hash): StoredEntry | undefined =>
     guarded(() => {
-      const row = table.find.get(entryHash);
+      const row = rowOf(table, entryHash);
       return row === undefined ? undefined : decodeEntryRow({ entryHash, bytes: bytesIn(row.bytes) }, candidateOf);
     });
 
@@ -222,7 +239,7 @@ function bookOf(
       for (const row of rows) {
         after = Number(row.number);
         yield guarded(() =>
-          decodeEntryRow({ entryHash: bytesIn(row.hash).slice(), bytes: bytesIn(row.bytes) }, candidateOf),
+          decodeEntryRow({ entryHash: sql.entry.index.at(after), bytes: bytesIn(row.bytes) }, candidateOf),
         );
       }
       if (rows.length < PAGE_ROWS) return;
@@ -232,13 +249,13 @@ function bookOf(
   return {
     epoch,
     get entryCount() {
-      return entryCount;
+      return sql.entry.index.count;
     },
-    has: (entryHash) => guarded(() => sql.entry.has.get(entryHash) !== undefined),
+    has: (entryHash) => sql.entry.index.find(entryHash) !== undefined,
     entry: (entryHash) => find(sql.entry, entryHash),
     entries,
     carriedEntry: (entryHash) => find(sql.carried, entryHash),
-    hasCarried: (entryHash) => guarded(() => sql.carried.has.get(entryHash) !== undefined),
+    hasCarried: (entryHash) => sql.carried.index.find(entryHash) !== undefined,
     escrows: () => escrows.values(),
     verdicts,
     get snapshot() {
@@ -258,7 +275,7 @@ function bookOf(
     },
     bytesOf: (entryHash) =>
       guarded(() => {
-        const row = sql.entry.find.get(entryHash) ?? sql.carried.find.get(entryHash);
+        const row = rowOf(sql.entry, entryHash) ?? rowOf(sql.carried, entryHash);
         return row === undefined ? undefined : entryBytesOf({ entryHash, bytes: bytesIn(row.bytes) });
       }),
     [Symbol.dispose]() {
@@ -269,17 +286,35 @@ function bookOf(
 
 /** The statements of one of the two tables of entries. */
 interface Table {
-  readonly has: StatementSync;
+  /** Where an entry's number is its position. */
+  readonly index: HashIndex;
   readonly find: StatementSync;
   readonly add: StatementSync;
+  readonly addHashes: StatementSync;
 }
 
-function tableOf(db: DatabaseSync, name: 'entries' | 'carried'): Table {
+function tableOf(db: DatabaseSync, name: 'entries' | 'carried', hashes: 'entry_hashes' | 'carried_hashes'): Table {
+  const index = hashIndex();
+  for (const row of db.prepare(`SELECT first, hashes FROM ${hashes} ORDER BY first`).iterate()) {
+    const bytes = bytesIn(row.hashes);
+    if (Number(row.first) !== index.count || bytes.length % HASH_BYTES !== 0) throw damagedRow();
+    for (let at = 0; at < bytes.length; at += HASH_BYTES) index.add(bytes.subarray(at, at + HASH_BYTES));
+  }
   return {
-    has: db.prepare(`SELECT 1 FROM ${name} WHERE hash = ?`),
-    find: db.prepare(`SELECT bytes FROM ${name} WHERE hash = ?`),
-    add: db.prepare(`INSERT INTO ${name} (hash, bytes) VALUES (?, ?)`),
+    index,
+    find: db.prepare(`SELECT bytes FROM ${name} WHERE number = ?`),
+    add: db.prepare(`INSERT INTO ${name} (number, bytes) VALUES (?, ?)`),
+    addHashes: db.prepare(`INSERT INTO ${hashes} (first, hashes) VALUES (?, ?)`),
   };
+}
+
+/** Throws `STORE_FAILED` if the index has the entry and the table does not. */
+function rowOf(table: Table, entryHash: Hash): { readonly bytes: unknown } | undefined {
+  const number = table.index.find(entryHash);
+  if (number === undefined) return undefined;
+  const row = table.find.get(number);
+  if (row === undefined) throw damagedRow();
+  return { bytes: row.bytes };
 }
 
 /** What of an epoch is held in memory: what is small or asked for again and again. */
@@ -299,8 +334,6 @@ function load(db: DatabaseSync) {
     snapshot,
     verdicts: new Map(verdicts.map((stored) => [toHex(stored.verdictHash), stored])),
     escrows: new Map(escrows.map((address) => [toHex(address), address])),
-    // Rows are never removed, so that the newest one's number is how many there are.
-    entryCount: Number(rows('SELECT coalesce(max(number), 0) AS count FROM entries')[0]?.count ?? 0),
   };
 }
 
@@ -311,5 +344,5 @@ function candidateKey({ participant, index, identity, weight }: Candidate): stri
 
 function bytesIn(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
-  throw new KarmeshError('STORE_FAILED', 'A row of an epoch is damaged; restore the data folder from a copy.');
+  throw damagedRow();
 }

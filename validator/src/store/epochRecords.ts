@@ -67,7 +67,7 @@ export function decodeEntryRow(
   const { entryHash } = row;
   const { epoch, slotHash, activeParameters, drawn, entry } = decodeRow(entryRowCodec, row.bytes);
   const candidates = drawn.flatMap((number) => candidateOf(number) ?? []);
-  if (candidates.length < drawn.length) throw damaged();
+  if (candidates.length < drawn.length) throw damagedRow();
   return {
     entryHash,
     slotHash,
@@ -78,7 +78,7 @@ export function decodeEntryRow(
 /** The entry's own bytes, which hash to `entryHash` (E-02): what a peer fetches. Throws `STORE_FAILED`. */
 export function entryBytesOf(row: { readonly entryHash: Hash; readonly bytes: Uint8Array }): Uint8Array {
   const bytes = encode(entryCodec, decodeRow(entryRowCodec, row.bytes).entry);
-  if (!equalBytes(hash(bytes), row.entryHash)) throw damaged();
+  if (!equalBytes(hash(bytes), row.entryHash)) throw damagedRow();
   return bytes;
 }
 
@@ -114,10 +114,10 @@ function decodeRow<T>(codec: Codec<T>, bytes: Uint8Array): T {
   const fields = bytes.subarray(CHECKSUM_BYTES);
   const sum = bytes.length < CHECKSUM_BYTES ? -1 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const value = crc32(fields) === sum ? tryDecode(codec, fields) : undefined;
-  if (value === undefined) throw damaged();
+  if (value === undefined) throw damagedRow();
   return value;
 }
 
-function damaged(): KarmeshError {
+export function damagedRow(): KarmeshError {
   return new KarmeshError('STORE_FAILED', 'A row of an epoch is damaged; restore the data folder from a copy.');
 }
