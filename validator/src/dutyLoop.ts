@@ -7,8 +7,8 @@ import type { DutyResult } from './epoch/dutyParts.ts';
 export interface DutyLoopOptions {
   /** Milliseconds between two looks at the chain. */
   readonly pollMs: number;
-  /** Milliseconds that one run of a duty may take, 30,000 unless told. */
-  readonly dutyTimeoutMs?: number;
+  /** Milliseconds that one run of a duty may take, 30,000 unless told; the duty tells where its epoch is large. */
+  readonly dutyTimeoutMs?: number | ((duty: Duty) => number);
 }
 
 export interface DutyLoopParts {
@@ -74,7 +74,12 @@ export const dutyLoop =
     async function attempt(duty: Duty): Promise<DutyResult | 'failed'> {
       const facts = { duty: duty.kind, epoch: duty.epoch.toString() };
       try {
-        return await parts.run(duty, { signal: AbortSignal.any([signal, AbortSignal.timeout(dutyTimeoutMs)]) });
+        return await parts.run(duty, {
+          signal: AbortSignal.any([
+            signal,
+            AbortSignal.timeout(typeof dutyTimeoutMs === 'number' ? dutyTimeoutMs : dutyTimeoutMs(duty)),
+          ]),
+        });
       } catch (err) {
         if (signal.aborted) return 'failed';
         const refusal = programErrorName(err);

@@ -97,6 +97,10 @@ export interface Challenges {
   readonly recorder: ProofRecorder;
 }
 
+/** What a run of a duty may take: a chain and peers that answer slowly, and half a millisecond for each entry that it goes through. */
+const DUTY_TIMEOUT_MS = 30_000;
+const DUTY_TIMEOUT_MS_PER_ENTRY = 0.5;
+
 const signedVerdictCodec = signedCodec(verdictRecord);
 
 /**
@@ -374,7 +378,12 @@ export const validator =
     })({ signal: stopped.signal });
     const leave = subscribe({ ...parts, store, taker, currentEpoch, accountOf });
     stack.defer(leave);
-    const looping = dutyLoop({ pollMs: options.pollMs })({
+    const entriesAbout = (epoch: bigint): number =>
+      [epoch - 1n, epoch].reduce((sum, one) => sum + (store.book(one)?.entryCount ?? 0), 0);
+    const looping = dutyLoop({
+      pollMs: options.pollMs,
+      dutyTimeoutMs: ({ epoch }) => DUTY_TIMEOUT_MS + entriesAbout(epoch) * DUTY_TIMEOUT_MS_PER_ENTRY,
+    })({
       look,
       slot: chain.slot,
       duties,

@@ -19,7 +19,7 @@ export class Sink {
   #view: DataView;
   #length = 0;
 
-  constructor(expectedBytes = 256) {
+  constructor(expectedBytes: number) {
     this.#bytes = new Uint8Array(expectedBytes);
     this.#view = new DataView(this.#bytes.buffer);
   }
@@ -44,8 +44,16 @@ export class Sink {
     const start = this.#advance(8);
     this.#view.setBigUint64(start, value, true);
   }
-  bytes(): Uint8Array {
-    return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length);
+  /** What was written, until the next `clear` or write. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+  /** Begins anew in the same buffer, unless it has grown over `keptBytes`. */
+  clear(keptBytes: number): void {
+    this.#length = 0;
+    if (this.#bytes.length <= keptBytes) return;
+    this.#bytes = new Uint8Array(keptBytes);
+    this.#view = new DataView(this.#bytes.buffer);
   }
   #advance(length: number): number {
     const start = this.#length;
@@ -323,10 +331,32 @@ export function struct<F extends { readonly [K in keyof F]: Codec<never> | Codec
   };
 }
 
+const SCRATCH_BYTES = 1 << 16;
+const scratch = new Sink(SCRATCH_BYTES);
+let isScratchTaken = false;
+
+/**
+ * Gives `use` a value's bytes, which are there until it returns. All share one buffer: an array of more than 64 bytes lies outside of
+ * the heap, and making one for each of some thirty hashes of an entry takes longer than hashing.
+ */
+export function withEncoded<T, R>(codec: Codec<T>, value: T, use: (bytes: Uint8Array) => R): R {
+  // A codec, or what uses the bytes, may itself encode.
+  const sink = isScratchTaken ? new Sink(codec.size ?? 256) : scratch;
+  const isShared = sink === scratch;
+  if (isShared) isScratchTaken = true;
+  try {
+    codec.write(value, sink);
+    return use(sink.view());
+  } finally {
+    if (isShared) {
+      scratch.clear(SCRATCH_BYTES);
+      isScratchTaken = false;
+    }
+  }
+}
+
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const sink = new Sink(codec.size);
-  codec.write(value, sink);
-  return sink.bytes();
+  return withEncoded(codec, value, (bytes) => bytes.slice());
 }
 
 /** Decodes all of `bytes`. Throws `CODEC` on a short, long or malformed message. */

@@ -30,9 +30,7 @@ export type QuorumDecision =
  * decides in gateway, validator and SDK.
  */
 export function decideQuorum(given: readonly Answer[]): QuorumDecision {
-  const answers = given.filter(
-    ({ worker }, i) => given.findIndex((other) => equalBytes(other.worker, worker)) === i,
-  );
+  const answers = given.filter(({ worker }, i) => given.findIndex((other) => equalBytes(other.worker, worker)) === i);
   // At most eight answers: comparing each with each costs less than naming them.
   const groups: Answer[][] = [];
   for (const answer of answers) {
