@@ -114,6 +114,7 @@ async function program(name: string, batches: number): Promise<string> {
   let out = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) out += chunk;
   const code = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once('exit', resolve)));
-  if (code !== 0) throw new KarmeshError('PROGRAM_ENDED', 'A program of the bench failed.', { name, code });
+  if (code !== 0)
+    throw new KarmeshError('PROGRAM_ENDED', 'A program of the bench failed.', { name, code: code ?? undefined });
   return out;
 }
