@@ -2,7 +2,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { logger } from '@karmesh/sdk/runtime';
 import { expect, test } from 'vitest';
 import type { Duty } from './duties.ts';
-import { dutyLoop } from './dutyLoop.ts';
+import { type DutyLoopOptions, dutyLoop } from './dutyLoop.ts';
 import type { DutyResult } from './epoch/dutyParts.ts';
 
 interface Script {
@@ -10,10 +10,16 @@ interface Script {
   readonly slots: readonly (readonly Duty[])[];
   readonly run: (duty: Duty, slot: bigint) => Promise<DutyResult>;
   readonly look?: (slot: bigint) => void;
+  readonly dutyTimeoutMs?: DutyLoopOptions['dutyTimeoutMs'];
 }
 
 /** Runs the loop with a slot for each look, and tells what was run and said. */
-async function play({ slots, run, look }: Script): Promise<{ readonly runs: string[]; readonly said: string[] }> {
+async function play({
+  slots,
+  run,
+  look,
+  dutyTimeoutMs = 30_000,
+}: Script): Promise<{ readonly runs: string[]; readonly said: string[] }> {
   let slot = -1n;
   const ending = new AbortController();
   const runs: string[] = [];
@@ -21,7 +27,7 @@ async function play({ slots, run, look }: Script): Promise<{ readonly runs: stri
   const log = logger({ name: 'test', level: 'debug' })({
     sink: { write: (line) => said.push(`${slot} ${(JSON.parse(line) as { msg: string }).msg}`) },
   });
-  await dutyLoop({ pollMs: 1 })({
+  await dutyLoop({ pollMs: 1, dutyTimeoutMs })({
     look: async () => {
       slot += 1n;
       look?.(slot);
@@ -52,6 +58,16 @@ test('what is done rests until the chain must show it, what waits is asked again
   expect(done.runs).toEqual(['0 attest 3', '6 attest 3']);
   const waiting = await play({ slots: times(3, [attest]), run: async () => 'waiting' });
   expect(waiting.runs).toEqual(['0 attest 3', '1 attest 3', '2 attest 3']);
+});
+
+test('a duty tells how long it may take, also in parts of a millisecond', async () => {
+  const asked: Duty[] = [];
+  const dutyTimeoutMs = (duty: Duty): number => {
+    asked.push(duty);
+    return 30_000.5;
+  };
+  const { runs, said } = await play({ slots: [[attest]], run: async () => 'done', dutyTimeoutMs });
+  expect({ asked, runs, said }).toEqual({ asked: [attest], runs: ['0 attest 3'], said: [] });
 });
 
 test('what was refused is not asked again, but something else of its kind is', async () => {

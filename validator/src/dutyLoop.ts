@@ -55,6 +55,9 @@ export const dutyLoop =
   (parts: DutyLoopParts) =>
   async ({ signal }: { readonly signal: AbortSignal }): Promise<void> => {
     const { log } = parts;
+    /** Node refuses parts of a millisecond. */
+    const timeoutOf = (duty: Duty): number =>
+      Math.ceil(typeof dutyTimeoutMs === 'number' ? dutyTimeoutMs : dutyTimeoutMs(duty));
     const running = new Map<DutyKind, Promise<void>>();
     const restUntil = new Map<string, bigint>();
     let isReachable = true;
@@ -75,10 +78,7 @@ export const dutyLoop =
       const facts = { duty: duty.kind, epoch: duty.epoch.toString() };
       try {
         return await parts.run(duty, {
-          signal: AbortSignal.any([
-            signal,
-            AbortSignal.timeout(typeof dutyTimeoutMs === 'number' ? dutyTimeoutMs : dutyTimeoutMs(duty)),
-          ]),
+          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutOf(duty))]),
         });
       } catch (err) {
         if (signal.aborted) return 'failed';
