@@ -24,11 +24,11 @@ export const MAX_DRAWN = 8;
 export const SPARE_AGE_FACTOR = 40n;
 
 /** A-01: every so many numbers of a chain a verified preimage is kept. */
-const MEMO_STEP = 256n;
+const MEMO_STEP = 32n;
 
 /**
  * A-01: true if hashing `preimage` n times gives the commitment, 1 <= n <= length. `memo` holds verified preimages of this one
- * chain by number and is added to: with it a chain is hashed through once, and each further entry costs at most 256 hashes
+ * chain by number and is added to: with it a chain is hashed through once, and each further entry costs at most 32 hashes
  * instead of up to 65,536.
  */
 export function checkChainPreimage(check: {
