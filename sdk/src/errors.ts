@@ -38,6 +38,7 @@ export type KarmeshErrorCode =
   | 'DEPLOY_STALLED'
   | 'BUNDLE_INVALID'
   | 'SLASHING_PROTECTION'
+  | 'DOPPELGANGER'
   | 'CEREMONY_REFUSED'
   | 'ABORTED';
 

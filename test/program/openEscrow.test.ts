@@ -17,6 +17,7 @@ test('P-08: opens an escrow with its balance above the rent', async () => {
     withdrawAfterEpoch: NONE,
     lastSettledEpoch: NONE,
     bump: expect.any(Number),
+    authorised: NONE,
     balance: 10n * SOL,
   });
   expect(await lamportsOf(world, world.escrow)).toBe((await world.ledger.rent(160)) + 10n * SOL);
@@ -29,8 +30,12 @@ test('P-08: an escrow may begin empty, and what a stranger sent there before is 
   await ledger.fund(buyer.publicKey, SOL);
   const escrow = addresses.escrow(gateway.address, buyer.publicKey);
   await ledger.fund(escrow, 5n * SOL);
-  await ledger.send([openEscrow(addresses, { buyer: buyer.publicKey, gateway: gateway.address, amount: 0n })], [buyer]);
-  expect((await readEscrow(world, escrow)).balance).toBe(5n * SOL - (await ledger.rent(160)));
+  const opening = { buyer: buyer.publicKey, gateway: gateway.address, amount: 0n, authorised: 7n };
+  await ledger.send([openEscrow(addresses, opening)], [buyer]);
+  expect(await readEscrow(world, escrow)).toMatchObject({
+    balance: 5n * SOL - (await ledger.rent(160)),
+    authorised: 7n,
+  });
 });
 
 test('P-08: refuses a second one, a participant that is no gateway, no signature and a wrong address', async () => {

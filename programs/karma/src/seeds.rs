@@ -12,5 +12,6 @@ pub const ATTESTATION: &[u8] = b"attestation";
 pub const LAYER: &[u8] = b"layer";
 pub const PROVEN: &[u8] = b"proven";
 pub const STAKE: &[u8] = b"stake";
+pub const TOKENS: &[u8] = b"tokens";
 pub const PROPOSAL: &[u8] = b"proposal";
 pub const BALLOT: &[u8] = b"ballot";

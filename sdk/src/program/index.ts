@@ -1,5 +1,5 @@
 export * from './accounts.ts';
-export { type Address, addressFromBase58, toBase58 } from './address.ts';
+export { type Address, addressFromBase58, TOKEN_PROGRAM, toBase58 } from './address.ts';
 export {
   type KeysName,
   type ProgramAddresses,
@@ -22,6 +22,7 @@ export * from './instructions/governance.ts';
 export * from './instructions/proofs.ts';
 export * from './instructions/registration.ts';
 export * from './instructions/setup.ts';
+export * from './instructions/stake.ts';
 export * from './instructions/voucher.ts';
 export {
   createProgramClient,
@@ -31,7 +32,9 @@ export {
 export { type NumberedError, numberedError, programErrorName, transactionError } from './programError.ts';
 export { PROGRAM_ID } from './programId.ts';
 export { toPublicKey } from './publicKey.ts';
+export { checkProgramHash, type DeployedProgram, elfHash, readProgram } from './readProgram.ts';
 export { requestAirdrop } from './requestAirdrop.ts';
+export { rpcRequest } from './rpc.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
 export { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';

@@ -74,6 +74,10 @@ export interface VoteFacts {
   readonly sealed: boolean;
   readonly revealed: boolean;
   readonly sealAttempt: number;
+  /** What the attestation commits to (P-14), zeros before it. */
+  readonly saltHash: Hash;
+  /** The newest seal (P-17), zeros before it. */
+  readonly seal: Hash;
 }
 
 /** Asks the chain for what is older than what `refresh` reads. Throws `RPC_UNREACHABLE`, `RPC_FAILED`. */

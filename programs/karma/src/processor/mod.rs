@@ -8,7 +8,10 @@ pub mod close_epoch;
 pub mod close_epoch_account;
 pub mod close_proposal;
 pub mod close_proven;
+pub mod close_stake;
 pub mod close_vote;
+pub mod collect_commission;
+pub mod collect_rewards;
 pub mod commit_chain;
 pub mod deposit_escrow;
 pub mod execute_proposal;
@@ -28,11 +31,17 @@ pub mod request_withdrawal;
 pub mod reveal_root;
 pub mod reveal_salt;
 pub mod rotate_identity;
+pub mod set_capacity;
+pub mod set_commission;
+pub mod set_stake_token;
 pub mod settle_escrow;
+pub mod stake;
 pub mod start;
+pub mod unstake;
 pub mod verify_layer_proof;
 pub mod vote_proposal;
 pub mod withdraw_escrow;
+pub mod withdraw_stake;
 
 use pinocchio::{
     error::ProgramError,

@@ -17,7 +17,7 @@ pub const CHANGES: usize = 4;
 /// A change of a parameter is not forgotten for so many epochs.
 const REMEMBERED_EPOCHS: u64 = 8;
 /// No sum of stakes is above this, so that three of them fit 64 bits.
-const MOST_STAKE: u64 = u64::MAX / 4;
+pub const MOST_STAKE: u64 = u64::MAX / 4;
 
 /// Places of the parameters that the program reads by epoch.
 pub mod place {

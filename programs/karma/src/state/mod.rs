@@ -15,6 +15,7 @@ pub mod participant;
 pub mod proposal;
 pub mod proven;
 pub mod stake;
+pub mod token;
 pub mod vault;
 pub mod vote;
 pub mod weights;
