@@ -84,7 +84,7 @@ function documented(account: string): { readonly size: number; readonly offsets:
 
 const ACCOUNTS = ['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'Epoch', 'Vote', 'ModelKeys'];
 
-describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven', 'Stake'])('%s', (account) => {
+describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven', 'Stake', 'Proposal', 'Ballot'])('%s', (account) => {
   test('has the offsets and the size of docs/protocol.md', () => {
     const lays = offsets(account);
     const doc = documented(account);
