@@ -414,8 +414,8 @@ describe('gateways', () => {
       karma: [0n, 0n, 0n, 0n, 0n],
       owed: 172n,
     });
-    expect(credits.get(toHex(gateway.participant))).toEqual([creditOf(paid)]);
-    expect(credits.get(toHex(label('gateway 2')))).toEqual([creditOf(other)]);
+    expect([...(credits.get(toHex(gateway.participant)) ?? [])]).toEqual([creditOf(paid)]);
+    expect([...(credits.get(toHex(label('gateway 2'))) ?? [])]).toEqual([creditOf(other)]);
   });
 
   test('M-05: a share of less than a lamport is none', () => {

@@ -146,7 +146,7 @@ test.each(vectors.cases)('V-20, T-04, M-04 to M-06: $name', (vector) => {
     decisions: Object.fromEntries(
       names.map((name) => [name, result.decisions.get(toHex(entryHashOf(named(name).entry)))]),
     ),
-    credits: Object.fromEntries([...result.credits].map(([participant, rows]) => [participant, plainValue(rows)])),
+    credits: Object.fromEntries([...result.credits].map(([participant, rows]) => [participant, plainValue([...rows])])),
     lifetimes: plainValue(result.lifetimes),
     settlements: plainValue(result.settlements),
     escrowDebits: plainValue(result.escrowDebits),
