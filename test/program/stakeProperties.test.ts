@@ -133,6 +133,8 @@ async function payVote(play: Play, member: Member, lamports: bigint): Promise<vo
     data.writeBigUInt64LE(chain.epochZeroSlot, 872);
     data.writeBigUInt64LE(lamports, 920);
     data.writeBigUInt64LE(2n * VOTE_STAKE, 928);
+    // One open vote.
+    data.writeUInt32LE(1, 972);
   });
   await made('Vote', addresses.vote(epoch, member.address), 192, (data) => {
     data.set(member.address, 8);
