@@ -1,11 +1,15 @@
 import {
+  ASSET,
   openEscrow,
   registerGateway,
   registerValidator,
   registerWorker,
   requestWithdrawal,
   rotateIdentity,
+  stake,
+  unstake,
   withdrawEscrow,
+  withdrawStake,
 } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { makeReport, sendClaim, sendCloseVote, settlement, toFinalised } from './epochSteps.ts';
@@ -16,6 +20,7 @@ import { refused } from './refused.ts';
 import {
   buildWorld,
   ENGINE_CLASS,
+  lamportsOf,
   type Member,
   MODEL,
   member,
@@ -107,6 +112,24 @@ test('P-37: everything else goes on: epochs, votes, escrows, keys, proposals', a
   await ledger.send([withdrawEscrow(addresses, { buyer: buyer.publicKey, escrow })], [buyer]);
   expect(await readConfig(world)).toMatchObject({ lastFinalisedEpoch: next });
   expect((await readConfig(world)).pausedUntilEpoch).toBeGreaterThan(await currentEpoch(world));
+});
+
+test('P-37, P-30: nobody stakes during a pause, and who wants out gets out', async () => {
+  const { world, worker } = await finalisedWorld();
+  const { ledger, addresses } = world;
+  const { owner, address } = worker;
+  const of = { participant: address, staker: owner.publicKey, asset: ASSET.lamports };
+  const put = () => ledger.send([stake(addresses, { ...of, amount: SOL })], [owner]);
+  await put();
+  const current = await currentEpoch(world);
+  await pause(world, 0n, 8n);
+  await refused(put(), 'Paused');
+  await ledger.send([unstake(addresses, { ...of, units: SOL })], [owner]);
+  await untilEpoch(world, current + 6n);
+  const before = await lamportsOf(world, owner.publicKey);
+  await ledger.send([withdrawStake(addresses, of)], [world.operator, owner]);
+  expect((await lamportsOf(world, owner.publicKey)) - before).toBe(SOL);
+  expect((await readConfig(world)).pausedUntilEpoch).toBe(current + 8n);
 });
 
 test('P-37: between two pauses lie eight epochs, so that they hold nobody for ever', async () => {
