@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import bs58 from 'bs58';
+import { toBase58 } from '@karmesh/sdk/program';
 
 /** What happens to one call: it reaches the node (and its result may be bent), or is refused for its haste, or a transaction is swallowed. */
 export type Fate = 'pass' | 'tooMany' | 'swallow' | { readonly bend: (result: unknown) => unknown };
@@ -76,5 +76,5 @@ export async function faultyRpc(
 
 /** What a node answers to `sendTransaction`: the transaction's first signature. */
 function signatureOf({ params }: RpcRequest): string {
-  return bs58.encode(Buffer.from(String(params?.[0]), 'base64').subarray(1, 65));
+  return toBase58(Buffer.from(String(params?.[0]), 'base64').subarray(1, 65));
 }
