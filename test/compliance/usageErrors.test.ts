@@ -48,14 +48,14 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "wroker start".
       didYouMean: worker
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, model, ceremony, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, deploy, up, worker, access, model, ceremony, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts karam show
     2
     ✖ There is no command "karam show".
       didYouMean: karma show
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, up, worker, access, model, ceremony, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, deploy, up, worker, access, model, ceremony, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts receipt ftech
