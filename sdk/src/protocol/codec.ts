@@ -356,7 +356,8 @@ export function withEncoded<T, R>(codec: Codec<T>, value: T, use: (bytes: Uint8A
 }
 
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  return withEncoded(codec, value, (bytes) => bytes.slice());
+  // What outgrew the shared buffer has one that nobody else gets; a report of a million receipts is not copied once more.
+  return withEncoded(codec, value, (bytes) => (bytes.length > SCRATCH_BYTES ? bytes : bytes.slice()));
 }
 
 /** Decodes all of `bytes`. Throws `CODEC` on a short, long or malformed message. */

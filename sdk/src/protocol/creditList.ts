@@ -61,7 +61,7 @@ function creditAt(bytes: Uint8Array, at: number): ReceiptCredit {
 /** Collects the credits of one participant, in any order. */
 export interface CreditCollector {
   add(credit: ReceiptCredit): void;
-  /** T-04: all of them, sorted by entry, then by the record that earned. */
+  /** T-04: all of them, sorted by entry, then by the record that earned. Once: what was collected is given up. */
   sorted(): CreditList;
 }
 
@@ -71,7 +71,7 @@ export function creditCollector(): CreditCollector {
   return {
     add(credit) {
       if (bytes.length < CREDIT_BYTES * (count + 1)) {
-        const grown = new Uint8Array(2 * bytes.length);
+        const grown = new Uint8Array(Math.max(8 * CREDIT_BYTES, 2 * bytes.length));
         grown.set(bytes);
         bytes = grown;
       }
@@ -87,6 +87,8 @@ export function creditCollector(): CreditCollector {
       order.forEach((from, to) => {
         out.set(bytes.subarray(CREDIT_BYTES * from, CREDIT_BYTES * (from + 1)), CREDIT_BYTES * to);
       });
+      bytes = new Uint8Array(0);
+      count = 0;
       return new PackedCredits(out);
     },
   };
