@@ -18,16 +18,6 @@ use crate::{
 use pinocchio::{error::ProgramError, ProgramResult};
 
 const BASIS_POINTS: u64 = 10_000;
-/// Places in docs/protocol.md, Parameters.
-const WORKER_SHARE: usize = 10;
-const FEE_SHARE: usize = 11;
-const KAPPA: usize = 12;
-const SEEDING_CAP: usize = 13;
-const UPTIME_CAP: usize = 14;
-const VALIDATION_CAP: usize = 15;
-const VOTE_SHARE: usize = 22;
-const AUDIT_SHARE: usize = 23;
-const GATEWAY_SHARE: usize = 24;
 
 /// P-20: makes an epoch's root the ledger's, after the challenge window, if every escrow settled and no total grew beyond its
 /// cap. Anyone may send it.
@@ -63,7 +53,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     check_caps(&config, &account)?; // P-20
 
     // P-32
-    let reward = mul_div(account.settled_lamports, config.parameter_in(VOTE_SHARE, number), BASIS_POINTS)?;
+    let reward = mul_div(account.settled_lamports, config.parameter_in(place::VOTE_SHARE, number), BASIS_POINTS)?;
     let winner = account.winner().map_or(0, |candidate| candidate.paid_stake);
     account.vote_reward = reward;
     account.vote_points = add(account.salt_stake, add(winner, winner)?)?;
@@ -93,15 +83,15 @@ fn check_caps(config: &Config, account: &Epoch) -> ProgramResult {
     let [inference, seeding, uptime, redundancy, validation, owed] = growth;
     let settled = account.settled_lamports;
     let participants = account.participant_count as u64;
-    let fee = mul_div(settled, of(FEE_SHARE), BASIS_POINTS)?;
-    let owed_bps = add(of(WORKER_SHARE), add(of(AUDIT_SHARE), of(GATEWAY_SHARE))?)?;
+    let fee = mul_div(settled, of(place::FEE_SHARE), BASIS_POINTS)?;
+    let owed_bps = add(of(place::WORKER_SHARE), add(of(place::AUDIT_SHARE), of(place::GATEWAY_SHARE))?)?;
     let owed_cap = mul_div(settled, owed_bps, BASIS_POINTS)?;
     let work = add(inference, redundancy)?;
-    require(within(work, mul_wide(of(KAPPA), fee)), KarmaError::CapExceeded)?;
-    require(within(seeding, mul_wide(of(SEEDING_CAP), participants)), KarmaError::CapExceeded)?;
-    require(within(uptime, mul_wide(of(UPTIME_CAP), participants)), KarmaError::CapExceeded)?;
+    require(within(work, mul_wide(of(place::KAPPA), fee)), KarmaError::CapExceeded)?;
+    require(within(seeding, mul_wide(of(place::SEEDING_CAP), participants)), KarmaError::CapExceeded)?;
+    require(within(uptime, mul_wide(of(place::UPTIME_CAP), participants)), KarmaError::CapExceeded)?;
     let validators = account.validator_count as u64;
-    require(within(validation, mul_wide(of(VALIDATION_CAP), validators)), KarmaError::CapExceeded)?;
+    require(within(validation, mul_wide(of(place::VALIDATION_CAP), validators)), KarmaError::CapExceeded)?;
     require(owed <= owed_cap, KarmaError::CapExceeded)
 }
 

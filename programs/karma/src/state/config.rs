@@ -27,6 +27,15 @@ pub mod place {
     pub const BEACON_DELAY_SLOTS: usize = 4;
     pub const AUDIT_SLOTS: usize = 5;
     pub const CHALLENGE_SLOTS: usize = 6;
+    pub const WORKER_SHARE: usize = 10;
+    pub const FEE_SHARE: usize = 11;
+    pub const KAPPA: usize = 12;
+    pub const SEEDING_CAP: usize = 13;
+    pub const UPTIME_CAP: usize = 14;
+    pub const VALIDATION_CAP: usize = 15;
+    pub const VOTE_SHARE: usize = 22;
+    pub const AUDIT_SHARE: usize = 23;
+    pub const GATEWAY_SHARE: usize = 24;
     pub const EVIDENCE_EPOCHS: usize = 26;
     pub const VALIDATOR_KARMA_FLOOR: usize = 36;
     pub const KARMA_FLOOR_FROM_EPOCH: usize = 37;
