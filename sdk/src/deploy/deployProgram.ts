@@ -10,11 +10,12 @@ import {
   start,
   type TransactionSigner,
 } from '../program/index.ts';
+import { LOADER_HEADER } from '../program/loaders.ts';
 import { pause, rpcRequest } from '../program/rpc.ts';
 import { CHAIN_PARAMETERS, offchainParametersHash, PROTOCOL_VERSION } from '../protocol/index.ts';
 import { checkDeployed } from './checkDeployed.ts';
 import { createBuffer, deployBuffer, extendProgram, setAuthority, upgradeProgram } from './loader.ts';
-import { LOADER_HEADER, programDataAddress } from './loaderAccounts.ts';
+import { programDataAddress } from './loaderAccounts.ts';
 import { type Observed, observe } from './observe.ts';
 import { isTransient, patiently } from './patiently.ts';
 import { missingRoom, type Prices, planDeployment, type Step, type StepName, type Wanted } from './planDeployment.ts';

@@ -6,10 +6,12 @@ import {
   TransactionInstruction,
 } from '@solana/web3.js';
 import { type Address, toPublicKey } from '../program/index.ts';
+import { UPGRADEABLE_LOADER } from '../program/loaders.ts';
+import { u32le, u64le } from '../protocol/bytes.ts';
 
 // The instructions of the upgradeable loader (solana-loader-v3-interface): a tag of four bytes, then the arguments in bincode.
 
-const LOADER = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
+const LOADER = new PublicKey(UPGRADEABLE_LOADER);
 const TAG = {
   initializeBuffer: 0,
   write: 1,
@@ -39,18 +41,6 @@ function loaderInstruction(data: readonly Uint8Array[], keys: readonly Key[]): T
   });
 }
 
-function u32(value: number): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function u64(value: number): Uint8Array {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(value));
-  return bytes;
-}
-
 /** Creates an account of the loader's; `account` signs. */
 function createAccount(options: {
   readonly payer: Address;
@@ -77,7 +67,7 @@ export function createBuffer(options: {
   const { payer, buffer } = options;
   return [
     createAccount({ ...options, account: buffer }),
-    loaderInstruction([u32(TAG.initializeBuffer)], [{ of: buffer, written: true }, { of: payer }]),
+    loaderInstruction([u32le(TAG.initializeBuffer)], [{ of: buffer, written: true }, { of: payer }]),
   ];
 }
 
@@ -90,7 +80,7 @@ export function writeBuffer(options: {
 }): TransactionInstruction {
   const { buffer, authority, offset, bytes } = options;
   return loaderInstruction(
-    [u32(TAG.write), u32(offset), u64(bytes.length), bytes],
+    [u32le(TAG.write), u32le(offset), u64le(BigInt(bytes.length)), bytes],
     [
       { of: buffer, written: true },
       { of: authority, signs: true },
@@ -112,7 +102,7 @@ export function deployBuffer(options: {
   return [
     createAccount({ payer, account: program, bytes: programBytes, lamports: programLamports }),
     loaderInstruction(
-      [u32(TAG.deploy), u64(maxBytes)],
+      [u32le(TAG.deploy), u64le(BigInt(maxBytes))],
       [
         { of: payer, signs: true, written: true },
         { of: programData, written: true },
@@ -136,7 +126,7 @@ export function upgradeProgram(options: {
 }): TransactionInstruction {
   const { authority, program, programData, buffer } = options;
   return loaderInstruction(
-    [u32(TAG.upgrade)],
+    [u32le(TAG.upgrade)],
     [
       { of: programData, written: true },
       { of: program, written: true },
@@ -160,7 +150,7 @@ export function extendProgram(options: {
   const { form, authority, program, programData, bytes } = options;
   const isChecked = form === 'checked';
   return loaderInstruction(
-    [u32(isChecked ? TAG.extendChecked : TAG.extend), u32(bytes)],
+    [u32le(isChecked ? TAG.extendChecked : TAG.extend), u32le(bytes)],
     [
       { of: programData, written: true },
       { of: program, written: true },
@@ -179,7 +169,7 @@ export function setAuthority(options: {
 }): TransactionInstruction {
   const { account, authority, next } = options;
   return loaderInstruction(
-    [u32(TAG.setAuthority)],
+    [u32le(TAG.setAuthority)],
     [{ of: account, written: true }, { of: authority, signs: true }, ...(next === undefined ? [] : [{ of: next }])],
   );
 }
@@ -191,7 +181,7 @@ export function closeBuffer(options: {
 }): TransactionInstruction {
   const { buffer, authority } = options;
   return loaderInstruction(
-    [u32(TAG.close)],
+    [u32le(TAG.close)],
     [
       { of: buffer, written: true },
       { of: authority, written: true },
@@ -208,7 +198,7 @@ export function closeProgram(options: {
 }): TransactionInstruction {
   const { program, programData, authority } = options;
   return loaderInstruction(
-    [u32(TAG.close)],
+    [u32le(TAG.close)],
     [
       { of: programData, written: true },
       { of: authority, written: true },

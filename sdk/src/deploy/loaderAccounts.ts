@@ -1,15 +1,10 @@
-import bs58 from 'bs58';
 import { KarmeshError } from '../errors.ts';
 import { findProgramAddress } from '../program/findProgramAddress.ts';
-import { type Address, toBase58 } from '../program/index.ts';
+import { type Address, addressFromBase58, toBase58 } from '../program/index.ts';
+import { LOADER_HEADER, LOADER_TAG, PLAIN_LOADERS, UPGRADEABLE_LOADER } from '../program/loaders.ts';
 import { equalBytes } from '../protocol/index.ts';
 
-/** What an account of the upgradeable loader begins with, in bytes. */
-export const LOADER_HEADER = { buffer: 37, program: 36, programData: 45 } as const;
-
-const LOADER_V3 = bs58.decode('BPFLoaderUpgradeab1e11111111111111111111111');
-/** The loaders whose programs nobody can change. */
-const LOADERS_V1_V2 = ['BPFLoader1111111111111111111111111111111111', 'BPFLoader2111111111111111111111111111111111'];
+const LOADER_V3 = addressFromBase58(UPGRADEABLE_LOADER);
 
 /** An account as the node gives it. */
 export interface OwnedAccount {
@@ -56,7 +51,7 @@ function optionalAddress(data: Uint8Array, offset: number): Address | undefined 
 
 /** Throws `DEPLOY_REFUSED` if the account is no buffer. */
 export function decodeBuffer(account: OwnedAccount): BufferAccount {
-  if (stateOf(account, LOADER_HEADER.buffer, 1) === undefined) {
+  if (stateOf(account, LOADER_HEADER.buffer, LOADER_TAG.buffer) === undefined) {
     throw new KarmeshError('DEPLOY_REFUSED', 'The account at the buffer’s address is no buffer.', {
       owner: toBase58(account.owner),
       bytes: account.data.length,
@@ -71,11 +66,12 @@ export function decodeBuffer(account: OwnedAccount): BufferAccount {
 
 /** A program from its account and that of its data, which only the upgradeable loader has. Throws `PROGRAM_MISMATCH` if it is none. */
 export function decodeProgram(program: OwnedAccount, programData: OwnedAccount | undefined): DeployedProgram {
-  if (LOADERS_V1_V2.includes(toBase58(program.owner))) {
+  if (PLAIN_LOADERS.includes(toBase58(program.owner))) {
     return { authority: undefined, bytes: program.data, slot: 0n };
   }
-  const isProgram = stateOf(program, LOADER_HEADER.program, 2) !== undefined;
-  const state = programData === undefined ? undefined : stateOf(programData, LOADER_HEADER.programData, 3);
+  const isProgram = stateOf(program, LOADER_HEADER.program, LOADER_TAG.program) !== undefined;
+  const state =
+    programData === undefined ? undefined : stateOf(programData, LOADER_HEADER.programData, LOADER_TAG.programData);
   if (!isProgram || state === undefined || programData === undefined) {
     throw new KarmeshError(
       'PROGRAM_MISMATCH',

@@ -3,18 +3,9 @@ import { KarmeshError } from '../errors.ts';
 import { equalBytes, toHex } from '../protocol/bytes.ts';
 import { hash } from '../protocol/hash.ts';
 import { type Address, SYSTEM_PROGRAM, toBase58 } from './address.ts';
+import { LOADER_HEADER, LOADER_TAG, PLAIN_LOADERS, UPGRADEABLE_LOADER } from './loaders.ts';
 import { toPublicKey } from './publicKey.ts';
 import { rpcRequest } from './rpc.ts';
-
-/** Loaders that keep a program's file in the program's own account. */
-const PLAIN_LOADERS = ['BPFLoader1111111111111111111111111111111111', 'BPFLoader2111111111111111111111111111111111'];
-const UPGRADEABLE_LOADER = 'BPFLoaderUpgradeab1e11111111111111111111111';
-// Of the upgradeable loader: a u32 that says what an account is, then its fields.
-const PROGRAM_TAG = 2;
-const PROGRAM_DATA_TAG = 3;
-const PROGRAM_BYTES = 36;
-/** Tag, slot of the deployment, whether there is an authority, and the authority. */
-const PROGRAM_DATA_HEADER = 45;
 
 /** A program as the cluster holds it. */
 export interface DeployedProgram {
@@ -43,21 +34,21 @@ export async function readProgram(
     throw new KarmeshError('PROGRAM_MISMATCH', 'There is no program at this address of the cluster.', facts);
   const loader = account.owner.toBase58();
   if (PLAIN_LOADERS.includes(loader)) return { sha256: elfHash(account.data), upgradeAuthority: undefined };
-  const isProgram = loader === UPGRADEABLE_LOADER && account.data.length >= PROGRAM_BYTES;
-  if (!isProgram || account.data.readUInt32LE(0) !== PROGRAM_TAG)
+  const isProgram = loader === UPGRADEABLE_LOADER && account.data.length >= LOADER_HEADER.program;
+  if (!isProgram || account.data.readUInt32LE(0) !== LOADER_TAG.program)
     throw new KarmeshError('PROGRAM_MISMATCH', 'What is at this address is not a program of a loader known here.', {
       ...facts,
       loader,
     });
-  const data = await read(account.data.subarray(4, PROGRAM_BYTES));
+  const data = await read(account.data.subarray(4, LOADER_HEADER.program));
   const isData = data !== null && data.owner.toBase58() === UPGRADEABLE_LOADER;
-  if (!isData || data.data.length < PROGRAM_DATA_HEADER || data.data.readUInt32LE(0) !== PROGRAM_DATA_TAG)
+  if (!isData || data.data.length < LOADER_HEADER.programData || data.data.readUInt32LE(0) !== LOADER_TAG.programData)
     throw new KarmeshError('PROGRAM_MISMATCH', 'The program at this address was closed.', facts);
-  const authority = data.data.subarray(13, PROGRAM_DATA_HEADER);
+  const authority = data.data.subarray(13, LOADER_HEADER.programData);
   // Loaders have written both: no authority, and the address that nobody has a key of.
   const hasAuthority = data.data[12] === 1 && !equalBytes(authority, SYSTEM_PROGRAM);
   return {
-    sha256: elfHash(data.data.subarray(PROGRAM_DATA_HEADER)),
+    sha256: elfHash(data.data.subarray(LOADER_HEADER.programData)),
     upgradeAuthority: hasAuthority ? new Uint8Array(authority) : undefined,
   };
 }
