@@ -15,6 +15,9 @@ pub const LAYER_REGISTERED: [u8; 8] = [180, 217, 243, 128, 159, 218, 125, 164];
 pub const LAYER_PROVEN: [u8; 8] = [44, 1, 204, 18, 139, 68, 107, 189];
 pub const VOTE_PAID: [u8; 8] = [82, 145, 180, 55, 171, 85, 168, 113];
 pub const PROVEN_CLOSED: [u8; 8] = [92, 202, 15, 174, 234, 155, 25, 14];
+pub const CASE_FILED: [u8; 8] = [71, 129, 88, 128, 118, 207, 190, 148];
+pub const CASE_EXECUTED: [u8; 8] = [237, 145, 66, 101, 205, 110, 22, 194];
+pub const FAULT_PROVEN: [u8; 8] = [172, 112, 187, 131, 69, 183, 194, 48];
 
 /// The longest event is `LayerProven`: 8 + 32 + 32 + 8 + 32 + 4 + 4 + 32 bytes.
 const CAPACITY: usize = 152;

@@ -12,3 +12,8 @@ pub const ATTESTATION: &[u8] = b"attestation";
 pub const LAYER: &[u8] = b"layer";
 pub const PROVEN: &[u8] = b"proven";
 pub const STAKE: &[u8] = b"stake";
+
+pub const BUFFER: &[u8] = b"buffer";
+pub const FINDING: &[u8] = b"finding";
+pub const CASE: &[u8] = b"case";
+pub const FAULT: &[u8] = b"fault";

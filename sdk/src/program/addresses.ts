@@ -19,6 +19,12 @@ export interface ProgramAddresses {
   proven(record: ProvenName): Address;
   /** Of what a staker has behind a participant, in one kind of asset (`ASSET`). */
   stake(stake: StakeName): Address;
+  buffer(owner: Address, nonce: bigint): Address;
+  finding(finder: Address, commitment: Uint8Array): Address;
+  /** Of an offence, by its name (P-42). */
+  offenceCase(offender: Address, offenceKey: Uint8Array): Address;
+  /** Of a report, by `FAULT`. */
+  fault(epoch: bigint, kind: number): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -65,5 +71,9 @@ export function programAddresses(programId: Address): ProgramAddresses {
     proven: ({ modelKeys, entryHash, epoch, position, payer }) =>
       derive('proven', modelKeys, entryHash, u64le(epoch), u32le(position), payer),
     stake: ({ participant, staker, asset }) => derive('stake', participant, staker, new Uint8Array([asset])),
+    buffer: (owner, nonce) => derive('buffer', owner, u64le(nonce)),
+    finding: (finder, commitment) => derive('finding', finder, commitment),
+    offenceCase: (offender, offenceKey) => derive('case', offender, offenceKey),
+    fault: (epoch, kind) => derive('fault', u64le(epoch), new Uint8Array([kind])),
   };
 }

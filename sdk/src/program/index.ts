@@ -17,6 +17,7 @@ export * from './instructions/chain.ts';
 export * from './instructions/claim.ts';
 export * from './instructions/epoch.ts';
 export * from './instructions/escrow.ts';
+export * from './instructions/evidence.ts';
 export * from './instructions/proofs.ts';
 export * from './instructions/registration.ts';
 export * from './instructions/setup.ts';
