@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
@@ -23,6 +23,10 @@ const scripts = {
   'build:dashboard': [],
   test: [[bin('vitest/vitest.mjs'), 'run']],
   'test:long': [[bin('vitest/vitest.mjs'), 'run']],
+  // One file after another: on a live cluster they share whoever pays.
+  'test:program': [
+    [bin('vitest/vitest.mjs'), 'run', '--dir', 'test/program', '--no-file-parallelism', '--testTimeout=600000'],
+  ],
   check: [
     [bin('typescript/bin/tsc'), '--noEmit'],
     [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.'],
@@ -159,6 +163,25 @@ function node24() {
   return fail(`No Node 24 package exists for ${process.platform}-${process.arch}; start npm with Node 24 or newer.`);
 }
 
+/** Takes `--url URL` and `--keypair FILE` out of the arguments: where the program's tests run, and who pays there. */
+function takeLiveCluster(args) {
+  const taken = {};
+  for (const [flag, variable] of [
+    ['--url', 'KARMESH_TEST_RPC_URL'],
+    ['--keypair', 'KARMESH_TEST_KEYPAIR'],
+  ]) {
+    const at = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
+    if (at < 0) continue;
+    const [found, next] = args.slice(at, at + 2);
+    const joined = found.includes('=');
+    const value = joined ? found.slice(found.indexOf('=') + 1) : next;
+    if (!value) fail(`${flag} needs a value.`, 2);
+    args.splice(at, joined ? 1 : 2);
+    taken[variable] = flag === '--keypair' ? resolve(process.env.INIT_CWD ?? root, value) : value;
+  }
+  return taken;
+}
+
 const [name, ...args] = process.argv.slice(2);
 const commands = scripts[name];
 if (!commands) fail(`Unknown script "${name ?? ''}"; known: ${Object.keys(scripts).join(', ')}.`, 2);
@@ -173,6 +196,7 @@ const env = {
   NODE_COMPILE_CACHE: join(modules, '.cache', 'compiled'),
   ...process.env,
   ...(name === 'test:long' ? { LONG: '1' } : {}),
+  ...(name === 'test:program' ? takeLiveCluster(args) : {}),
 };
 const cwd = name === 'up' || name === 'karmesh' ? (process.env.INIT_CWD ?? root) : root;
 /** Runs one command in this terminal; signals that reach only this process are passed on, and its end takes the command along. */

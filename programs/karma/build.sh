@@ -39,9 +39,9 @@ if ! is_linker "$linker"; then
   fi
 fi
 
-# A failed link leaves the previous file in place, which must not pass for the new one.
+# A failed link leaves the previous file in place, which must not pass for the new one; nor may what an earlier linker made.
 built="target/$target/release/libkarma.so"
-rm -f "$built"
+rm -f "$built" "target/$target/release/deps/"libkarma*
 sysroot="$(rustup run "$toolchain" rustc --print sysroot)"
 registry="${CARGO_HOME:-$HOME/.cargo}/registry/src"
 # Source locations in panics would carry this machine's paths into the program and cost it size.

@@ -152,7 +152,7 @@ test('E-22: a gateway cannot sign a price, an answer or a verdict that the recei
   }
 });
 
-test('the honest entry beside all of these is taken and its three workers are paid', async () => {
+test('the honest entry beside all of these is taken, and its three workers and its gateway are paid', async () => {
   expect(await validator.take(market.entry())).toBe('accept');
-  expect(Object.keys(paid(validator.tally(validator.close(1n))))).toHaveLength(3);
+  expect(Object.keys(paid(validator.tally(validator.close(1n))))).toHaveLength(4);
 });

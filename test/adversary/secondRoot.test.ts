@@ -99,18 +99,24 @@ test('V-05, V-23: its own protection refuses a second root and a second manifest
   const folder = await mkdtemp(join(tmpdir(), 'karmesh-second-root-'));
   const path = join(folder, 'protection.log');
   const { world } = await startedWorld();
+  const owner = {
+    genesis: namedHash('genesis'),
+    programId: namedHash('program'),
+    participant: namedHash('validator'),
+    identity: namedHash('identity'),
+  };
   const [honest, other] = [await reportFor(world, 1n), await reportFor(world, 2n)];
   const vote = ({ report }: BuiltReport) => {
     const sealed = { epoch: 0n, verdictsRoot: verdictsRoot(0n), report };
     return { ...sealed, attempt: 1, salt: namedHash('salt'), reportHash: reportHashOf(world.domain, sealed) };
   };
   {
-    await using protection = await openProtection(path);
+    await using protection = await openProtection({ path, owner });
     await protection.attest({ epoch: 0n, manifestHash: namedHash('set'), salt: namedHash('salt') });
     await protection.sealRoot(vote(honest));
     await expect(protection.sealRoot(vote(other))).rejects.toMatchObject({ code: 'SLASHING_PROTECTION' });
   }
-  await using protection = await openProtection(path);
+  await using protection = await openProtection({ path, owner });
   await expect(protection.sealRoot(vote(other))).rejects.toMatchObject({ code: 'SLASHING_PROTECTION' });
   await expect(
     protection.attest({ epoch: 0n, manifestHash: namedHash('another set'), salt: namedHash('salt') }),

@@ -11,6 +11,12 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
+/** The policy that a gateway sends with the page, for a visitor who reads a node on this machine. */
+export const PAGE_POLICY = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self' http://127.0.0.1:*",
+};
+
 /** A web server that knows nothing but a folder's files, and sends these headers with each. */
 export async function serveFolder(
   folder: string,

@@ -6,6 +6,7 @@ import { parser } from '@prometheus-io/lezer-promql';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { workerMetrics } from '../../node/src/cli/workerMetrics.ts';
+import { observeDisk } from '../../validator/src/observeDisk.ts';
 import { validatorMetrics } from '../../validator/src/validatorMetrics.ts';
 import { createApp } from '../../web/gateway/app.ts';
 import { observeMarket } from '../../web/gateway/observeMarket.ts';
@@ -42,6 +43,7 @@ const roles: Readonly<Record<string, (measured: Metrics) => void>> = {
   validator(measured) {
     participant(measured);
     validatorMetrics(measured);
+    observeDisk(measured, { folder: '.' });
   },
   gateway(measured) {
     participant(measured);
@@ -182,6 +184,42 @@ test('every metric of ours is on the dashboard or says why not', async () => {
   const ours = [...series.values()].map(({ metric }) => metric).filter((name) => name.startsWith('karmesh_'));
   const missing = [...new Set(ours)].filter((name) => !shown.has(name));
   expect(missing.sort()).toEqual(Object.keys(NOT_SHOWN).sort());
+});
+
+/** The rules of the alert files under docs/deploy, with all that a rule must have. */
+async function alerts(): Promise<readonly (Query & { readonly file: string; readonly rule: string })[]> {
+  const folder = fileURLToPath(new URL('docs/deploy', root));
+  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('alerts.yml')).sort();
+  const found = [];
+  for (const file of files) {
+    const text = await readFile(`${folder}/${file}`, 'utf8');
+    // The file keeps to one form, so that it is read without a library for all of YAML; Prometheus reads any.
+    for (const rule of text.split(/^ {6}- alert: /m).slice(1)) {
+      const panel = rule.slice(0, rule.indexOf('\n'));
+      const [, expr = ''] = /^ {8}expr: (.+)$/m.exec(rule) ?? [];
+      const labels = [...rule.matchAll(/\{\{ \$labels\.(\w+) \}\}/g)].map(([, label]) => `{{${label}}}`);
+      found.push({ file, rule, panel, expr, legend: labels.join(' ') });
+    }
+  }
+  return found;
+}
+
+test('every alert asks PromQL of metrics and labels that a role exposes, and says how bad it is and what to do', async () => {
+  const series = exposed();
+  const rules = await alerts();
+  expect(rules.map(({ file }) => file)).toContain('validator/alerts.yml');
+  expect(rules.length).toBeGreaterThan(8);
+  expect(rules.flatMap((rule) => check(rule, series).faults)).toEqual([]);
+  // A rule that asks nothing never fires.
+  expect(rules.filter((rule) => check(rule, series).shown.length === 0)).toEqual([]);
+  const incomplete = rules.filter(
+    ({ rule }) =>
+      !/^ {8}labels: \{ severity: (page|ticket) \}$/m.test(rule) ||
+      !/^ {10}summary: .+\.$/m.test(rule) ||
+      !/^ {10}todo: .+\.$/m.test(rule),
+  );
+  expect(incomplete.map(({ panel }) => panel)).toEqual([]);
+  expect(new Set(rules.map(({ panel }) => panel)).size).toBe(rules.length);
 });
 
 test('every metric that the guide names exists', async () => {

@@ -18,6 +18,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh karma show', 'sdk/src/cli/karmesh.ts', 'karma', 'show'],
   ['karmesh keygen', 'sdk/src/cli/karmesh.ts', 'keygen'],
   ['karmesh airdrop', 'sdk/src/cli/karmesh.ts', 'airdrop'],
+  ['karmesh deploy', 'sdk/src/cli/karmesh.ts', 'deploy'],
   ['karmesh up', 'programs/localnet/src/up.ts'],
   ['karmesh localnet', 'programs/localnet/src/main.ts'],
   ['karmesh gateway', 'web/gateway/main.ts'],
@@ -36,6 +37,10 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh validator start', 'validator/src/main.ts', 'start'],
   ['karmesh validator status', 'validator/src/main.ts', 'status'],
   ['karmesh validator register', 'validator/src/main.ts', 'register'],
+  ['karmesh validator doctor', 'validator/src/main.ts', 'doctor'],
+  ['karmesh validator init', 'validator/src/main.ts', 'init'],
+  ['karmesh validator slashing-protection export', 'validator/src/main.ts', 'slashing-protection', 'export'],
+  ['karmesh validator slashing-protection import', 'validator/src/main.ts', 'slashing-protection', 'import'],
   ['karmesh validator sign-epoch', 'validator/src/main.ts', 'sign-epoch'],
 ];
 

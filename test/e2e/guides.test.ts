@@ -94,7 +94,10 @@ test('what nobody runs says why', () => {
       "docs/guides/run-a-worker.md: my.gguf stands for a model of your own, and Rust builds the prover",
       "docs/guides/run-a-worker.md: needs the keys of a ceremony",
       "docs/guides/run-a-worker.md: needs such a server",
-      "docs/guides/validator.md: bonds, as run-a-worker.md shows for a worker",
+      "docs/guides/validator-care.md: installs a service",
+      "docs/guides/validator-care.md: the validator of validator.md has to be stopped first",
+      "docs/guides/validator-care.md: stands for another machine",
+      "docs/guides/validator-care.md: upgrades a service",
     ]
   `);
 });

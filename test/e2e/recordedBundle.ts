@@ -56,6 +56,7 @@ export function recordedBundle(): RecordedBundle {
       programId: chain.programId,
       epochZeroSlot: chain.epochZeroSlot,
       parameters: namedParameters(chain.parameters),
+      changes: [],
       offchain: clusterPreset('localnet').offchain,
       gatewayIdentity: (address, epoch) =>
         equalBytes(address, gateway.address) && epoch === gateway.epoch ? gateway.identity : undefined,

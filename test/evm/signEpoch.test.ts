@@ -18,7 +18,8 @@ import { createSecp256k1KeyFile, type Secp256k1Key } from '@karmesh/sdk/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readGuide } from '../e2e/guideBlocks.ts';
 import { makeReport, settlement, toFinalised } from '../program/epochSteps.ts';
-import { type ClusterLedger, clusterLedger } from '../program/ledger/clusterLedger.ts';
+import { clusterLedger } from '../program/ledger/clusterLedger.ts';
+import type { ConnectedLedger } from '../program/ledger/connectedLedger.ts';
 import { buildWorld, readEpoch, readParticipant, startWorld, type World } from '../program/world.ts';
 import { gasLimit } from './scene.ts';
 import { type Anvil, noAnvil, startAnvil, WITH_ANVIL } from './startAnvil.ts';
@@ -32,7 +33,7 @@ describe.skipIf(noAnvil)(WITH_ANVIL, () => {
   const stack = new AsyncDisposableStack();
   let folder: string;
   let keys: readonly Secp256k1Key[];
-  let ledger: ClusterLedger;
+  let ledger: ConnectedLedger;
   let world: World;
   let anvil: Anvil;
   beforeAll(async () => {

@@ -90,7 +90,7 @@ export async function startTestMarket(
     chain: { ...preset.chain, ...QUICK },
     offchain: { ...preset.offchain, ...options.offchain },
   };
-  if (options.offchain !== undefined) stack.use(await ownParameters(path, cluster));
+  stack.use(await ownParameters(path, cluster));
   const { workers, exactWorkers = 0, validators } = options;
   const folder: MarketFolder = await openMarketFolder(path, { workers, exactWorkers, validators });
   const { workerScripts = [], slotMs = SLOT_MS } = options;
@@ -151,7 +151,12 @@ async function ownParameters(path: string, cluster: Cluster): Promise<Disposable
       ]),
     );
   const file = join(path, 'cluster.json');
-  const json = { ...cluster, chain: table({ ...cluster.chain }), offchain: table({ ...cluster.offchain }) };
+  const json = {
+    ...cluster,
+    upgradeAuthority: { value: cluster.upgradeAuthority, reason: 'A test.' },
+    chain: table({ ...cluster.chain }),
+    offchain: table({ ...cluster.offchain }),
+  };
   await writeFile(file, JSON.stringify(json));
   process.env.KARMESH_CLUSTER_FILE = file;
   return {

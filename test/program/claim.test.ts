@@ -1,4 +1,4 @@
-import { claim, eventsInLogs, PROGRAM_ID } from '@karmesh/sdk/program';
+import { claim, eventsInLogs } from '@karmesh/sdk/program';
 import { decayKarma, type KarmaVector } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount } from './bent.ts';
@@ -12,7 +12,7 @@ import {
   toReported,
 } from './epochSteps.ts';
 import { namedHash } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import {
   buildWorld,
@@ -28,7 +28,7 @@ import {
 const FIRST: KarmaVector = [300_000n, 4_000n, 5_000n, 150_000n, 6_000n];
 
 async function finalisedWorld() {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const [worker, other] = world.workers as [Member, Member];
   const built = await makeReport(world, {
@@ -63,7 +63,7 @@ test('P-21: pays the owner, syncs karma and sets the weight of the next epoch', 
   expect((await lamportsOf(world, worker.owner.publicKey)) - before.owner).toBe(500_000n);
   const vault = await readVault(world);
   expect([vault.paid, before.vault.lamports - vault.lamports]).toEqual([500_000n, 500_000n]);
-  expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
+  expect(eventsInLogs(logs, world.addresses.programId)).toEqual([
     { name: 'Claimed', data: { epoch: 0n, participant: worker.address, paid: 500_000n, karma: FIRST } },
   ]);
 });
@@ -113,7 +113,7 @@ test('P-21, K-06: a later claim decays what was there and gains the difference; 
 });
 
 test('P-21: two claims in one epoch keep the weight that this epoch is read with', async () => {
-  const world = await buildWorld(liteSvmLedger(), { parameters: { slotsPerEpoch: 1_000n } });
+  const world = await buildWorld(await testLedger(), { parameters: { slotsPerEpoch: 1_000n } });
   await startWorld(world);
   const [worker] = world.workers as [Member];
   const report = async (epoch: bigint, karma: bigint, priorRoot?: Uint8Array) =>
@@ -166,7 +166,7 @@ test("P-21: refuses another owner, another's leaf, a foreign account and no sign
 });
 
 test('P-21: refuses a report that is not final', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const [worker] = world.workers as [Member];
   const built: BuiltReport = await makeReport(world, {

@@ -1,8 +1,8 @@
-import { closeProven, eventsInLogs, PROGRAM_ID } from '@karmesh/sdk/program';
+import { closeProven, eventsInLogs } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount } from './bent.ts';
 import { makeReport, toFinalised } from './epochSteps.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import {
   admit,
   contextOf,
@@ -21,7 +21,7 @@ const key = trapdoorKey('key', 2);
 
 /** A record of one operator's statement, of two, made in epoch 1 about a token of epoch 0. */
 async function provenWorld() {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const named = { ...key, contextIndex: 1 };
   const registry = await admit(world, registryOf(world, [named, named]));
@@ -53,7 +53,9 @@ test('P-26: pays the rent back once an epoch after the record is final, and not 
 
   const before = await lamportsOf(world, world.operator.publicKey);
   const { logs } = await sendCloseProven(world, registry);
-  expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([{ name: 'ProvenClosed', data: recordOf(world, registry) }]);
+  expect(eventsInLogs(logs, world.addresses.programId)).toEqual([
+    { name: 'ProvenClosed', data: recordOf(world, registry) },
+  ]);
   const rent = await world.ledger.rent(136 + 2 * 32);
   expect((await lamportsOf(world, world.operator.publicKey)) - before).toBe(rent - 5_000n);
   expect(await world.ledger.account(world.addresses.proven(recordOf(world, registry)))).toBeUndefined();

@@ -1,10 +1,40 @@
 import { closeVote } from '@karmesh/sdk/program';
+import type { ChainParameters } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import { withAccount } from './bent.ts';
-import { makeReport, sendCloseVote, sendFinalise, toReported } from './epochSteps.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import {
+  type BuiltReport,
+  makeReport,
+  sealOf,
+  sendBeacon,
+  sendCloseVote,
+  sendFinalise,
+  sendReveal,
+  sendSalt,
+  sendSeal,
+  sendSettle,
+  sendVerdicts,
+  settlement,
+  toAttested,
+  toFinalised,
+  toReported,
+  toVerdicts,
+} from './epochSteps.ts';
+import { type LiteSvmLedger, liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { refused } from './refused.ts';
-import { buildWorld, lamportsOf, type Member, readEpoch, startWorld } from './world.ts';
+import {
+  buildWorld,
+  firstSlot,
+  lamportsOf,
+  type Member,
+  readConfig,
+  readEpoch,
+  readParticipant,
+  readVault,
+  SOL,
+  startWorld,
+  type World,
+} from './world.ts';
 
 test('P-22: pays the rent back to who paid it, once the epoch is final', async () => {
   const world = await buildWorld(liteSvmLedger());
@@ -19,10 +49,99 @@ test('P-22: pays the rent back to who paid it, once the epoch is final', async (
   await refused(sendCloseVote(world, a, 0n, b.identity.publicKey), 'BadOwner');
   const { addresses, ledger, operator } = world;
   const crossed = closeVote(addresses, { epoch: 0n, validator: a.address, payer: a.identity.publicKey });
-  await refused(ledger.send([withAccount(crossed, 1, addresses.config)], [operator]), 'BadOwner');
+  const swaps: readonly (readonly [position: number, by: Uint8Array, error: string])[] = [
+    [1, addresses.vault, 'BadOwner'],
+    [2, addresses.config, 'BadOwner'],
+    [3, addresses.vote(0n, b.address), 'BadPda'],
+    [4, b.address, 'BadPda'],
+    [5, world.escrow, 'BadOwner'],
+  ];
+  for (const [position, by, error] of swaps)
+    await refused(ledger.send([withAccount(crossed, position, by)], [operator]), error);
   const before = await lamportsOf(world, a.identity.publicKey);
   await sendCloseVote(world, a, 0n);
+  // Nothing settled, so that there is nothing to share.
   expect((await lamportsOf(world, a.identity.publicKey)) - before).toBe(await ledger.rent(192));
   expect(await ledger.account(addresses.vote(0n, a.address))).toBeUndefined();
   await refused(sendCloseVote(world, a, 0n), 'BadOwner');
+});
+
+/** An epoch that settled a million lamports, final, with these validators' parts in it. */
+async function paidEpoch(
+  parameters: Partial<ChainParameters>,
+  did: (world: World, built: BuiltReport) => Promise<void>,
+): Promise<World<LiteSvmLedger>> {
+  const world = await buildWorld(liteSvmLedger(), { parameters });
+  await startWorld(world);
+  const settlements = [settlement(world, 1_000_000n)];
+  const built = await makeReport(world, { epoch: 0n, earned: new Map(), settlements });
+  await did(world, built);
+  await sendSettle(world, built, 0);
+  const { quorumSlot } = await readEpoch(world, 0n);
+  await world.ledger.untilSlot(quorumSlot + world.parameters.challengeSlots);
+  await sendFinalise(world, 0n);
+  return world;
+}
+
+const sealAndReveal = async (world: World, voters: readonly Member[], { epoch, report }: BuiltReport) => {
+  for (const voter of voters) await sendSeal(world, voter, epoch, sealOf(world, voter, { epoch, report }));
+  for (const voter of voters) await sendReveal(world, voter, { epoch, report });
+};
+
+test('P-32: a vote earns by its stake, once for its salt and twice for the report; who keeps a salt back earns nothing', async () => {
+  const world = await paidEpoch({}, async (world, built) => {
+    const [a, b, c, d] = world.validators as [Member, Member, Member, Member];
+    await toAttested(world, 0n, [a, b, c]);
+    // The third has attested and keeps its salt to itself; the fourth comes in for the report alone.
+    for (const one of [a, b]) await sendSalt(world, one, 0n);
+    await world.ledger.untilSlot((await readEpoch(world, 0n)).beaconTargetSlot + 1n);
+    await sendBeacon(world, 0n);
+    const { beaconTargetSlot } = await readEpoch(world, 0n);
+    const from = beaconTargetSlot + world.parameters.auditSlots;
+    await world.ledger.untilSlot(from);
+    await sendVerdicts(world, a, 0n);
+    await sealAndReveal(world, [b, c, d], built);
+  });
+  const [a, b, c, d] = world.validators as [Member, Member, Member, Member];
+  // 10 % of what settled; points in stakes of 2 SOL: a 1 (salt), b 3, c 0, d 2.
+  expect(await readEpoch(world, 0n)).toMatchObject({ voteReward: 100_000n, votePoints: 12n * SOL });
+  expect(await readVault(world)).toMatchObject({ received: 1_000_000n, rewards: 100_000n, rewardsPaid: 0n });
+  const paid = [];
+  for (const voter of [a, b, c, d]) {
+    const before = await lamportsOf(world, voter.address);
+    await sendCloseVote(world, voter, 0n);
+    paid.push((await lamportsOf(world, voter.address)) - before);
+  }
+  expect(paid).toEqual([16_666n, 50_000n, 0n, 33_333n]);
+  expect(await readVault(world)).toMatchObject({ rewards: 100_000n, rewardsPaid: 99_999n });
+  expect(await readParticipant(world, b.address)).toMatchObject({ rewardLamports: 50_000n, commissionLamports: 0n });
+});
+
+test('P-22: votes stay open to evidence for as many epochs as the cluster says', async () => {
+  const world = await paidEpoch({ evidenceEpochs: 2n }, async (world, built) => {
+    await toVerdicts(world, 0n);
+    await sealAndReveal(world, world.validators, built);
+  });
+  const [a] = world.validators as [Member];
+  await refused(sendCloseVote(world, a, 0n), 'TooEarly');
+  const { finalisedSlot } = await readEpoch(world, 0n);
+  const { epochZeroSlot } = await readConfig(world);
+  const final = (finalisedSlot - epochZeroSlot) / world.parameters.slotsPerEpoch;
+  await world.ledger.untilSlot((await firstSlot(world, final + 2n)) - 1n);
+  await refused(sendCloseVote(world, a, 0n), 'TooEarly');
+  await world.ledger.untilSlot(await firstSlot(world, final + 2n));
+  await sendCloseVote(world, a, 0n);
+  expect((await readParticipant(world, a.address)).rewardLamports).toBe(25_000n);
+});
+
+test('P-22: a vote of an epoch that was passed over ends without pay', async () => {
+  const world = await buildWorld(liteSvmLedger());
+  await startWorld(world);
+  const [a] = world.validators as [Member];
+  await toAttested(world, 0n);
+  await refused(sendCloseVote(world, a, 0n), 'NotFinalised');
+  await toFinalised(world, await makeReport(world, { epoch: 1n, earned: new Map() }));
+  const before = await lamportsOf(world, a.identity.publicKey);
+  await sendCloseVote(world, a, 0n);
+  expect((await lamportsOf(world, a.identity.publicKey)) - before).toBe(await world.ledger.rent(192));
 });

@@ -2,7 +2,7 @@ import { commitChain } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount } from './bent.ts';
 import { namedHash } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import { buildWorld, firstSlot, type Member, readChain, startWorld, type World } from './world.ts';
 
@@ -21,7 +21,7 @@ function instruction(
 }
 
 test('P-07: stores the commitment', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const slot = await world.ledger.slot();
   await world.ledger.send([instruction(world)], [world.gateway.identity]);
   expect(await readChain(world, world.gateway.address, 5n)).toEqual({
@@ -36,7 +36,7 @@ test('P-07: stores the commitment', async () => {
 });
 
 test('P-07: takes an epoch until the slot before it begins, and not after', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const { ledger, gateway } = world;
   await refused(ledger.send([instruction(world, { epoch: 0n })], [gateway.identity]), 'EpochBegun');
@@ -47,14 +47,14 @@ test('P-07: takes an epoch until the slot before it begins, and not after', asyn
 });
 
 test('P-07: an epoch so late that its slot leaves 64 bits is refused', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const late = instruction(world, { epoch: 2n ** 63n });
   await refused(world.ledger.send([late], [world.gateway.identity]), 'Overflow');
 });
 
 test('P-07: refuses a second chain for one epoch, no link, and too many', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { ledger, gateway } = world;
   await ledger.send([instruction(world)], [gateway.identity]);
   await refused(ledger.send([instruction(world)], [gateway.identity]), 'AlreadyInitialised');
@@ -63,7 +63,7 @@ test('P-07: refuses a second chain for one epoch, no link, and too many', async 
 });
 
 test("P-07: refuses another role, another's identity, no signature, a wrong address and a foreign account", async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { ledger, gateway, workers, operator, addresses } = world;
   const worker = workers[0] ?? gateway;
   await refused(ledger.send([instruction(world, { of: worker })], [operator, worker.identity]), 'WrongRole');

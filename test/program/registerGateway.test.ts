@@ -1,12 +1,12 @@
 import { ROLE, registerGateway } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { unsigned } from './bent.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import { buildWorld, member, readConfig, readParticipant, SOL } from './world.ts';
 
 test('P-05: makes the account, takes the bond and counts the gateway', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const gateway = member(world.addresses, 'new gateway', world.operator);
   const keys = { owner: world.operator.publicKey, identity: gateway.identity.publicKey };
   await world.ledger.send(
@@ -19,7 +19,7 @@ test('P-05: makes the account, takes the bond and counts the gateway', async () 
 });
 
 test('P-05: refuses a bond below the minimum and an identity that did not sign', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { identity } = member(world.addresses, 'new gateway', world.operator);
   const keys = { owner: world.operator.publicKey, identity: identity.publicKey };
   const small = registerGateway(world.addresses, { ...keys, bond: 3n * SOL - 1n });

@@ -1,11 +1,11 @@
-import { eventsInLogs, PROGRAM_ID, registerLayer } from '@karmesh/sdk/program';
+import { eventsInLogs, registerLayer } from '@karmesh/sdk/program';
 import { bn254 } from '@noble/curves/bn254.js';
 import { PublicKey, Transaction } from '@solana/web3.js';
 import { expect, test } from 'vitest';
 import { bytesOf } from '../../circuits/src/verify/points.ts';
 import { unsigned, withAccount, withData } from './bent.ts';
 import { namedHash } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import {
   admit,
   layerOptions,
@@ -24,7 +24,7 @@ const three = trapdoorKey('three signals', 3);
 const two = trapdoorKey('two signals', 2);
 
 async function startedWorld(): Promise<World> {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   return world;
 }
@@ -56,7 +56,7 @@ test('P-24: stores the key uncompressed, whoever sends it', async () => {
   const { world, registry } = await admittedWorld();
   const before = await lamportsOf(world, world.operator.publicKey);
   const { logs } = await sendLayer(world, registry, 1);
-  expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
+  expect(eventsInLogs(logs, world.addresses.programId)).toEqual([
     { name: 'LayerRegistered', data: { modelKeys: registry.address, operator: 1, keyId: three.keyId } },
   ]);
   expect(await readLayer(world, registry, 1)).toEqual({

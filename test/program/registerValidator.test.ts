@@ -5,7 +5,7 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { expect, test } from 'vitest';
 import { unsigned, withData } from './bent.ts';
 import { namedHash } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import {
   buildWorld,
@@ -40,7 +40,7 @@ function setUp(world: World) {
 }
 
 test('P-04: takes the bond and counts the weight before start', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { validator, keys, signers } = setUp(world);
   await world.ledger.send([registerValidator(world.addresses, { ...keys, bond: 5n * SOL })], signers);
 
@@ -74,7 +74,7 @@ test('P-04: takes the bond and counts the weight before start', async () => {
 });
 
 test('P-04: a registration in an epoch counts from the next one on', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { validator, keys, signers } = setUp(world);
   await startWorld(world);
   await world.ledger.send([registerValidator(world.addresses, { ...keys, bond: 2n * SOL })], signers);
@@ -106,7 +106,7 @@ test('P-04: a registration in an epoch counts from the next one on', async () =>
 });
 
 test('P-04: stores a proven secp256k1 address', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { validator, keys, signers } = setUp(world);
   const proof = proofFor(world, validator.address);
   await world.ledger.send([registerValidator(world.addresses, { ...keys, bond: 2n * SOL, secp256k1: proof })], signers);
@@ -115,7 +115,7 @@ test('P-04: stores a proven secp256k1 address', async () => {
 });
 
 test('P-04: refuses a proof of another participant, another address, a flipped bit, the other half of s and unused bytes that are not zero', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { validator, keys, signers } = setUp(world);
   const proof = proofFor(world, validator.address);
   const register = (secp256k1: Secp256k1Proof) =>
@@ -141,7 +141,7 @@ test('P-04: refuses a proof of another participant, another address, a flipped b
 });
 
 test('P-04: refuses a bond below the minimum and an identity that did not sign', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { keys, signers } = setUp(world);
   const small = registerValidator(world.addresses, { ...keys, bond: 2n * SOL - 1n });
   await refused(world.ledger.send([small], signers), 'BondTooSmall');

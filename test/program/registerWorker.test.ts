@@ -1,9 +1,9 @@
-import { ASSET, eventsInLogs, PROGRAM_ID, ROLE, registerWorker } from '@karmesh/sdk/program';
+import { ASSET, eventsInLogs, ROLE, registerWorker } from '@karmesh/sdk/program';
 import { WHOLE } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount, withData } from './bent.ts';
 import { namedHash } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import {
   buildWorld,
@@ -36,7 +36,7 @@ function instruction(
 }
 
 test('P-03: makes the account, takes the bond and counts the worker', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const worker = member(world.addresses, 'new worker', world.operator);
   const before = await readConfig(world);
   const { logs } = await world.ledger.send([instruction(world, { bond: SOL + 5n })], [world.operator, worker.identity]);
@@ -94,13 +94,13 @@ test('P-03: makes the account, takes the bond and counts the worker', async () =
   });
   expect(await lamportsOf(world, worker.address)).toBe((await world.ledger.rent(832)) + SOL + 5n);
   expect(await readConfig(world)).toEqual({ ...before, participantCount: 8, workerCount: 3 });
-  expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
+  expect(eventsInLogs(logs, world.addresses.programId)).toEqual([
     { name: 'Registered', data: { participant: worker.address, role: 1, index: 7 } },
   ]);
 });
 
 test('P-03: a worker that registers in an epoch is active from the next one', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const worker = member(world.addresses, 'new worker', world.operator);
   await startWorld(world);
   await world.ledger.send([instruction(world)], [world.operator, worker.identity]);
@@ -108,7 +108,7 @@ test('P-03: a worker that registers in an epoch is active from the next one', as
 });
 
 test('P-03: refuses a bond below the minimum', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { identity } = member(world.addresses, 'new worker', world.operator);
   await refused(
     world.ledger.send([instruction(world, { bond: SOL - 1n })], [world.operator, identity]),
@@ -123,7 +123,7 @@ test('P-03: refuses a bond below the minimum', async () => {
 });
 
 test('P-03: refuses no model, five models, a gap and an unused place that is not zero', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { identity } = member(world.addresses, 'new worker', world.operator);
   const full = instruction(world, { models: [0, 1, 2, 3].map((i) => namedHash(`model ${i}`)) });
   const withCount = (count: number): Uint8Array => full.data.map((byte, i) => (i === 40 ? count : byte));
@@ -136,14 +136,14 @@ test('P-03: refuses no model, five models, a gap and an unused place that is not
 });
 
 test('P-03: refuses a second registration of one identity', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { identity } = member(world.addresses, 'new worker', world.operator);
   await world.ledger.send([instruction(world)], [world.operator, identity]);
   await refused(world.ledger.send([instruction(world)], [world.operator, identity]), 'AlreadyInitialised');
 });
 
 test('P-03: refuses an identity or an owner that did not sign, a wrong address and a wrong Config', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { operator, addresses, ledger, buyer } = world;
   const { identity } = member(addresses, 'new worker', operator);
   await refused(ledger.send([unsigned(instruction(world), 1)], [operator]), 'WrongIdentity');

@@ -81,7 +81,7 @@ test('P-18: the reveal that passes two thirds stores the report', async () => {
   expect((await readVote(world, 0n, d)).flags & VOTE_FLAG.revealed).toBe(VOTE_FLAG.revealed);
   expect(await readEpoch(world, 0n)).toMatchObject({
     quorumSlot: slot,
-    candidates: expect.arrayContaining([{ reportHash: hash, stake: 8n * SOL }]),
+    candidates: expect.arrayContaining([{ reportHash: hash, stake: 8n * SOL, paidStake: 8n * SOL }]),
   });
 });
 

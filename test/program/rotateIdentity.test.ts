@@ -2,7 +2,7 @@ import { commitChain, rotateIdentity } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { unsigned } from './bent.ts';
 import { namedHash, namedKey } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import { buildWorld, firstSlot, readParticipant, startWorld, type World } from './world.ts';
 
@@ -20,7 +20,7 @@ function instruction(world: World, name: string) {
 }
 
 test('P-06: the new identity holds from the next epoch, and a second rotation waits for it', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const { ledger, operator, gateway } = world;
   const first = instruction(world, 'identity 1');
@@ -44,7 +44,7 @@ test('P-06: the new identity holds from the next epoch, and a second rotation wa
 });
 
 test('P-06: before start it takes effect at epoch 0, and transactions take the newest identity alone', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { ledger, operator, gateway, addresses } = world;
   const { instruction: rotate, newIdentity } = instruction(world, 'identity 1');
   await ledger.send([rotate], [operator, newIdentity]);
@@ -64,7 +64,7 @@ test('P-06: before start it takes effect at epoch 0, and transactions take the n
 });
 
 test('P-06: refuses another owner, an owner that did not sign and an identity that did not sign', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const { ledger, operator, buyer, addresses, gateway } = world;
   const { instruction: rotate, newIdentity } = instruction(world, 'identity 1');
   const stolen = rotateIdentity(addresses, {

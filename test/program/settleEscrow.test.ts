@@ -1,4 +1,4 @@
-import { eventsInLogs, openEscrow, PROGRAM_ID, settleEscrow } from '@karmesh/sdk/program';
+import { eventsInLogs, openEscrow, settleEscrow } from '@karmesh/sdk/program';
 import type { Settlement } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import { withAccount } from './bent.ts';
@@ -12,13 +12,13 @@ import {
   toVerdicts,
 } from './epochSteps.ts';
 import { namedHash, namedKey } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import { buildWorld, lamportsOf, readEpoch, readEscrow, readVault, SOL, startWorld, type World } from './world.ts';
 
 /** A world whose report settles the given escrows, after its quorum. */
 async function reportedWorld(of: (world: World, second: Uint8Array) => readonly Settlement[]) {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   const buyer = namedKey('second buyer');
   const second = world.addresses.escrow(world.gateway.address, buyer.publicKey);
   await world.ledger.fund(buyer.publicKey, 10n * SOL);
@@ -53,7 +53,7 @@ test('P-19: moves the debits of two escrows to the vault', async () => {
   ]);
   const before = await readVault(world);
   const { logs } = await sendSettle(world, built, 1);
-  expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
+  expect(eventsInLogs(logs, world.addresses.programId)).toEqual([
     { name: 'EscrowSettled', data: { epoch: 0n, escrow: second, debit: SOL } },
   ]);
   expect(await readEpoch(world, 0n)).toMatchObject({ settledCount: 1, settledLamports: SOL });
@@ -110,13 +110,13 @@ test('P-19: pays the last lamport above the rent', async () => {
 });
 
 test('P-19: refuses before the quorum, after the epoch is final, and foreign accounts', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const built = await makeReport(world, { epoch: 0n, earned: new Map(), settlements: [settlement(world, SOL)] });
   await toVerdicts(world, 0n);
   await refused(sendSettle(world, built, 0), 'BadState');
 
-  const final = await buildWorld(liteSvmLedger());
+  const final = await buildWorld(await testLedger());
   await startWorld(final);
   await toFinalised(final, built);
   await refused(sendSettle(final, built, 0), 'BadState');

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { eventsInLogs, PROGRAM_ID, programErrorName, verifyLayerProof } from '@karmesh/sdk/program';
+import { eventsInLogs, programErrorName, verifyLayerProof } from '@karmesh/sdk/program';
 import { signalBytes, statementHash, toHex } from '@karmesh/sdk/protocol';
 import { bn254 } from '@noble/curves/bn254.js';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount, withData } from './bent.ts';
 import { namedHash, namedKey } from './keys.ts';
-import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
+import { testLedger } from './ledger/testLedger.ts';
 import {
   admit,
   contextOf,
@@ -30,7 +30,7 @@ const first = trapdoorKey('first', 2);
 const second = trapdoorKey('second', 3);
 
 async function registeredWorld() {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const keys = [
     { ...first, contextIndex: 1 },
@@ -54,7 +54,7 @@ test('P-25: records what was proven, in an account with room for every operator'
   const sent = statement(world);
   const { logs } = await sendProof(world, registry, sent);
   const hash = statementHash(1, sent.signals);
-  expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
+  expect(eventsInLogs(logs, world.addresses.programId)).toEqual([
     { name: 'LayerProven', data: { ...recordOf(world, registry), operator: 1, statement: hash } },
   ]);
   const record = {
@@ -82,7 +82,7 @@ test('P-25, Z-24: another proof of what is recorded holds and changes nothing', 
   const before = await readProven(world, registry);
   await world.ledger.untilSlot(await firstSlot(world, 2n));
   const { logs } = await sendProof(world, registry, statement(world, [11n, 12n], 'again'));
-  expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([]);
+  expect(eventsInLogs(logs, world.addresses.programId)).toEqual([]);
   expect(await readProven(world, registry)).toEqual(before);
   // What is recorded does not make a false proof of it pass.
   const false_ = { ...statement(world), proof: second.prove([11n, 12n, 13n]) };
@@ -110,7 +110,7 @@ test('P-25: a stranger’s true statement about other inputs keeps nobody from r
 });
 
 test.each([1, 2, 3, 4, 5, 6, 7, 8])('Z-23: a key of %i signals, each of which counts', async (count) => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const key = trapdoorKey(`${count} signals`, count);
   const registry = await admit(world, registryOf(world, [{ ...key, contextIndex: count - 1 }]));
@@ -126,7 +126,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])('Z-23: a key of %i signals, each of which co
 });
 
 test('P-25: of 256 operators the last', async () => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   const keys = Array.from({ length: 256 }, () => ({ ...first, contextIndex: 1 }));
   const registry = await admit(world, registryOf(world, keys));
@@ -304,7 +304,7 @@ async function judge(world: World, { key, signals, proof }: Case): Promise<strin
 }
 
 test.each(chain.cases)('Z-20 to Z-23: $name', async (each) => {
-  const world = await buildWorld(liteSvmLedger());
+  const world = await buildWorld(await testLedger());
   await startWorld(world);
   expect(chain.place).toEqual({
     domain: toHex(world.domain),

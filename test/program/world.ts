@@ -17,7 +17,6 @@ import {
   NONE,
   openEscrow,
   type ParticipantAccount,
-  PROGRAM_ID,
   type ProgramAddresses,
   programAddresses,
   registerGateway,
@@ -130,8 +129,8 @@ export interface WorldOptions {
 
 /** Initialises the program and registers four validators, two workers and a gateway with an escrow of 10 SOL and a chain for epoch 0. */
 export async function buildWorld<L extends Ledger>(ledger: L, options: WorldOptions = {}): Promise<World<L>> {
-  const addresses = programAddresses(PROGRAM_ID);
-  const domain = makeDomain({ genesisHash: ledger.genesis, programId: PROGRAM_ID });
+  const addresses = programAddresses(ledger.programId);
+  const domain = makeDomain({ genesisHash: ledger.genesis, programId: ledger.programId });
   const operator = namedKey('operator');
   const buyer = namedKey('buyer');
   const parameters = { ...PARAMETERS, ...options.parameters };

@@ -12,6 +12,7 @@ const config: ConfigFacts = {
   lastRoot: ZERO_HASH,
   offchainParametersHash: ZERO_HASH,
   parameters: clusterPreset('localnet').chain,
+  changes: [],
 };
 
 function account(changes: Partial<EpochFacts> = {}): EpochFacts {
@@ -44,7 +45,15 @@ function account(changes: Partial<EpochFacts> = {}): EpochFacts {
   };
 }
 
-const noVote: VoteFacts = { attested: false, saltRevealed: false, sealed: false, revealed: false, sealAttempt: 0 };
+const noVote: VoteFacts = {
+  attested: false,
+  saltRevealed: false,
+  sealed: false,
+  revealed: false,
+  sealAttempt: 0,
+  saltHash: ZERO_HASH,
+  seal: ZERO_HASH,
+};
 const attested: VoteFacts = { ...noVote, attested: true };
 const sealed: VoteFacts = { ...attested, saltRevealed: true, sealed: true, sealAttempt: 1 };
 const attestedAccount = account({

@@ -1,4 +1,4 @@
-import { firstSlotOfEpoch, isActiveIn, toHex, type Weights } from '@karmesh/sdk/protocol';
+import { firstSlotOfEpoch, isActiveIn, parametersIn, toHex, type Weights } from '@karmesh/sdk/protocol';
 import type { ConfigFacts, EpochFacts, VoteFacts } from './chain/chainReader.ts';
 
 export const DUTY_KINDS = [
@@ -93,7 +93,6 @@ function epochToClose(state: DutyState, current: bigint): bigint | undefined {
   if (current === 0n || me === undefined) return undefined;
   // The escrows of carried entries are listed too (M-03), and the last final report tells which they are.
   if (state.ledgerEpoch !== config.lastFinalisedEpoch) return undefined;
-  const { closeDelaySlots, proposerWindowSlots } = config.parameters;
   const newest = state.epochs.at(-1);
   const settled = newest?.epoch ?? config.lastFinalisedEpoch ?? -1n;
   // A manifest that nobody attests is replaced in a later turn; not by who is bound to it and whose vote may be on its way.
@@ -101,7 +100,7 @@ function epochToClose(state: DutyState, current: bigint): bigint | undefined {
     newest?.state === 'closed' &&
     newest.attestedStake === 0n &&
     !state.isBound(newest.epoch) &&
-    slot >= newest.closeSlot + replaceAfter(proposerWindowSlots);
+    slot >= newest.closeSlot + replaceAfter(parametersIn(config, newest.epoch).proposerWindowSlots);
   const oldest = isReplaceable ? settled : settled + 1n;
   const last = current - 1n;
   let epoch = oldest > last - WINDOW_EPOCHS ? oldest : last - WINDOW_EPOCHS;
@@ -109,6 +108,7 @@ function epochToClose(state: DutyState, current: bigint): bigint | undefined {
   while (epoch < last && !isReplaceable && !state.hasEntries(epoch) && !(epoch > 0n && state.hasEntries(epoch - 1n)))
     epoch++;
   if (epoch > last) return undefined;
+  const { closeDelaySlots, proposerWindowSlots } = parametersIn(config, epoch);
   const begin = firstSlotOfEpoch(clockOf(config), epoch + 1n) + closeDelaySlots;
   if (slot < begin) return undefined;
   // The chain counts the validators of the epoch before the current one, whichever ended epoch is closed.
@@ -132,8 +132,8 @@ function clockOf(config: ConfigFacts): { readonly epochZeroSlot: bigint | undefi
 
 function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number): readonly Duty[] {
   const { slot, config } = state;
-  const { parameters } = config;
   const { epoch } = account;
+  const parameters = parametersIn(config, epoch);
   const vote = state.vote(epoch);
   const duty = (kind: DutyKind, about?: string): Duty => ({ kind, epoch, ...(about === undefined ? {} : { about }) });
   const duties: Duty[] = [];
@@ -192,7 +192,7 @@ function isMyTurn(state: DutyState, account: EpochFacts, from: bigint, roleOrdin
 
 /** P-16: whose turn it is to post the verdicts, or to replace a list that found no quorum in a whole window. */
 function isVerdictProposer(state: DutyState, account: EpochFacts, roleOrdinal: number): boolean {
-  const { auditSlots, proposerWindowSlots } = state.config.parameters;
+  const { auditSlots, proposerWindowSlots } = parametersIn(state.config, account.epoch);
   const begin = account.beaconTargetSlot + auditSlots;
   if (state.slot < begin || account.validatorCount === 0) return false;
   if (account.state === 'verdicts' && state.slot < account.verdictsSlot + replaceAfter(proposerWindowSlots))

@@ -13,11 +13,17 @@ interface Script {
 }
 
 /** Runs the loop with a slot for each look, and tells what was run and said. */
-async function play({ slots, run, look }: Script): Promise<{ readonly runs: string[]; readonly said: string[] }> {
+async function play({ slots, run, look }: Script): Promise<{
+  readonly runs: string[];
+  readonly said: string[];
+  /** Seconds from when a duty came due, of those that were done. */
+  readonly took: number[];
+}> {
   let slot = -1n;
   const ending = new AbortController();
   const runs: string[] = [];
   const said: string[] = [];
+  const took: number[] = [];
   const log = logger({ name: 'test', level: 'debug' })({
     sink: { write: (line) => said.push(`${slot} ${(JSON.parse(line) as { msg: string }).msg}`) },
   });
@@ -38,9 +44,12 @@ async function play({ slots, run, look }: Script): Promise<{ readonly runs: stri
       if (slot + 1n >= BigInt(slots.length)) ending.abort();
     },
     log,
-    observe: () => undefined,
+    nowMs: () => Number(slot) * 400,
+    observe: ({ seconds }) => {
+      if (seconds !== undefined) took.push(seconds);
+    },
   })({ signal: ending.signal });
-  return { runs, said };
+  return { runs, said, took };
 }
 
 const attest: Duty = { kind: 'attest', epoch: 3n };
@@ -52,6 +61,14 @@ test('what is done rests until the chain must show it, what waits is asked again
   expect(done.runs).toEqual(['0 attest 3', '6 attest 3']);
   const waiting = await play({ slots: times(3, [attest]), run: async () => 'waiting' });
   expect(waiting.runs).toEqual(['0 attest 3', '1 attest 3', '2 attest 3']);
+});
+
+test('the time to a duty counts from when it came due, whatever lacked meanwhile', async () => {
+  const { took } = await play({
+    slots: times(4, [attest]),
+    run: async (_, slot) => (slot < 3n ? 'waiting' : 'done'),
+  });
+  expect(took).toEqual([1.2]);
 });
 
 test('what was refused is not asked again, but something else of its kind is', async () => {

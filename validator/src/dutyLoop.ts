@@ -22,7 +22,14 @@ export interface DutyLoopParts {
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
   /** Called with `KIND:due` before a duty runs and `KIND:OUTCOME` after it. */
   readonly onStage?: ((stage: string, about: { readonly epoch: bigint }) => void) | undefined;
-  readonly observe: (run: { readonly kind: DutyKind; readonly outcome: DutyResult | 'failed' }) => void;
+  /** Milliseconds of a clock that never runs backwards. */
+  readonly nowMs: () => number;
+  readonly observe: (run: {
+    readonly kind: DutyKind;
+    readonly outcome: DutyResult | 'failed';
+    /** From when it first came due, once it is done. */
+    readonly seconds?: number;
+  }) => void;
 }
 
 /** How many slots a duty rests after a run: what was done shows on chain by then, what waits is asked again soon. */
@@ -57,15 +64,22 @@ export const dutyLoop =
     const { log } = parts;
     const running = new Map<DutyKind, Promise<void>>();
     const restUntil = new Map<string, bigint>();
+    /** Since when what is not done yet is due. */
+    const dueSince = new Map<string, number>();
     let isReachable = true;
 
     async function runOne(duty: Duty): Promise<void> {
       const about = { epoch: duty.epoch };
       parts.onStage?.(`${duty.kind}:due`, about);
+      const key = keyOf(duty);
+      if (dueSince.size > 1024) dueSince.clear();
+      const since = dueSince.get(key) ?? parts.nowMs();
+      dueSince.set(key, since);
       const outcome = await attempt(duty);
       parts.onStage?.(`${duty.kind}:${outcome}`, about);
-      parts.observe({ kind: duty.kind, outcome });
-      const key = keyOf(duty);
+      const isDone = outcome === 'done';
+      if (isDone) dueSince.delete(key);
+      parts.observe({ kind: duty.kind, outcome, ...(isDone ? { seconds: (parts.nowMs() - since) / 1000 } : {}) });
       if (restUntil.size > 1024) restUntil.clear();
       restUntil.set(key, parts.slot() + REST_SLOTS[outcome]);
       running.delete(duty.kind);
@@ -73,14 +87,15 @@ export const dutyLoop =
 
     async function attempt(duty: Duty): Promise<DutyResult | 'failed'> {
       const facts = { duty: duty.kind, epoch: duty.epoch.toString() };
+      const retry = `after ${REST_SLOTS.failed} slots, while it is due`;
       try {
         return await parts.run(duty, { signal: AbortSignal.any([signal, AbortSignal.timeout(dutyTimeoutMs)]) });
       } catch (err) {
         if (signal.aborted) return 'failed';
         const refusal = programErrorName(err);
         if (refusal !== undefined && EXPECTED.has(refusal)) log.info({ ...facts, refusal }, 'The chain had moved on.');
-        else if (isTransient(err)) log.warn({ ...facts, err }, 'A duty failed and is tried again.');
-        else log.error({ ...facts, err }, 'A duty failed.');
+        else if (isTransient(err)) log.warn({ ...facts, retry, err }, 'A duty failed and is tried again.');
+        else log.error({ ...facts, retry, err }, 'A duty failed.');
         return 'failed';
       }
     }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -133,11 +133,96 @@ test('a validator registers, starts, keeps a second process out, shows its statu
     lastFinalisedEpoch: null,
     lastRoot: '0'.repeat(64),
   });
-  expect((await run('status', ...withKey(), '--data-dir', dataDir)).stdout).toContain('100.00 % of all');
+  const shown = (await run('status', ...withKey(), '--data-dir', dataDir)).stdout;
+  expect(shown).toContain('100.00 % of all');
+  expect(shown).toContain('next        the first epoch has not begun');
+
+  // While it runs nothing of its log leaves or comes in.
+  const exported = join(folder, 'protection.json');
+  const withData = ['--data-dir', dataDir];
+  const early2 = await run('slashing-protection', 'export', exported, ...withData, '--json');
+  expect([early2.code, errorOf(early2)]).toMatchObject([1, { error: { code: 'STORE_LOCKED' } }]);
+  const doctor = await run('doctor', ...withKey(), ...withData, '--json');
+  const found = JSON.parse(doctor.stdout) as {
+    readonly checks: readonly { readonly name: string; readonly severity: string; readonly sentence: string }[];
+  };
+  expect(found.checks.map(({ name, severity }) => `${name}: ${severity}`)).toEqual([
+    'keypair: ok',
+    'cluster: ok',
+    'program: ok',
+    'parameters: ok',
+    'registration: warning',
+    'lamports: ok',
+    expect.stringMatching(/^clock: /),
+    expect.stringMatching(/^disk: /),
+    'protection log: ok',
+    'models: ok',
+    'ports: ok',
+    'peers: warning',
+  ]);
 
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
   expect(await gone).toEqual([0, null]);
+
+  const out = await run('slashing-protection', 'export', exported, ...withData, '--json');
+  expect(JSON.parse(out.stdout)).toMatchObject({ participant, attestations: 0, hasSalts: false });
+  // The folder of another machine, which asks the chain whose it is.
+  const elsewhere = ['--data-dir', join(folder, 'elsewhere')];
+  const imported = await run('slashing-protection', 'import', exported, ...withKey(), ...elsewhere, '--json');
+  expect(JSON.parse(imported.stdout)).toMatchObject({ added: 0, closedThrough: { attestation: '-1' } });
+  const file = JSON.parse(await readFile(exported, 'utf8'));
+  file.metadata.genesis_hash = participant;
+  const foreign = join(folder, 'foreign.json');
+  await writeFile(foreign, JSON.stringify(file));
+  const refused = await run('slashing-protection', 'import', foreign, ...withKey(), ...elsewhere, '--json');
+  expect([refused.code, errorOf(refused)]).toMatchObject([1, { error: { code: 'SLASHING_PROTECTION' } }]);
+});
+
+test('V-27: a cluster that runs another build of the program is refused, and doctor says so with a cross', {
+  timeout: 60_000,
+}, async () => {
+  const other = ['--program-hash', '0'.repeat(64)];
+  const dataDir = join(folder, 'refused');
+  const start = await run('start', ...withKey(), ...other, '--data-dir', dataDir, '--json', '--log-level', 'error');
+  expect([start.code, errorOf(start)]).toMatchObject([
+    1,
+    {
+      error: {
+        code: 'PROGRAM_MISMATCH',
+        sentence: 'The cluster runs another build of the karma program than this release.',
+        facts: { expected: '0'.repeat(64), retry: expect.stringContaining('--program-hash') },
+      },
+    },
+  ]);
+  const doctor = await run('doctor', ...withKey(), ...other, '--data-dir', dataDir);
+  expect(doctor.code).toBe(1);
+  expect(doctor.stdout).toMatch(/^✖ program +The cluster runs another build/m);
+  expect(doctor.stdout).toMatch(/^✓ keypair /m);
+  expect(doctor.stdout).toMatch(/of 12 checks failed; mend these before you start\.$/m);
+});
+
+test('init makes keys and settings once, and takes them up again', { timeout: 60_000 }, async () => {
+  const own = join(folder, 'first run');
+  await mkdir(own);
+  const at = (name: string): string => join(own, name);
+  const answers = ['--keypair', at('identity.json'), '--owner', at('owner.json'), '--data-dir', at('data')];
+  const args = ['init', '--yes', '--file', at('karmesh.config.json'), ...answers, '--json'];
+  await writeFile(at('karmesh.config.json'), JSON.stringify({ worker: { threads: 2 }, validator: { threads: 1 } }));
+  const nobody = await run(...args.filter((arg) => arg !== '--yes'));
+  expect([nobody.code, errorOf(nobody)]).toMatchObject([2, { error: { code: 'CONFIG_INVALID' } }]);
+  const made = JSON.parse((await run(...args)).stdout);
+  expect(made).toMatchObject({ identity: { isNew: true }, owner: { isNew: true } });
+  expect(made.next).toContain('karmesh validator doctor');
+  const again = JSON.parse((await run(...args)).stdout);
+  expect(again).toMatchObject({ identity: { address: made.identity.address, isNew: false }, owner: { isNew: false } });
+  const settings = JSON.parse(await readFile(at('karmesh.config.json'), 'utf8'));
+  expect(settings).toMatchObject({ worker: { threads: 2 }, validator: { threads: 1, url: 'localnet' } });
+  // What it wrote is what the other commands read: status takes the identity from it.
+  const status = await run('status', '--url', url, '--config', at('karmesh.config.json'), '--json');
+  expect(errorOf(status)).toMatchObject({ error: { facts: { identity: made.identity.address } } });
+  const same = [...args.slice(0, 4), '--keypair', at('owner.json'), '--owner', at('owner.json'), '--json'];
+  expect(errorOf(await run(...same))).toMatchObject({ error: { code: 'CONFIG_INVALID' } });
 });
 
 test('a cluster that does not answer, and a command that is not there, are said', { timeout: 60_000 }, async () => {
@@ -149,6 +234,11 @@ test('a cluster that does not answer, and a command that is not there, are said'
   expect([down.code, errorOf(down)]).toMatchObject([1, { error: { code: 'RPC_UNREACHABLE' } }]);
   expect([unknown.code, errorOf(unknown)]).toMatchObject([
     2,
-    { error: { code: 'CONFIG_INVALID', facts: { known: 'start, status, register, sign-epoch' } } },
+    {
+      error: {
+        code: 'CONFIG_INVALID',
+        facts: { known: 'start, status, doctor, init, register, slashing-protection, sign-epoch' },
+      },
+    },
   ]);
 });

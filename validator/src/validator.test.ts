@@ -41,3 +41,17 @@ test('four validators take a set to a final root: honest workers earn and are pa
   expect(account?.totals[4]).toBe(30_000n);
   await until('the ledgers', () => validators.every((one) => (one.ledgerEpoch() ?? -1n) >= epoch));
 });
+
+test('V-26: a second process with the identity of one that runs watches, sees its votes and never signs', {
+  timeout: 180_000,
+}, async () => {
+  const { view, validators } = running;
+  const before = view.epoch() ?? 0n;
+  const copy = await running.startCopy(2);
+  const seen = await copy.stopped;
+  expect(seen).toMatchObject({ code: 'DOPPELGANGER', facts: { seen: expect.stringMatching(/^a (vote|verdict)/) } });
+  expect(seen.facts.epoch).toBeGreaterThanOrEqual(before);
+  expect(copy.signing()).toBe('stopped');
+  // The one that was there first holds all that the chain shows, and goes on.
+  expect(validators.map((one) => one.signing())).toEqual(['signing', 'signing', 'signing', 'signing']);
+});

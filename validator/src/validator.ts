@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type Host, topics } from '@karmesh/sdk/network';
 import {
+  checkRecord,
   type Domain,
   type EntryContext,
   encode,
   epochOfSlot,
   equalBytes,
+  type Hash,
   identityInEpoch,
   manifestAnnouncementCodec,
   type OffchainParameters,
@@ -36,7 +38,7 @@ import { attestManifest } from './epoch/attestManifest.ts';
 import { claimDue, dueClaims } from './epoch/claims.ts';
 import { closedSets } from './epoch/closedSets.ts';
 import { closeEpoch } from './epoch/closeEpoch.ts';
-import { type DutyParts, type DutyResult, identityOf, type RunDuty } from './epoch/dutyParts.ts';
+import { type DutyParts, type DutyResult, identityOf, parametersOf, type RunDuty } from './epoch/dutyParts.ts';
 import { epochBodies } from './epoch/epochBodies.ts';
 import { type EscrowRow, escrowRow } from './epoch/escrowRow.ts';
 import { keepCarried } from './epoch/keepCarried.ts';
@@ -51,7 +53,10 @@ import { batchCatchUp } from './ingest/batchCatchUp.ts';
 import { judgeGossipedVerdict } from './ingest/gossipedVerdict.ts';
 import { type Ingest, ingest } from './ingest/ingest.ts';
 import { serveBodies, validatorPeers } from './peers/validatorPeers.ts';
+import { doppelganger, type SeenVotes, type SigningState } from './slashingProtection/doppelganger.ts';
+import { doppelgangerMark } from './slashingProtection/doppelgangerMark.ts';
 import { openProtection } from './slashingProtection/openProtection.ts';
+import { protectionPath } from './slashingProtection/protectionLog.ts';
 import { countVote, readDutyCounts, writeDutyCounts } from './store/dutyJournal.ts';
 import { openStore } from './store/openStore.ts';
 import type { ValidatorMetrics } from './validatorMetrics.ts';
@@ -61,10 +66,14 @@ export interface ValidatorOptions {
   readonly folder: string;
   /** Milliseconds between two looks at the chain. */
   readonly pollMs: number;
+  /** V-26: epochs to watch for before the first signature, where this folder did not sign last; 2 unless told. */
+  readonly watchEpochs?: number;
 }
 
 export interface ValidatorParts {
   readonly domain: Domain;
+  /** What the domain is made of; the protection log names it. */
+  readonly cluster: { readonly genesis: Hash; readonly programId: Uint8Array };
   readonly me: Participant;
   readonly keypair: Pick<Keypair, 'publicKey' | 'sign'>;
   readonly offchain: OffchainParameters;
@@ -79,6 +88,8 @@ export interface ValidatorParts {
   readonly sleep: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
   readonly log: Logger;
   readonly metrics: ValidatorMetrics;
+  /** Resolves once another process announces itself with this identity (N-10). */
+  readonly twin?: Promise<void>;
   /** Called with each stage of a duty (`dutyLoop`), and with `attestation:bound` and `root:bound` once what may not be signed twice is on disk. */
   readonly onStage?: (stage: string, about?: { readonly epoch: bigint }) => void;
 }
@@ -88,6 +99,10 @@ export interface Validator extends AsyncDisposable {
   ledgerEpoch(): bigint | undefined;
   /** Entries held of an epoch. */
   entries(epoch: bigint): number;
+  /** V-26: resolves with why, once another process was seen to act with this identity. Nothing is signed from then on. */
+  readonly stopped: Promise<KarmeshError>;
+  /** Whether it signs, or why not yet. */
+  signing(): SigningState;
 }
 
 /** What a validator needs to judge proofs. */
@@ -102,7 +117,8 @@ const signedVerdictCodec = signedCodec(verdictRecord);
 /**
  * A validator at work: takes in batches, keeps every epoch's knowledge, and does its duties until it is disposed.
  *
- * @throws KarmeshError `CONFIG_INVALID` if the chain was set up with other parameters, `STORE_LOCKED`, `STORE_FAILED`.
+ * @throws KarmeshError `CONFIG_INVALID` if the chain was set up with other parameters, `SLASHING_PROTECTION` if the folder's log is of another validator or cluster,
+ * `STORE_LOCKED`, `STORE_FAILED`.
  */
 export const validator =
   (options: ValidatorOptions) =>
@@ -121,7 +137,18 @@ export const validator =
     }
     await using stack = new AsyncDisposableStack();
     const store = stack.use(await openStore({ folder: options.folder, domain }));
-    const protection = stack.use(await openProtection(join(options.folder, 'protection.log')));
+    const owner = { ...parts.cluster, participant: me, identity: parts.keypair.publicKey };
+    const protection = stack.use(await openProtection({ path: protectionPath(options.folder), owner, log }));
+    const { watchEpochs } = options;
+    const mark = doppelgangerMark(options.folder);
+    const mustWatch = await mark.isSet();
+    const guard = doppelganger({ ...(watchEpochs === undefined ? {} : { watchEpochs }), mustWatch })({
+      domain,
+      me,
+      protection,
+      log,
+    });
+    let isMarked = mustWatch;
     const journalPath = join(options.folder, 'duties.json');
     let counts = await readDutyCounts(journalPath);
     if (store.cutBytes > 0) log.warn({ bytes: store.cutBytes }, 'Torn ends of logs were cut.');
@@ -223,7 +250,7 @@ export const validator =
       const account = ledger.last === undefined ? undefined : accountOf(ledger.last.epoch);
       const roleOrdinal = myAccount()?.roleOrdinal;
       if (account === undefined || roleOrdinal === undefined || account.state !== 'finalised') return [];
-      const fromSlot = account.quorumSlot + chain.config().parameters.challengeSlots;
+      const fromSlot = account.quorumSlot + parametersOf({ chain }, account.epoch).challengeSlots;
       return dueClaims({
         ledger,
         participants: chain.participants(),
@@ -239,7 +266,14 @@ export const validator =
     async function look({ signal }: { readonly signal: AbortSignal }): Promise<void> {
       await chain.refresh({ signal });
       const epoch = currentEpoch();
-      if (epoch !== undefined) await parts.challenges?.registry.look({ signal });
+      await guard.look(seenVotes(epoch));
+      if (isMarked && guard.state() === 'signing') {
+        await mark.clear();
+        isMarked = false;
+      }
+      metrics.signing(guard.state());
+      metrics.protection.set(protection.records());
+      if (epoch !== undefined && guard.state() === 'signing') await parts.challenges?.registry.look({ signal });
       metrics.waiting.set(taker.waiting);
       metrics.ledger.set(Number((ledger.last?.epoch ?? -1n) + 1n));
       metrics.phase(chain.epochs().at(-1)?.state);
@@ -256,6 +290,21 @@ export const validator =
       seenEpoch = epoch;
       await taker.retry();
       await countDuties();
+    }
+
+    function seenVotes(epoch: bigint | undefined): SeenVotes {
+      const epochs = chain.epochs();
+      const drawn = epochs.filter(({ state }) => state !== 'closed' && state !== 'attested').map((one) => one.epoch);
+      return {
+        slot: chain.slot(),
+        epoch,
+        votes: epochs.flatMap((one) => {
+          const vote = chain.vote(one.epoch);
+          return vote === undefined ? [] : [{ ...vote, epoch: one.epoch }];
+        }),
+        beaconThrough: drawn.at(-1) ?? -1n,
+        hasEarned: myAccount()?.lifetime.some((part) => part > 0n) === true,
+      };
     }
 
     function noteEscrows(epoch: bigint): void {
@@ -333,6 +382,12 @@ export const validator =
     }
 
     function duties(): readonly Duty[] {
+      const due = allDuties();
+      // V-26
+      return guard.state() === 'signing' ? due : due.filter(({ kind }) => kind === 'catchUp');
+    }
+
+    function allDuties(): readonly Duty[] {
       return nextDuties({
         slot: chain.slot(),
         config: chain.config(),
@@ -351,7 +406,7 @@ export const validator =
             ? epoch > protection.newestAttested()
             : equalBytes(bound.manifestHash, manifestHash);
         },
-        isBound: (epoch) => protection.attestation(epoch) !== undefined,
+        isBound: (epoch) => epoch <= protection.newestAttested(),
         hasRootVote: (epoch, attempt) => protection.rootVote(epoch, attempt) !== undefined,
         hasClaims: claims().length > 0,
       });
@@ -372,7 +427,7 @@ export const validator =
       sleep: parts.sleep,
       log,
     })({ signal: stopped.signal });
-    const leave = subscribe({ ...parts, store, taker, currentEpoch, accountOf });
+    const leave = subscribe({ ...parts, store, taker, currentEpoch, accountOf, heardVerdict: guard.heardVerdict });
     stack.defer(leave);
     const looping = dutyLoop({ pollMs: options.pollMs })({
       look,
@@ -381,9 +436,22 @@ export const validator =
       run,
       sleep: parts.sleep,
       log,
+      nowMs: () => performance.now(),
       onStage: parts.onStage,
-      observe: (ran) => metrics.duties.inc(ran),
+      observe: ({ kind, outcome, seconds }) => {
+        metrics.duties.inc({ kind, outcome });
+        if (seconds !== undefined) metrics.dutySeconds.observe({ kind }, seconds);
+      },
     })({ signal: stopped.signal });
+    void parts.twin?.then(guard.heardTwin);
+    const whenStopped = guard.stopped.then(async (error) => {
+      metrics.signing(guard.state());
+      stopped.abort();
+      await mark.set(
+        `${error.message} ${JSON.stringify(error.facts, (_, fact) => (typeof fact === 'bigint' ? `${fact}` : fact))}`,
+      );
+      return error;
+    });
     stack.defer(async () => {
       stopped.abort();
       await Promise.all([looping, asking]);
@@ -392,6 +460,8 @@ export const validator =
     return {
       ledgerEpoch: () => ledger.last?.epoch,
       entries: (epoch) => store.book(epoch)?.entries.size ?? 0,
+      stopped: whenStopped,
+      signing: guard.state,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   };
@@ -425,7 +495,7 @@ function entryContext({ domain, chain, offchain, verify, replayer, store }: Know
         ?.candidates,
     escrowGateway: (escrow) => chain.escrow(escrow)?.gateway,
     model: (modelId) => replayer.model(modelId),
-    listPrice: parameters.listPriceLamports,
+    listPrice: (epoch) => parametersOf({ chain }, epoch).listPriceLamports,
     clockToleranceMs: offchain.clockToleranceMs,
   };
 }
@@ -437,12 +507,22 @@ function subscribe(
     readonly taker: Ingest;
     readonly currentEpoch: () => bigint | undefined;
     readonly accountOf: (epoch: bigint) => { readonly manifestHash: Uint8Array } | undefined;
+    readonly me: Participant;
+    readonly heardVerdict: (verdict: Verdict) => void;
   },
 ): () => void {
-  const { host, chain, store, taker, metrics } = parts;
+  const { host, chain, store, taker, metrics, me } = parts;
   const validatorIdentity = (validator: Uint8Array, epoch: bigint) => {
     const account = chain.participants().find((one) => one.role === 'validator' && equalBytes(one.address, validator));
     return account === undefined || account.activeFromEpoch > epoch ? undefined : identityInEpoch(account, epoch);
+  };
+  const signedByMe = (data: Uint8Array): Verdict | undefined => {
+    const signed = tryDecode(signedVerdictCodec, data);
+    if (signed === undefined || !equalBytes(signed.value.validator, me)) return undefined;
+    const identity = validatorIdentity(me, signed.value.epoch);
+    const { domain, verify } = parts;
+    const isOurs = identity !== undefined && checkRecord(verdictRecord, { domain, identity, verify }, signed);
+    return isOurs ? signed.value : undefined;
   };
   const held = (epoch: bigint): readonly Signed<Verdict>[] =>
     [...(store.book(epoch)?.verdicts.values() ?? [])].map(({ signed }) => signed);
@@ -456,6 +536,9 @@ function subscribe(
       );
       const rule = judged.verdict === 'accept' ? '' : judged.rule;
       metrics.ingested.inc({ kind: 'verdict', verdict: judged.verdict, rule });
+      // What contradicts a verdict that is held is passed over by I-23, and is worth the most here.
+      const value = judged.verdict === 'accept' ? judged.signed.value : signedByMe(data);
+      if (value !== undefined && equalBytes(value.validator, me)) parts.heardVerdict(value);
       if (judged.verdict !== 'accept') return judged.verdict;
       const verdictHash = verdictRecord.hash(domain, judged.signed.value);
       await store.addVerdict({ verdictHash, signed: judged.signed, arrivedSlot: chain.slot() });

@@ -1,3 +1,4 @@
+import { ZERO_HASH } from '@karmesh/sdk/protocol';
 import { metrics } from '@karmesh/sdk/runtime';
 import { expect, test } from 'vitest';
 import { countVote, type DutyCounts } from './store/dutyJournal.ts';
@@ -9,7 +10,8 @@ test('votes count as kept or missed, and one phase stands out', async () => {
   const registry = metrics({ processMetrics: false });
   const count = validatorMetrics(registry);
   const before: DutyCounts = { lastEpoch: '4', epochs: 5, done: { ...none, seal: 5 }, missed: none };
-  const vote = { attested: true, saltRevealed: true, sealed: false, revealed: false, sealAttempt: 0 };
+  const flags = { attested: true, saltRevealed: true, sealed: false, revealed: false, sealAttempt: 0 };
+  const vote = { ...flags, saltHash: ZERO_HASH, seal: ZERO_HASH };
   count.votes(before, countVote(before, 5n, vote));
   count.phase(undefined);
   count.phase('beacon');
@@ -31,5 +33,19 @@ test('votes count as kept or missed, and one phase stands out', async () => {
     'epoch_phase_info{phase="verdicts"} 0',
     'epoch_phase_info{phase="reported"} 0',
     'epoch_phase_info{phase="finalised"} 0',
+  ]);
+});
+
+test('V-26: one state of signing stands out', async () => {
+  const registry = metrics({ processMetrics: false });
+  const count = validatorMetrics(registry);
+  count.signing('watching');
+  count.signing('signing');
+  const shown = (await registry.text()).split('\n').filter((line) => /^karmesh_validator_signing_info\{/.test(line));
+  expect(shown).toEqual([
+    'karmesh_validator_signing_info{state="starting"} 0',
+    'karmesh_validator_signing_info{state="watching"} 0',
+    'karmesh_validator_signing_info{state="signing"} 1',
+    'karmesh_validator_signing_info{state="stopped"} 0',
   ]);
 });

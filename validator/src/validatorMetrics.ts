@@ -1,5 +1,6 @@
 import type { Metrics } from '@karmesh/sdk/runtime';
 import { EPOCH_STATES, type EpochState } from './chain/chainReader.ts';
+import { SIGNING_STATES, type SigningState } from './slashingProtection/doppelganger.ts';
 import type { DutyCounts } from './store/dutyJournal.ts';
 
 const PHASES = ['open', ...EPOCH_STATES] as const;
@@ -17,6 +18,11 @@ export function validatorMetrics(metrics: Metrics) {
     help: '1 for the state on chain of the newest epoch that was closed, open before the first.',
     labels: ['phase'],
   });
+  const signing = metrics.gauge({
+    name: 'validator_signing_info',
+    help: '1 for whether it signs: starting, watching for another process with its identity, signing, or stopped because one was seen.',
+    labels: ['state'],
+  });
   return {
     ingested: metrics.counter({
       name: 'validator_ingested_total',
@@ -27,6 +33,16 @@ export function validatorMetrics(metrics: Metrics) {
       name: 'validator_duties_total',
       help: 'Runs of duties by their kind and outcome.',
       labels: ['kind', 'outcome'],
+    }),
+    dutySeconds: metrics.histogram({
+      name: 'validator_duty_duration_seconds',
+      help: 'From when a duty came due here until the chain or the disk had it.',
+      labels: ['kind'],
+      buckets: [0.5, 1, 2, 4, 8, 16, 32, 64, 128],
+    }),
+    protection: metrics.gauge({
+      name: 'validator_protection_records_count',
+      help: 'Records in the protection log, which is made smaller now and then.',
     }),
     audits: metrics.counter({
       name: 'validator_audits_total',
@@ -49,6 +65,10 @@ export function validatorMetrics(metrics: Metrics) {
     /** Shows the state of the newest closed epoch, if there is one. */
     phase(state: EpochState | undefined): void {
       for (const each of PHASES) phase.set({ phase: each }, each === (state ?? 'open') ? 1 : 0);
+    },
+    /** V-26: shows whether votes are signed. */
+    signing(state: SigningState): void {
+      for (const each of SIGNING_STATES) signing.set({ state: each }, each === state ? 1 : 0);
     },
     /** Counts what one more epoch has added to the journal. */
     votes(before: DutyCounts, after: DutyCounts): void {

@@ -1,5 +1,4 @@
-import type { Command } from '@karmesh/sdk/runtime';
-import { commandGroup } from './commandGroup.ts';
+import { type Command, commandGroup } from '@karmesh/sdk/runtime';
 
 const usage = `Usage: karmesh ceremony COMMAND [--json] [--help]
 

@@ -7,6 +7,7 @@ import {
   isActiveIn,
   namedParameters,
   type OffchainParameters,
+  parametersIn,
   type VerifySignature,
   weightIn,
   withChainMemo,
@@ -23,7 +24,7 @@ export function chainOf(
   },
 ): WorkerChain {
   const { participant, offchain, verify } = options;
-  const parameters = namedParameters(view.config().parameters);
+  const { slotsPerEpoch } = namedParameters(view.config().parameters);
   const ofRole = (role: number): readonly ParticipantAccount[] =>
     view.participants().filter((account) => account.role === role);
   return {
@@ -31,12 +32,15 @@ export function chainOf(
     verify,
     participant,
     offchain,
-    listPrice: parameters.listPriceLamports,
+    listPrice(epoch) {
+      const { parameters, changes } = view.config();
+      return parametersIn({ parameters: namedParameters(parameters), changes }, epoch).listPriceLamports;
+    },
     slot: () => view.slot(),
     epochOf(slot) {
       const { epochZeroSlot } = view.config();
       const start = epochZeroSlot === NONE ? undefined : epochZeroSlot;
-      return epochOfSlot({ epochZeroSlot: start, slotsPerEpoch: parameters.slotsPerEpoch }, slot);
+      return epochOfSlot({ epochZeroSlot: start, slotsPerEpoch }, slot);
     },
     gatewayIdentity(gateway, epoch) {
       const account = view.participant(gateway);

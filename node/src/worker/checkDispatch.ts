@@ -139,7 +139,7 @@ function checkWork(
   const escrowGateway = chain.escrowGateway(escrow);
   const available = chain.escrowAvailable(escrow) ?? 0n;
   const longest = priceLamports({
-    listPrice: chain.listPrice,
+    listPrice: chain.listPrice(checked.epoch),
     activeParameters: offer.activeParameters,
     promptTokens,
     outputTokens: Math.min(request.maxTokens, offer.contextSize - promptTokens),

@@ -15,6 +15,20 @@ pub const LAYER_REGISTERED: [u8; 8] = [180, 217, 243, 128, 159, 218, 125, 164];
 pub const LAYER_PROVEN: [u8; 8] = [44, 1, 204, 18, 139, 68, 107, 189];
 pub const VOTE_PAID: [u8; 8] = [82, 145, 180, 55, 171, 85, 168, 113];
 pub const PROVEN_CLOSED: [u8; 8] = [92, 202, 15, 174, 234, 155, 25, 14];
+pub const STAKED: [u8; 8] = [11, 146, 45, 205, 230, 58, 213, 240];
+pub const UNSTAKED: [u8; 8] = [27, 179, 156, 215, 47, 71, 195, 7];
+pub const STAKE_WITHDRAWN: [u8; 8] = [33, 120, 159, 58, 140, 255, 174, 79];
+pub const REWARDS_COLLECTED: [u8; 8] = [82, 28, 167, 144, 76, 198, 84, 191];
+pub const COMMISSION_COLLECTED: [u8; 8] = [129, 236, 3, 208, 30, 186, 57, 54];
+pub const STAKE_CLOSED: [u8; 8] = [72, 166, 77, 134, 139, 12, 214, 160];
+pub const CAPACITY_SET: [u8; 8] = [93, 97, 4, 93, 18, 191, 255, 144];
+pub const COMMISSION_SET: [u8; 8] = [23, 131, 103, 187, 216, 56, 85, 150];
+pub const STAKE_TOKEN_SET: [u8; 8] = [35, 252, 161, 11, 113, 59, 0, 71];
+pub const PROPOSED: [u8; 8] = [216, 37, 138, 141, 130, 208, 180, 153];
+pub const PROPOSAL_VOTED: [u8; 8] = [237, 153, 165, 162, 162, 46, 243, 224];
+pub const PROPOSAL_EXECUTED: [u8; 8] = [92, 213, 189, 201, 101, 83, 111, 83];
+pub const DEBIT_AUTHORISED: [u8; 8] = [212, 19, 60, 79, 26, 29, 96, 43];
+pub const EPOCH_ACCOUNT_CLOSED: [u8; 8] = [192, 33, 13, 162, 246, 92, 54, 142];
 pub const CASE_FILED: [u8; 8] = [71, 129, 88, 128, 118, 207, 190, 148];
 pub const CASE_EXECUTED: [u8; 8] = [237, 145, 66, 101, 205, 110, 22, 194];
 pub const FAULT_PROVEN: [u8; 8] = [172, 112, 187, 131, 69, 183, 194, 48];
@@ -39,6 +53,12 @@ impl Event {
     #[inline(always)]
     pub fn u8(mut self, value: u8) -> Self {
         self.push(&[value]);
+        self
+    }
+
+    #[inline(always)]
+    pub fn u16(mut self, value: u16) -> Self {
+        self.push(&value.to_le_bytes());
         self
     }
 

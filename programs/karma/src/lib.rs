@@ -10,6 +10,7 @@ pub mod event;
 pub mod instruction;
 pub mod math;
 pub mod processor;
+pub mod security;
 pub mod seeds;
 pub mod state;
 pub mod verify;

@@ -12,6 +12,9 @@ pub const ATTESTATION: &[u8] = b"attestation";
 pub const LAYER: &[u8] = b"layer";
 pub const PROVEN: &[u8] = b"proven";
 pub const STAKE: &[u8] = b"stake";
+pub const TOKENS: &[u8] = b"tokens";
+pub const PROPOSAL: &[u8] = b"proposal";
+pub const BALLOT: &[u8] = b"ballot";
 
 pub const BUFFER: &[u8] = b"buffer";
 pub const FINDING: &[u8] = b"finding";

@@ -4,6 +4,7 @@ import { nearestName } from '../nearestName.ts';
 import { output } from '../runtime/index.ts';
 import { airdropCommand } from './airdropCommand.ts';
 import { askCommand } from './askCommand.ts';
+import { deployCommand } from './deployCommand.ts';
 import { findProgram, runProgram } from './externalProgram.ts';
 import { karmaShowCommand } from './karmaShowCommand.ts';
 import { keygenCommand } from './keygenCommand.ts';
@@ -19,6 +20,7 @@ const commands: Readonly<Record<string, ListedCommand>> = {
   'karma show': karmaShowCommand,
   keygen: keygenCommand,
   airdrop: airdropCommand,
+  deploy: deployCommand,
 };
 
 const external: Readonly<Record<string, string>> = {
@@ -27,7 +29,7 @@ const external: Readonly<Record<string, string>> = {
   access: 'which gateways a worker works for (karmesh access list, grant, revoke)',
   model: 'what a model file is, and its form for exact arithmetic (karmesh model inspect, convert, bench)',
   ceremony: 'make the key of a layer’s proofs with others (karmesh ceremony powers, begin, contribute, beacon, verify)',
-  validator: 'run a validator (karmesh validator start, status)',
+  validator: 'run a validator (karmesh validator init, doctor, start, status)',
   gateway: 'run a gateway',
   localnet: 'run a local Solana cluster',
 };

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { openProofTools } from '../client/openProofTools.ts';
 import { type RecheckedBundle, recheckBundle } from '../client/recheckBundle.ts';
+import { proofSentence } from '../client/recheckChallenge.ts';
 import { KarmeshError } from '../errors.ts';
 import { decodeBundle, toHex } from '../protocol/index.ts';
 import { command, output } from '../runtime/index.ts';
@@ -103,10 +104,10 @@ function renderProof({ proof, lacksProof }: RecheckedBundle): readonly string[] 
       'Proofs were asked for, and this bundle has none: a replay by auditors alone stands behind the answer.',
     ];
   if (proof === undefined) return [];
-  const { position, proven, unproven, recorded, isInsecure } = proof;
+  const { proven, unproven, recorded, isInsecure } = proof;
   return [
     '',
-    `Token ${position} was drawn: ${proven} operators are proven, and the chain has a record that it checked ${recorded} of these proofs itself.`,
+    proofSentence(proof),
     ...(recorded < proven ? ['Records are made some minutes after an answer, and validators take old ones back.'] : []),
     ...(unproven.length > 0 ? [`Covered by an auditor’s replay alone: ${unproven.join(', ')}.`] : []),
     ...(isInsecure

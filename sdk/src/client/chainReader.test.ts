@@ -48,7 +48,7 @@ test('scans for participants by the size of their account', async () => {
   expect(asked[0]?.params[1]).toEqual({
     encoding: 'base64',
     commitment: 'confirmed',
-    filters: [{ dataSize: 576 }],
+    filters: [{ dataSize: 832 }],
   });
 });
 

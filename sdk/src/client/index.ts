@@ -12,4 +12,5 @@ export type { Gateway } from './gateway.ts';
 export * from './readBundleChain.ts';
 export { readEvents } from './readEvents.ts';
 export * from './recheckBundle.ts';
-export type { BundleProof, ProofTools } from './recheckChallenge.ts';
+export { type BundleProof, type ProofTools, proofSentence } from './recheckChallenge.ts';
+export { signVoucher } from './signVoucher.ts';

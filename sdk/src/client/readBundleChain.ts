@@ -13,6 +13,7 @@ import type { OffchainParameters } from '../protocol/index.ts';
 import {
   type Bundle,
   type BundleChain,
+  epochOfSlot,
   equalBytes,
   identityInEpoch,
   namedParameters,
@@ -49,13 +50,15 @@ export async function readBundleChain(
     throw new KarmeshError('PROGRAM_MISMATCH', 'The cluster has not started its first epoch.');
   const parameters = namedParameters(config.parameters);
   const { gateway, escrow } = bundle.entry.ticket.value;
-  const dispatchEpoch = (bundle.entry.dispatch.value.slot - config.epochZeroSlot) / parameters.slotsPerEpoch;
+  const clock = { epochZeroSlot: config.epochZeroSlot, slotsPerEpoch: parameters.slotsPerEpoch };
+  // Undefined for a slot before the first epoch, such as another cluster’s.
+  const dispatchEpoch = epochOfSlot(clock, bundle.entry.dispatch.value.slot);
   const epochs = [
     ...new Set([bundle.set?.manifest.epoch, bundle.report?.epoch].filter((epoch) => epoch !== undefined)),
   ];
   const [participant, chain, escrowAccount, accounts] = await Promise.all([
     client.participant(gateway, { signal }),
-    client.chain(gateway, dispatchEpoch, { signal }),
+    dispatchEpoch === undefined ? undefined : client.chain(gateway, dispatchEpoch, { signal }),
     client.escrow(escrow, { signal }),
     Promise.all(epochs.map((epoch) => client.epoch(epoch, { signal }))),
   ]);
@@ -64,6 +67,7 @@ export async function readBundleChain(
     programId: client.addresses.programId,
     epochZeroSlot: config.epochZeroSlot,
     parameters,
+    changes: config.changes,
     offchain,
     gatewayIdentity: (address, epoch) =>
       participant !== undefined && equalBytes(address, gateway) ? identityInEpoch(participant, epoch) : undefined,

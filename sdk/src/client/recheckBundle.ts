@@ -1,7 +1,7 @@
 import type { Cluster } from '../clusters/index.ts';
 import { isLocalnet, parametersOf } from '../clusters/parametersOf.ts';
 import { EPOCH_STATE } from '../program/accounts.ts';
-import { type Bundle, type BundleVerdict, makeDomain, verifyBundle } from '../protocol/index.ts';
+import { type Bundle, type BundleVerdict, makeDomain, type ProofProgress, verifyBundle } from '../protocol/index.ts';
 import { type BundleChainReader, readBundleChain } from './readBundleChain.ts';
 import { type BundleProof, type ChallengeReader, type ProofTools, recheckChallenge } from './recheckChallenge.ts';
 
@@ -26,10 +26,12 @@ export async function recheckBundle(
     readonly proofTools: () => Promise<ProofTools>;
     /** Whether the node is on this machine: INSECURE DEVELOPMENT KEYS are taken there of a localnet alone (Z-32). */
     readonly isLocal: boolean;
+    /** Told how many of the proofs are checked: they take seconds, on a small machine minutes. */
+    readonly onProof?: (progress: ProofProgress) => void;
     readonly signal: AbortSignal;
   },
 ): Promise<RecheckedBundle> {
-  const { bundle, presets, isLocal, signal } = options;
+  const { bundle, presets, isLocal, onProof, signal } = options;
   const config = await reader.checkCluster({ signal });
   const offchain = parametersOf({ presets }, config);
   const verdict = verifyBundle(bundle, await readBundleChain(reader, { bundle, offchain, signal }));
@@ -46,6 +48,7 @@ export async function recheckBundle(
     beacon: account.beacon,
     tools: await options.proofTools(),
     isLocal: isLocalnet({ presets, isLocal }, config),
+    ...(onProof === undefined ? {} : { onProof }),
     signal,
   });
   return {

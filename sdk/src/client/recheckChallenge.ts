@@ -19,6 +19,7 @@ import {
   keyCountOf,
   MAX_MODEL_KEYS,
   operatorTitle,
+  type ProofProgress,
   requestIdOf,
 } from '../protocol/index.ts';
 
@@ -61,10 +62,11 @@ export async function recheckChallenge(
     readonly tools: ProofTools;
     /** Whether the cluster is one for development. */
     readonly isLocal: boolean;
+    readonly onProof?: (progress: ProofProgress) => void;
     readonly signal: AbortSignal;
   },
 ): Promise<{ readonly checks: readonly BundleCheck[]; readonly proof?: BundleProof }> {
-  const { bundle, domain, beacon, tools, isLocal, signal } = options;
+  const { bundle, domain, beacon, tools, isLocal, onProof, signal } = options;
   const { entry, request, tokens, set, challenge } = bundle;
   const checks: BundleCheck[] = [];
   const check = (rule: string, what: string, holds: boolean, facts: BundleCheck['facts'] = {}): void => {
@@ -108,6 +110,7 @@ export async function recheckChallenge(
     challenge,
     {
       ...tools,
+      ...(onProof === undefined ? {} : { onProof }),
       keyCount: (root) => (equalBytes(root, keysRoot) ? keyCount : undefined),
       verifyingKey: (_, operator) => verifyingKeys.get(operator),
     },
@@ -130,6 +133,11 @@ export async function recheckChallenge(
       isInsecure,
     },
   };
+}
+
+/** What was proven, in the words of `karmesh receipt verify` and the page. */
+export function proofSentence({ position, proven, recorded }: BundleProof): string {
+  return `Token ${position} was drawn: ${proven} operators are proven, and the chain has a record that it checked ${recorded} of these proofs itself.`;
 }
 
 function read(bytes: Uint8Array): ChallengeAnswer | undefined {

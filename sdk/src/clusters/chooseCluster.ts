@@ -6,7 +6,7 @@ import { type Address, addressFromBase58, PROGRAM_ID } from '../program/index.ts
 import { CLUSTER_NAMES, type Cluster, clusterPreset, parseCluster } from './index.ts';
 import { isLoopback } from './isLoopback.ts';
 
-export { isLocalnet, parametersOf } from './parametersOf.ts';
+export { differingParameters, isLocalnet, parametersOf } from './parametersOf.ts';
 
 /** The settings by which every program names its cluster. */
 export const clusterSettings = {

@@ -22,11 +22,19 @@ const OFFCHAIN_PARAMETERS = [
   'proofDeadlineSlots',
 ] as const satisfies readonly (keyof OffchainParameters)[];
 
+/** Who may be the program's upgrade authority: any key, or better or only nobody or the vault of a time-locked multisig. */
+export const UPGRADE_RULES = ['anyKey', 'vaultAdvised', 'vaultRequired'] as const;
+export type UpgradeRule = (typeof UPGRADE_RULES)[number];
+
 const clusterSchema = z.strictObject({
   name: z.string(),
   rpcUrl: z.url(),
   programId: z.string(),
+  genesisHash: z.string().optional(),
   slotMs: z.number(),
+  upgradeAuthority: z
+    .strictObject({ value: z.enum(UPGRADE_RULES), reason: z.string() })
+    .default({ value: 'vaultRequired', reason: 'What is not said is refused.' }),
   chain: z.record(z.enum(CHAIN_PARAMETERS), parameter),
   offchain: z.record(z.enum(OFFCHAIN_PARAMETERS), parameter),
 });
@@ -37,6 +45,9 @@ export interface Cluster {
   readonly rpcUrl: string;
   /** Base58 address of the karma program. */
   readonly programId: string;
+  /** Base58; undefined where every cluster of this kind has its own. */
+  readonly genesisHash?: string | undefined;
+  readonly upgradeAuthority: UpgradeRule;
   /** Milliseconds per slot, as the cluster aims at. */
   readonly slotMs: number;
   readonly chain: ChainParameters;
@@ -60,7 +71,8 @@ export function parseCluster(json: unknown): Cluster {
       faults: z.prettifyError(parsed.error),
     });
   }
-  return { ...parsed.data, chain: values(parsed.data.chain), offchain: values(parsed.data.offchain) };
+  const { chain, offchain, upgradeAuthority, ...rest } = parsed.data;
+  return { ...rest, upgradeAuthority: upgradeAuthority.value, chain: values(chain), offchain: values(offchain) };
 }
 
 /** A shipped preset. */

@@ -1,6 +1,12 @@
 import { KarmeshError } from '../errors.ts';
 import type { ConfigAccount } from '../program/accounts.ts';
-import { equalBytes, type OffchainParameters, offchainParametersHash } from '../protocol/index.ts';
+import {
+  CHAIN_PARAMETERS,
+  equalBytes,
+  namedParameters,
+  type OffchainParameters,
+  offchainParametersHash,
+} from '../protocol/index.ts';
 import type { Cluster } from './index.ts';
 
 type Chosen = { readonly presets: readonly Cluster[] };
@@ -9,6 +15,23 @@ type OnChain = Pick<ConfigAccount, 'offchainParametersHash'>;
 /** V-02: the parameters whose hash the chain holds. Throws `PROGRAM_MISMATCH` if no preset has it. */
 export function parametersOf(chosen: Chosen, config: OnChain): OffchainParameters {
   return presetOf(chosen, config).offchain;
+}
+
+/**
+ * V-02: the names of the parameters that the chain enforces and that differ from the preset's; none if the cluster is the one that the preset describes. A difference
+ * changes what duties come due when. Throws `PROGRAM_MISMATCH` as `parametersOf` does.
+ */
+export function differingParameters(
+  chosen: Chosen,
+  config: OnChain & Pick<ConfigAccount, 'parameters'>,
+): readonly string[] {
+  presetOf(chosen, config);
+  const found = namedParameters(config.parameters);
+  // Presets may share the parameters off the chain, by which they are told apart else.
+  const lists = presetsOf(chosen, config).map(({ chain }) =>
+    CHAIN_PARAMETERS.filter((name) => chain[name] !== found[name]),
+  );
+  return lists.reduce((least, list) => (list.length < least.length ? list : least));
 }
 
 /**
@@ -21,10 +44,14 @@ export function isLocalnet(chosen: Chosen & { readonly isLocal: boolean }, confi
 
 const LOCALNET = 'localnet';
 
-function presetOf(chosen: Chosen, config: OnChain): Cluster {
-  const found = chosen.presets.find(({ offchain }) =>
+function presetsOf(chosen: Chosen, config: OnChain): readonly Cluster[] {
+  return chosen.presets.filter(({ offchain }) =>
     equalBytes(offchainParametersHash(offchain), config.offchainParametersHash),
   );
+}
+
+function presetOf(chosen: Chosen, config: OnChain): Cluster {
+  const [found] = presetsOf(chosen, config);
   if (found === undefined) {
     throw new KarmeshError(
       'PROGRAM_MISMATCH',

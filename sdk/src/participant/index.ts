@@ -4,4 +4,5 @@ export * from './observePeers.ts';
 export * from './openParticipantHost.ts';
 export * from './registered.ts';
 export * from './registration.ts';
+export * from './releasedProgramHash.ts';
 export * from './secp256k1Proof.ts';

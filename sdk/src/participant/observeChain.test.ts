@@ -23,7 +23,7 @@ test('the chain as it is seen, and the own account', async () => {
       config: () => ({ lastFinalisedEpoch, epochZeroSlot: 100n, parameters }) as unknown as ConfigAccount,
       participant: (address) =>
         address === participant
-          ? ({ bondLamports: 5_000n, lifetimePaid: 70n } as unknown as ParticipantAccount)
+          ? ({ ownUnits: 5_000n, slashIndex: 1n << 60n, lifetimePaid: 70n } as unknown as ParticipantAccount)
           : undefined,
       staleness: () => ({ ageMs: 250, error: undefined }),
       onSlot(listener) {

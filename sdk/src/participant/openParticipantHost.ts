@@ -20,6 +20,8 @@ export async function openParticipantHost(
     readonly log: Logger;
     readonly observed: Pick<ObservedPeers, 'onGossip'>;
     readonly admit?: NonNullable<CreateHostOptions['admit']>;
+    /** Called when another process announces itself with this identity (N-10). */
+    readonly onTwin?: () => void;
     /** Who is registered, and so may ask more often than a stranger. */
     readonly view: Pick<ChainView, 'participantByIdentity'>;
   },
@@ -43,7 +45,10 @@ export async function openParticipantHost(
     verify: nativeVerifySignature,
     ...(admit === undefined ? {} : { admit }),
     // Each of the two signs by its own counters, so that neither's work counts while both run.
-    onTwin: () => log.error('Another process runs with this identity: stop one of the two.'),
+    onTwin: () => {
+      log.error('Another process runs with this identity: stop one of the two.');
+      parts.onTwin?.();
+    },
     log,
     onGossip: observed.onGossip,
   });

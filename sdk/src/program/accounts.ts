@@ -1,4 +1,5 @@
 import type { KarmaVector } from '../protocol/karma.ts';
+import type { ParameterChange } from '../protocol/parameters.ts';
 import type { Weights } from '../protocol/weights.ts';
 import type { Address } from './address.ts';
 import { decodeAccountFields } from './decodeAccountFields.ts';
@@ -48,13 +49,6 @@ export interface ConfigAccount {
   readonly slashedWeight: bigint;
 }
 
-/** P-36: a parameter that a vote changed: before `fromEpoch` it was `before`. */
-export interface ParameterChange {
-  readonly index: bigint;
-  readonly fromEpoch: bigint;
-  readonly before: bigint;
-}
-
 /** docs/protocol.md, Vault. */
 export interface VaultAccount {
   readonly bump: number;
@@ -66,6 +60,8 @@ export interface VaultAccount {
   readonly treasuryPaid: bigint;
   readonly windowEpoch: bigint;
   readonly windowPaid: bigint;
+  /** What final epochs settled, in all: a part of `received`. */
+  readonly settled: bigint;
 }
 
 /** What a stake is counted in. */
@@ -226,7 +222,9 @@ export interface EpochAccount {
   readonly votePoints: bigint;
   readonly payer: Address;
   readonly faults: number;
-  /** In which the newest was proven. */
+  /** Votes that were not closed. */
+  readonly openVotes: number;
+  /** In which the newest fault was proven. */
   readonly faultSlot: bigint;
 }
 
@@ -305,6 +303,43 @@ export interface ProvenAccount {
   readonly statements: readonly (Uint8Array | undefined)[];
 }
 
+export const PROPOSAL_KIND = { parameter: 1, pause: 2, payment: 3 } as const;
+
+/** docs/protocol.md, Proposal. */
+export interface ProposalAccount {
+  readonly address: Address;
+  readonly proposer: Address;
+  readonly payer: Address;
+  /** Zeros unless it is a payment. */
+  readonly recipient: Address;
+  readonly nonce: bigint;
+  readonly value: bigint;
+  /** Whose weights count. */
+  readonly epoch: bigint;
+  readonly totalStake: bigint;
+  readonly yesStake: bigint;
+  /** `NONE` until it has passed. */
+  readonly passedEpoch: bigint;
+  readonly executableFromEpoch: bigint;
+  readonly index: number;
+  /** `PROPOSAL_KIND`. */
+  readonly kind: number;
+  readonly executed: number;
+  readonly bump: number;
+}
+
+/** docs/protocol.md, Ballot. */
+export interface BallotAccount {
+  readonly address: Address;
+  readonly proposal: Address;
+  readonly validator: Address;
+  readonly payer: Address;
+  readonly stake: bigint;
+  /** The proposal's. */
+  readonly epoch: bigint;
+  readonly bump: number;
+}
+
 /** docs/protocol.md, Buffer. */
 export interface BufferAccount {
   readonly address: Address;
@@ -370,6 +405,8 @@ export const ACCOUNT_SIZE = {
   keyAttestation: 128,
   layer: 1104,
   stake: 184,
+  proposal: 216,
+  ballot: 152,
   finding: 88,
   case: 176,
   fault: 104,
@@ -486,4 +523,14 @@ export function decodeProven(account: Pick<RawAccount, 'address' | 'data'>): Pro
     statement.some((byte) => byte !== 0) ? statement : undefined,
   );
   return { address: account.address, ...decoded, statements };
+}
+
+export function decodeProposal(account: Pick<RawAccount, 'address' | 'data'>): ProposalAccount {
+  const decoded = fields('Proposal', account.data) as unknown as Omit<ProposalAccount, 'address'>;
+  return { address: account.address, ...decoded };
+}
+
+export function decodeBallot(account: Pick<RawAccount, 'address' | 'data'>): BallotAccount {
+  const decoded = fields('Ballot', account.data) as unknown as Omit<BallotAccount, 'address'>;
+  return { address: account.address, ...decoded };
 }

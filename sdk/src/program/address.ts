@@ -22,3 +22,4 @@ export function addressFromBase58(text: string): Address {
 export const SYSTEM_PROGRAM: Address = new Uint8Array(32);
 export const CLOCK_SYSVAR: Address = bs58.decode('SysvarC1ock11111111111111111111111111111111');
 export const SLOT_HASHES_SYSVAR: Address = bs58.decode('SysvarS1otHashes111111111111111111111111111');
+export const TOKEN_PROGRAM: Address = bs58.decode('TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA');

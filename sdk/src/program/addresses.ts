@@ -19,6 +19,11 @@ export interface ProgramAddresses {
   proven(record: ProvenName): Address;
   /** Of what a staker has behind a participant, in one kind of asset (`ASSET`). */
   stake(stake: StakeName): Address;
+  /** The SPL Token account that holds staked tokens. */
+  readonly tokenVault: Address;
+  /** Of what a validator asked under a number of its own. */
+  proposal(proposer: Address, nonce: bigint): Address;
+  ballot(proposal: Address, validator: Address): Address;
   buffer(owner: Address, nonce: bigint): Address;
   finding(finder: Address, commitment: Uint8Array): Address;
   /** Of an offence, by its name (P-42). */
@@ -71,6 +76,9 @@ export function programAddresses(programId: Address): ProgramAddresses {
     proven: ({ modelKeys, entryHash, epoch, position, payer }) =>
       derive('proven', modelKeys, entryHash, u64le(epoch), u32le(position), payer),
     stake: ({ participant, staker, asset }) => derive('stake', participant, staker, new Uint8Array([asset])),
+    tokenVault: derive('tokens'),
+    proposal: (proposer, nonce) => derive('proposal', proposer, u64le(nonce)),
+    ballot: (proposal, validator) => derive('ballot', proposal, validator),
     buffer: (owner, nonce) => derive('buffer', owner, u64le(nonce)),
     finding: (finder, commitment) => derive('finding', finder, commitment),
     offenceCase: (offender, offenceKey) => derive('case', offender, offenceKey),

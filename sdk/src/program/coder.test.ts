@@ -10,10 +10,10 @@ test('lays arguments and accounts as the program reads them', () => {
   const instruction = buildInstruction({
     programId: PROGRAM_ID,
     name: 'openEscrow',
-    args: { amount: 2n ** 64n - 1n },
+    args: { amount: 2n ** 64n - 1n, authorised: 1n },
     accounts: { buyer: key(1), gateway: key(2), escrow: key(3) },
   });
-  expect([...instruction.data.subarray(8)]).toEqual([255, 255, 255, 255, 255, 255, 255, 255]);
+  expect([...instruction.data.subarray(8)]).toEqual([255, 255, 255, 255, 255, 255, 255, 255, 1, 0, 0, 0, 0, 0, 0, 0]);
   expect(
     instruction.keys.map(({ pubkey, isSigner, isWritable }) => [pubkey.toBytes()[0], isSigner, isWritable]),
   ).toEqual([

@@ -68,7 +68,7 @@ export function decodeEvent(base64: string): { readonly name: string; readonly d
   return event === null ? undefined : { name: event.name, data: structFromAnchor(event.name, event.data) };
 }
 
-/** An instruction by name, with its arguments and accounts as idl.json orders them. Accounts with a fixed address may be left out. */
+/** An instruction by name, with its arguments and accounts as idl.json orders them. Accounts with a fixed address may be left out, and optional ones: in their place stands the program, as with Anchor's clients. */
 export function buildInstruction(options: {
   readonly programId: Address;
   readonly name: string;
@@ -87,6 +87,9 @@ export function buildInstruction(options: {
       throw new KarmeshError('BAD_ARGUMENT', 'The IDL nests accounts, which this client does not know.');
     }
     const given = options.accounts[account.name];
+    if (given === undefined && account.optional === true) {
+      return { pubkey: toPublicKey(options.programId), isSigner: false, isWritable: false };
+    }
     const pubkey = given === undefined && account.address !== undefined ? new PublicKey(account.address) : undefined;
     if (given === undefined && pubkey === undefined) {
       throw new KarmeshError('BAD_ARGUMENT', 'An instruction lacks one of its accounts.', {

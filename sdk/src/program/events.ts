@@ -54,6 +54,38 @@ export type ProgramEvent =
     }
   | { readonly name: 'ProvenClosed'; readonly data: ProvenName }
   | {
+      readonly name: 'Proposed';
+      readonly data: {
+        readonly proposal: Address;
+        readonly proposer: Address;
+        readonly kind: number;
+        readonly index: number;
+        readonly value: bigint;
+        readonly recipient: Address;
+      };
+    }
+  | {
+      readonly name: 'ProposalVoted';
+      readonly data: {
+        readonly proposal: Address;
+        readonly validator: Address;
+        readonly yesStake: bigint;
+        /** 1 once it has passed. */
+        readonly passed: number;
+      };
+    }
+  | {
+      readonly name: 'ProposalExecuted';
+      readonly data: {
+        readonly proposal: Address;
+        readonly kind: number;
+        readonly index: number;
+        readonly value: bigint;
+      };
+    }
+  | { readonly name: 'DebitAuthorised'; readonly data: { readonly escrow: Address; readonly authorised: bigint } }
+  | { readonly name: 'EpochAccountClosed'; readonly data: { readonly epoch: bigint } }
+  | {
       readonly name: 'CaseFiled';
       readonly data: {
         readonly offender: Address;

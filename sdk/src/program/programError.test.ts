@@ -28,8 +28,8 @@ test.each([
 
 test('knows the first and the last number', () => {
   expect(numberedError(6000)?.name).toBe('AlreadyInitialised');
-  expect(numberedError(6049)?.name).toBe('OtherStatement');
-  expect(numberedError(6050)).toBeUndefined();
+  expect(numberedError(6073)?.name).toBe('SlashCapped');
+  expect(numberedError(6074)).toBeUndefined();
   expect(numberedError(5999)).toBeUndefined();
 });
 

@@ -57,6 +57,14 @@ export interface ChallengeParts {
     readonly signals: readonly bigint[];
     readonly proof: Uint8Array;
   }) => boolean | Promise<boolean>;
+  /** Told before the first proof is checked and after each that holds. */
+  readonly onProof?: (progress: ProofProgress) => void;
+}
+
+/** How many of an answer's proofs are checked. */
+export interface ProofProgress {
+  readonly checked: number;
+  readonly of: number;
 }
 
 /** A statement that was proven. */
@@ -141,7 +149,10 @@ async function judge(
   );
   if (!isSorted) throw new Refused(challengeMalformed, 'Proofs stand once each, in the order of their operators.');
   const token = { position, promptTokens, temperatureMicro: facts.temperatureMicro };
-  for (const { operator, place, isProven } of challengedOperators(answer.facts, token)) {
+  const due = challengedOperators(answer.facts, token);
+  const of = due.filter(({ isProven }) => isProven).length;
+  parts.onProof?.({ checked: 0, of });
+  for (const { operator, place, isProven } of due) {
     if (!isProven) {
       unproven.push(operator);
       continue;
@@ -155,6 +166,7 @@ async function judge(
     if (!(await parts.verify({ verifyingKey, signals, proof })))
       throw new Refused(challengeProof, `The proof of operator ${operator}, ${place.name}, does not hold.`);
     proven.push({ operator, signals, proof });
+    parts.onProof?.({ checked: proven.length, of });
   }
   if (proofs.size > 0) throw new Refused(challengeMalformed, 'The answer proves operators that were not asked for.');
   return { verdict: 'accept', position, keysRoot, proven, unproven };

@@ -43,8 +43,8 @@ export interface EntryContext {
   /** The gateway that an escrow pays through. */
   readonly escrowGateway: (escrow: EscrowAddress) => Participant | undefined;
   readonly model: (modelId: ModelId) => { readonly activeParameters: bigint } | undefined;
-  /** M-01, lamports per 1,000 output tokens and million active parameters. */
-  readonly listPrice: bigint;
+  /** M-01, lamports per 1,000 output tokens and million active parameters, of an entry dispatched in the epoch. */
+  readonly listPrice: (epoch: bigint) => bigint;
   /** E-12: how far a worker's and a gateway's clock may differ, in milliseconds. */
   readonly clockToleranceMs: bigint;
 }
@@ -129,7 +129,7 @@ export function checkEntry(context: EntryContext, entry: Entry): EntryVerdict {
     const receiptFault = checkReceipt({ context, entry, epoch, revealed });
     if (receiptFault !== undefined) return receiptFault;
   }
-  const outcomeFault = checkOutcome({ context, entry, activeParameters: model.activeParameters });
+  const outcomeFault = checkOutcome({ context, entry, epoch, activeParameters: model.activeParameters });
   if (outcomeFault !== undefined) return outcomeFault;
   const agreeing = agreeingReceipts(entry);
   return {
@@ -271,9 +271,10 @@ function sawSeals(entry: Entry, revealed: RevealedReceipt): boolean {
 function checkOutcome(options: {
   readonly context: EntryContext;
   readonly entry: Entry;
+  readonly epoch: bigint;
   readonly activeParameters: bigint;
 }): Fault | undefined {
-  const { context, entry, activeParameters } = options;
+  const { context, entry, epoch, activeParameters } = options;
   const outcome = entry.outcome.value;
   if (!equalBytes(outcome.evidenceHash, evidenceHashOf(entry.evidence)))
     return fault('reject', 'E-22', { field: 'evidenceHash' });
@@ -301,7 +302,7 @@ function checkOutcome(options: {
   );
   if (liar !== undefined) return fault('reject', 'E-23', { worker: toHex(liar.worker) });
   const price = priceLamports({
-    listPrice: context.listPrice,
+    listPrice: context.listPrice(epoch),
     activeParameters,
     promptTokens: agreed.promptTokens,
     outputTokens: agreed.outputTokens,

@@ -63,7 +63,7 @@ const context: EntryContext = {
   candidates: () => candidates,
   escrowGateway: (escrow) => (toHex(escrow) === given.escrow ? bytes('gateway') : undefined),
   model: () => ({ activeParameters: BigInt(given.activeParameters ?? 0) }),
-  listPrice: BigInt(given.listPrice ?? 0),
+  listPrice: () => BigInt(given.listPrice ?? 0),
   clockToleranceMs: BigInt(given.clockToleranceMs ?? 0),
 };
 

@@ -52,6 +52,27 @@ export function namedParameters(values: readonly bigint[]): ChainParameters {
   return Object.fromEntries(CHAIN_PARAMETERS.map((name, i) => [name, values[i] ?? 0n])) as ChainParameters;
 }
 
+/** P-36: a parameter that a vote changed: before `fromEpoch` it was `before`. All zeros where there is none. */
+export interface ParameterChange {
+  /** The parameter's place in `CHAIN_PARAMETERS`. */
+  readonly index: bigint;
+  readonly fromEpoch: bigint;
+  readonly before: bigint;
+}
+
+/** P-36: the parameters that held, or hold, in an epoch, as the program reads them: a change is undone for the epochs before it. `changes` are Config's, the newest first. */
+export function parametersIn(
+  config: { readonly parameters: ChainParameters; readonly changes: readonly ParameterChange[] },
+  epoch: bigint,
+): ChainParameters {
+  const values: Record<string, bigint> = { ...config.parameters };
+  for (const { index, fromEpoch, before } of config.changes) {
+    const name = CHAIN_PARAMETERS[Number(index)];
+    if (fromEpoch > epoch && name !== undefined) values[name] = before;
+  }
+  return values as ChainParameters;
+}
+
 /** Parameters that the chain only pins by hash (V-02); every participant computes with them. */
 export const offchainParametersCodec = struct({
   /** A-05, micro-karma. */

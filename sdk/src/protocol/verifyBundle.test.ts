@@ -141,6 +141,7 @@ const chain: BundleChain = {
   programId: label('program'),
   epochZeroSlot: EPOCH_ZERO_SLOT,
   parameters,
+  changes: [],
   offchain,
   gatewayIdentity: (gateway) => (equalBytes(gateway, label('gateway')) ? signerOf('gateway').publicKey : undefined),
   chain: () => ({ commitment, length: 256 }),

@@ -9,7 +9,7 @@ import type { EscrowAddress, Participant } from './ids.ts';
 import { entryLeaf, manifestHashOf, slotHashLeaf } from './manifest.ts';
 import { modelIdOf } from './model.ts';
 import { outputHashOf } from './output.ts';
-import type { ChainParameters, OffchainParameters } from './parameters.ts';
+import { type ChainParameters, type OffchainParameters, type ParameterChange, parametersIn } from './parameters.ts';
 import { creditLeaf, lifetimeLeaf, reportHashOf } from './report.ts';
 import { requestIdOf } from './request.ts';
 import type { VerifySignature } from './signature.ts';
@@ -21,6 +21,8 @@ export interface BundleChain {
   readonly programId: Uint8Array;
   readonly epochZeroSlot: bigint;
   readonly parameters: ChainParameters;
+  /** P-36: what votes changed of them, the newest first. */
+  readonly changes: readonly ParameterChange[];
   readonly offchain: OffchainParameters;
   readonly gatewayIdentity: (gateway: Participant, epoch: bigint) => Uint8Array | undefined;
   readonly chain: (
@@ -113,7 +115,7 @@ export function verifyBundle(
           : undefined,
       escrowGateway: chain.escrowGateway,
       model: () => bundle.model,
-      listPrice: chain.parameters.listPriceLamports,
+      listPrice: (dispatched) => parametersIn(chain, dispatched).listPriceLamports,
       clockToleranceMs: chain.offchain.clockToleranceMs,
     },
     entry,
@@ -141,7 +143,9 @@ export function verifyBundle(
       ),
   );
   checkSetPlace({ bundle, chain, domain, check });
-  const expected = creditsOf({ chain: chain.parameters, offchain: chain.offchain, domain }, verdict.entry);
+  // Shares and caps are those of the epoch that the entry counts in.
+  const counted = parametersIn(chain, bundle.report?.epoch ?? epoch);
+  const expected = creditsOf({ chain: counted, offchain: chain.offchain, domain }, verdict.entry);
   checkReportPlace({ bundle, chain, domain, expected, check });
   return finished(true, pendingOf(bundle, { chain, earns: expected.length > 0 }));
 }

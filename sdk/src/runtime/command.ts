@@ -25,14 +25,14 @@ type Settings<S extends ConfigSchema> = Extract<ReadConfigResult<S>, { kind: 'co
 /** A command with settings (`readConfig`): it shows its help, or runs with what it was given. */
 export function command<S extends ConfigSchema>(
   options: Omit<ReadConfigOptions<S>, 'argv' | 'env' | 'interview'> & {
-    readonly run: (settings: Settings<S>, call: Pick<CommandCall, 'signal'>) => Promise<number>;
+    readonly run: (settings: Settings<S>, call: Pick<CommandCall, 'signal' | 'terminal'>) => Promise<number>;
   },
 ): Command {
   const { run, ...reading } = options;
   return {
     async run({ argv, env, signal, terminal }) {
       const read = await readAt(terminal, (interview) => readConfig<S>({ ...reading, argv, env, interview }));
-      if (read.kind === 'config') return run(read, { signal });
+      if (read.kind === 'config') return run(read, { signal, terminal });
       process.stdout.write(read.text);
       return 0;
     },

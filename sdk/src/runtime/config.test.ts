@@ -39,6 +39,15 @@ async function faults(given: Given): Promise<{ readonly message: string; readonl
   return { message, facts };
 }
 
+test('what another command reads of the same part of a file is passed over, and what none reads is refused', async () => {
+  const sharedWith = [z.object({ threads: z.int() })];
+  await writeFile(file, JSON.stringify({ worker: { model: 'm.gguf', threads: 4 } }));
+  const shared = await readConfig({ ...base, argv: [], env: {}, files: [file], sharedWith });
+  expect(shared).toMatchObject({ kind: 'config', config: { model: 'm.gguf' } });
+  expect(shared).not.toHaveProperty('config.threads');
+  expect((await faults({ files: [file] })).facts).toEqual({ [`${file}: threads`]: 'is no setting of this program' });
+});
+
 describe('precedence', () => {
   test('flag over KARMESH_* over another tool’s variable over file over default', async () => {
     await writeFile(

@@ -28,6 +28,8 @@ export type ReadConfigOptions<S extends ConfigSchema> = {
   /** The program's part of karmesh.config.json, such as `worker`. */
   readonly section: string;
   readonly schema: S;
+  /** Of other commands that read the same part of a file: their keys are passed over there. */
+  readonly sharedWith?: readonly ConfigSchema[];
   /** What stands beside the flags, in order; a name that ends in `...` takes all that is left. */
   readonly positionals?: readonly {
     readonly name: string;
@@ -36,6 +38,8 @@ export type ReadConfigOptions<S extends ConfigSchema> = {
   }[];
   /** The settings that a person is asked for, if some that is required was not given. */
   readonly questions?: readonly string[];
+  /** Asks its questions even if nothing required is missing, unless the setting `yes` is true. */
+  readonly wizard?: boolean;
   /** Whom to ask; nobody unless told. */
   readonly interview?: Pick<Interview, 'ask' | 'say'> | undefined;
   /** The arguments after the program's name. */
@@ -115,13 +119,14 @@ export async function readConfig<S extends ConfigSchema>(options: ReadConfigOpti
 
 /** Asks for what was not given, if something required was not, and says how to give it all without being asked. */
 async function askForMissing<S extends ConfigSchema>(
-  { program, schema, questions = [], interview, argv }: ReadConfigOptions<S>,
+  { program, schema, questions = [], wizard = false, interview, argv }: ReadConfigOptions<S>,
   found: Map<string, Found>,
 ): Promise<void> {
   const fields = Object.entries(schema.shape).map(([key, type]) => [key, type as z.ZodType] as const);
   const isRequired = (type: z.ZodType): boolean => !type.safeParse(undefined).success;
   const missing = fields.filter(([key, type]) => !found.has(key) && isRequired(type));
-  if (interview === undefined || missing.length === 0) return;
+  const isAsking = wizard && found.get('yes')?.value !== true;
+  if (interview === undefined || (missing.length === 0 && !isAsking)) return;
   const given = argv.map(quoted);
   const asked = fields.filter(([key]) => questions.includes(key) && !found.has(key));
   for (const [key, type] of [...new Map([...asked, ...missing])]) {
@@ -272,7 +277,12 @@ function items(text: string): string[] {
 const maxFileBytes = 2 ** 20;
 
 async function readFiles(
-  { section, schema, files = [] }: Pick<ReadConfigOptions<ConfigSchema>, 'section' | 'schema' | 'files'>,
+  {
+    section,
+    schema,
+    sharedWith = [],
+    files = [],
+  }: Pick<ReadConfigOptions<ConfigSchema>, 'section' | 'schema' | 'sharedWith' | 'files'>,
   named: string | undefined,
   faults: Faults,
 ): Promise<readonly { readonly path: string; readonly values: Readonly<Record<string, unknown>> }[]> {
@@ -293,7 +303,7 @@ async function readFiles(
     }
     const values = parsed.data[section] ?? {};
     for (const key of Object.keys(values)) {
-      if (Object.hasOwn(schema.shape, key)) continue;
+      if ([schema, ...sharedWith].some(({ shape }) => Object.hasOwn(shape, key))) continue;
       const nearest = nearestName(key, Object.keys(schema.shape));
       const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
       faults[`${path}: ${key}`] = `is no setting of this program${hint}`;

@@ -1,6 +1,7 @@
 export * from './appendLog.ts';
 export * from './atomicFile.ts';
 export * from './command.ts';
+export * from './commandGroup.ts';
 export * from './config.ts';
 export * from './health.ts';
 export * from './healthServer.ts';

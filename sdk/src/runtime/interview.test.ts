@@ -8,7 +8,7 @@ const schema = z.object({
   url: z.string().default('localnet').meta({ description: 'the cluster' }),
   owner: z.string().meta({ description: 'the owner’s keypair file' }),
   bond: z.bigint().min(1n).optional().meta({ description: 'lamports to bond' }),
-  json: z.boolean().default(false).meta({ description: 'print JSON' }),
+  yes: z.boolean().default(false).meta({ description: 'ask nothing' }),
 });
 
 /** Someone who types the next of these lines whenever a question stands there, and leaves after the last. */
@@ -29,7 +29,7 @@ function person(...lines: readonly string[]): { readonly terminal: Terminal; see
   return { terminal: { input, output }, seen: () => seen };
 }
 
-async function run(argv: readonly string[], terminal?: Terminal): Promise<unknown> {
+async function run(argv: readonly string[], terminal?: Terminal, wizard = false): Promise<unknown> {
   let config: unknown;
   const registering = command({
     program: 'karmesh worker register',
@@ -37,6 +37,7 @@ async function run(argv: readonly string[], terminal?: Terminal): Promise<unknow
     section: 'worker-register',
     schema,
     questions: ['url', 'owner', 'bond'],
+    wizard,
     async run(read) {
       config = read.config;
       return 0;
@@ -48,7 +49,7 @@ async function run(argv: readonly string[], terminal?: Terminal): Promise<unknow
 
 test('asks for what was not given, again after a fault, and says how to give it all at once', async () => {
   const { terminal, seen } = person('', 'my owner.json', 'much', '5');
-  expect(await run([], terminal)).toEqual({ url: 'localnet', owner: 'my owner.json', bond: 5n, json: false });
+  expect(await run([], terminal)).toEqual({ url: 'localnet', owner: 'my owner.json', bond: 5n, yes: false });
   expect(seen().replaceAll(': ', ':\n')).toMatchInlineSnapshot(`
     "the cluster (--url) [localnet]:
     the owner’s keypair file (--owner):
@@ -65,10 +66,20 @@ test('asks for what was not given, again after a fault, and says how to give it 
 
 test('asks nobody for what was given, and only for the rest', async () => {
   const { terminal, seen } = person('owner.json', '');
-  expect(await run(['--url', 'devnet'], terminal)).toEqual({ url: 'devnet', owner: 'owner.json', json: false });
+  expect(await run(['--url', 'devnet'], terminal)).toEqual({ url: 'devnet', owner: 'owner.json', yes: false });
   expect(seen()).toContain('Without questions: karmesh worker register --url devnet --owner owner.json\n');
   const silent = person();
   expect(await run(['--owner', 'owner.json'], silent.terminal)).toMatchObject({ url: 'localnet' });
+  expect(silent.seen()).toBe('');
+});
+
+test('a first-run wizard asks though nothing required is missing, unless told yes', async () => {
+  const { terminal, seen } = person('devnet', '7');
+  const given = ['--owner', 'owner.json'];
+  expect(await run(given, terminal, true)).toEqual({ url: 'devnet', owner: 'owner.json', bond: 7n, yes: false });
+  expect(seen()).toContain('Without questions: karmesh worker register --owner owner.json --url devnet --bond 7\n');
+  const silent = person();
+  expect(await run([...given, '--yes'], silent.terminal, true)).toMatchObject({ url: 'localnet', yes: true });
   expect(silent.seen()).toBe('');
 });
 

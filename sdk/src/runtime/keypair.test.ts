@@ -5,6 +5,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { Keypair as SolanaKeypair } from '@solana/web3.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createKeypairFile, generateKeypair, keypairFromSecret, loadKeypair } from './keypair.ts';
+import { isPrivate } from './secretFile.ts';
 
 let folder: string;
 let path: string;
@@ -52,11 +53,22 @@ test('a keypair shows its secret neither in JSON nor to a logger', () => {
   expect(Object.keys(JSON.parse(shown))).toEqual(['publicKey']);
 });
 
-test.each([0o644, 0o640, 0o400, 0o700])('mode %o is refused', async (mode) => {
+test('mode 0400 is as private, and so is what root hands to one user', async () => {
+  await put(JSON.stringify(valid), 0o400);
+  expect((await loadKeypair(path)).publicKey).toHaveLength(32);
+  expect([
+    isPrivate({ mode: 0o100440, uid: 0, ownUid: 998 }),
+    isPrivate({ mode: 0o100440, uid: 998, ownUid: 998 }),
+    isPrivate({ mode: 0o100444, uid: 0, ownUid: 998 }),
+    isPrivate({ mode: 0o100460, uid: 0, ownUid: 998 }),
+  ]).toEqual([true, false, false, false]);
+});
+
+test.each([0o644, 0o640, 0o440, 0o700])('mode %o is refused', async (mode) => {
   await put(JSON.stringify(valid), mode);
   await expect(loadKeypair(path)).rejects.toMatchObject({
     code: 'KEYPAIR_MODE',
-    message: 'The keypair file must have mode 0600.',
+    message: 'The keypair file must have mode 0600 or 0400.',
     facts: { path, mode: `0${mode.toString(8)}` },
   });
 });

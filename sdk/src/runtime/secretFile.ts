@@ -14,11 +14,11 @@ const maxFileBytes = 1024;
 export async function readSecretFile(path: string): Promise<string> {
   try {
     await using file = await open(path, 'r');
-    const { mode, size } = await file.stat();
+    const { mode, size, uid } = await file.stat();
     // Windows keeps rights elsewhere and reports 0666 for every file.
-    if (process.platform !== 'win32' && (mode & 0o777) !== 0o600) {
+    if (process.platform !== 'win32' && !isPrivate({ mode, uid, ownUid: process.getuid?.() })) {
       const found = (mode & 0o777).toString(8).padStart(4, '0');
-      throw new KarmeshError('KEYPAIR_MODE', 'The keypair file must have mode 0600.', { path, mode: found });
+      throw new KarmeshError('KEYPAIR_MODE', 'The keypair file must have mode 0600 or 0400.', { path, mode: found });
     }
     if (size > maxFileBytes)
       throw new KarmeshError('KEYPAIR_INVALID', 'The keypair file is too long.', { path, bytes: size });
@@ -28,6 +28,20 @@ export async function readSecretFile(path: string): Promise<string> {
     const facts = { path, errno: errnoOf(cause) };
     throw new KarmeshError('KEYPAIR_INVALID', 'The keypair file could not be read.', facts, cause);
   }
+}
+
+/**
+ * Whether only this process's user reads a file. A file of root's that this user may read without owning it was handed over by the machine's manager, as systemd
+ * does with credentials: the right of one user then shows as the group's.
+ */
+export function isPrivate(file: {
+  readonly mode: number;
+  readonly uid: number;
+  readonly ownUid: number | undefined;
+}): boolean {
+  const bits = file.mode & 0o777;
+  if (bits === 0o600 || bits === 0o400) return true;
+  return bits === 0o440 && file.uid === 0 && file.ownUid !== 0;
 }
 
 /**

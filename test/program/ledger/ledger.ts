@@ -9,9 +9,11 @@ export interface Ran {
   readonly computeUnits: bigint;
 }
 
-/** A cluster as the program's tests need it: the same tests run in process, against localnet and against a real validator. */
+/** A cluster as the program's tests need it: the same tests run in process, against localnet, against a real validator and against any RPC node. */
 export interface Ledger extends AsyncDisposable {
-  readonly kind: 'litesvm' | 'localnet' | 'validator';
+  readonly kind: 'litesvm' | 'localnet' | 'validator' | 'live';
+  /** Where the program is. */
+  readonly programId: Uint8Array;
   /** The 32 bytes that `initialise` stores. */
   readonly genesis: Uint8Array;
   /** Runs one transaction, paid by the first signer. Throws `PROGRAM_ERROR` or `TRANSACTION_FAILED`. */

@@ -25,7 +25,7 @@ import { logger } from '@karmesh/sdk/runtime';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DrawnAudit, drawnAudits } from '../epoch/drawnAudits.ts';
 import { accepted } from '../fixtures/accepted.ts';
-import { type EntryWish, fixtureMarket, named, PROMPT_TOKENS } from '../fixtures/market.ts';
+import { type EntryWish, fixtureMarket, named, PROMPT_TOKENS, protectionOwner } from '../fixtures/market.ts';
 import { openProtection, type Protection } from '../slashingProtection/openProtection.ts';
 import { type AuditorParts, type AuditRound, auditor } from './auditor.ts';
 import { auditThresholds, judgeAnswer, NO_ANSWER, type Replayer } from './judgeAnswer.ts';
@@ -130,7 +130,7 @@ describe('the auditor', () => {
   let protection: Protection;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'validator-auditor-'));
-    protection = await openProtection(join(folder, 'protection.log'));
+    protection = await openProtection({ path: join(folder, 'protection.log'), owner: protectionOwner() });
   });
   afterEach(async () => {
     await protection[Symbol.asyncDispose]();

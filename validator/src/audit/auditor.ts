@@ -54,7 +54,7 @@ export interface AuditorParts {
   readonly domain: Domain;
   readonly me: Participant;
   readonly signer: Pick<Keypair, 'publicKey' | 'sign'>;
-  readonly protection: Pick<Protection, 'verdict' | 'signVerdict'>;
+  readonly protection: Pick<Protection, 'verdict' | 'mayJudge' | 'signVerdict'>;
   readonly replayer: Replayer;
   /** Judges challenges of `proof` requests (Z-48). */
   readonly challenges?: ChallengeJudge | undefined;
@@ -196,6 +196,8 @@ export const auditor =
       const { attempt } = due;
       const before = protection.verdict({ epoch, entryHash, attempt });
       if (before !== undefined) return before;
+      // V-25: a replay whose verdict could not be signed helps nobody.
+      if (!protection.mayJudge({ epoch, entryHash, attempt })) return undefined;
       const started = parts.nowMs();
       if (started >= untilMs) return undefined;
       const judged = await judge(round, { audit, ...due }, signal);

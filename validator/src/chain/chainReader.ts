@@ -3,6 +3,7 @@ import type {
   EntryContext,
   EscrowAddress,
   Hash,
+  ParameterChange,
   Participant,
   WorkerAccount,
 } from '@karmesh/sdk/protocol';
@@ -14,7 +15,9 @@ export interface ConfigFacts {
   readonly lastFinalisedEpoch: bigint | undefined;
   readonly lastRoot: Hash;
   readonly offchainParametersHash: Hash;
+  /** After the last vote. `parametersIn` tells what held in an epoch (P-36). */
   readonly parameters: ChainParameters;
+  readonly changes: readonly ParameterChange[];
 }
 
 export type Role = 'worker' | 'validator' | 'gateway';
@@ -71,6 +74,10 @@ export interface VoteFacts {
   readonly sealed: boolean;
   readonly revealed: boolean;
   readonly sealAttempt: number;
+  /** What the attestation commits to (P-14), zeros before it. */
+  readonly saltHash: Hash;
+  /** The newest seal (P-17), zeros before it. */
+  readonly seal: Hash;
 }
 
 /** Asks the chain for what is older than what `refresh` reads. Throws `RPC_UNREACHABLE`, `RPC_FAILED`. */

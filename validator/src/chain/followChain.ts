@@ -19,6 +19,7 @@ import {
   revealSalt,
   settleEscrow,
   VOTE_FLAG,
+  type VoteAccount,
 } from '@karmesh/sdk/program';
 import { namedParameters, type Participant, withChainMemo } from '@karmesh/sdk/protocol';
 import type { TransactionInstruction } from '@solana/web3.js';
@@ -96,6 +97,7 @@ export function followChain(parts: {
         lastRoot: config.lastRoot,
         offchainParametersHash: config.offchainParametersHash,
         parameters: namedParameters(config.parameters),
+        changes: config.changes,
       };
     },
     participants() {
@@ -146,7 +148,7 @@ function participantFacts(account: ParticipantAccount): ParticipantFacts | undef
   return role === undefined ? undefined : { ...account, role };
 }
 
-function voteFacts(vote: { readonly flags: number; readonly sealAttempt: number }): VoteFacts {
+function voteFacts(vote: VoteAccount): VoteFacts {
   const has = (flag: number): boolean => (vote.flags & flag) !== 0;
   return {
     attested: has(VOTE_FLAG.attested),
@@ -154,6 +156,8 @@ function voteFacts(vote: { readonly flags: number; readonly sealAttempt: number 
     sealed: has(VOTE_FLAG.sealed),
     revealed: has(VOTE_FLAG.revealed),
     sealAttempt: vote.sealAttempt,
+    saltHash: vote.saltHash,
+    seal: vote.seal,
   };
 }
 

@@ -17,6 +17,28 @@ const data = {
     .meta({ description: 'where entries, verdicts and the protection log lie', placeholder: 'folder' }),
 };
 
+export const initSchema = z.object({
+  url: clusterSettings.url,
+  keypair: z
+    .string()
+    .default('identity.json')
+    .meta({ flag: 'k', description: 'the identity’s keypair file; made if it is not there', placeholder: 'file' }),
+  owner: z.string().default('owner.json').meta({
+    description: 'the owner’s keypair file; made if it is not there. It bonds and is paid, and need not stay here',
+    placeholder: 'file',
+  }),
+  ...data,
+  listen: peerSettings.listen,
+  bootstrap: peerSettings.bootstrap,
+  healthPort: serviceSettings.healthPort,
+  file: z
+    .string()
+    .default('karmesh.config.json')
+    .meta({ description: 'the file to write the answers to; its other parts stay', placeholder: 'file' }),
+  yes: z.boolean().default(false).meta({ description: 'ask nothing: take what is given, and defaults for the rest' }),
+  ...speechSettings,
+});
+
 export const registerSchema = z.object({
   ...clusterSettings,
   ...identitySettings,
@@ -40,13 +62,37 @@ export const signEpochSchema = z.object({
   ...speechSettings,
 });
 
+const program = {
+  programHash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'is no SHA-256 in 64 lower-case hexadecimal digits')
+    .optional()
+    .meta({
+      description: 'the SHA-256 of the karma program that the cluster must run; that of this release unless told',
+      placeholder: 'sha256',
+    }),
+};
+
+export const exportSchema = z.object({
+  ...data,
+  minimal: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'only through which epochs something was signed: smaller, and the rest of them is lost' }),
+  withSalts: z.boolean().default(false).meta({
+    description:
+      'with the salts that open what was sealed, so that the next machine can reveal it; keep such a file secret',
+  }),
+  ...speechSettings,
+});
+
+export const importSchema = z.object({ ...clusterSettings, ...identitySettings, ...data, ...speechSettings });
+export type ImportConfig = z.output<typeof importSchema>;
+
 export const statusSchema = z.object({ ...clusterSettings, ...identitySettings, ...data, ...speechSettings });
 export type StatusConfig = z.output<typeof statusSchema>;
 
-export const startSchema = z.object({
-  ...clusterSettings,
-  ...identitySettings,
-  ...data,
+const models = {
   models: z
     .array(z.string())
     .default([BUNDLED_MODEL_PATH])
@@ -55,6 +101,17 @@ export const startSchema = z.object({
     description: 'the GGUF files whose answers of the exact engine it can check; each is converted once',
     placeholder: 'file',
   }),
+};
+
+export const startSchema = z.object({
+  ...clusterSettings,
+  ...program,
+  ...identitySettings,
+  ...data,
+  watchEpochs: z.int().min(1).max(16).default(2).meta({
+    description: 'whole epochs to look for another process with this identity, if this folder did not sign last',
+  }),
+  ...models,
   modelKeys: z.array(z.string()).default([BUNDLED_KEYS_PATH]).meta({
     description: 'files with the keys of models whose answers have to be proven; it attests them on chain',
     placeholder: 'file',
@@ -78,3 +135,13 @@ export const startSchema = z.object({
   ...speechSettings,
 });
 export type StartConfig = z.output<typeof startSchema>;
+
+export const doctorSchema = startSchema.extend({
+  epochs: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(168)
+    .meta({ description: 'for how many epochs of votes the identity ought to have lamports' }),
+});
+export type DoctorConfig = z.output<typeof doctorSchema>;

@@ -3,14 +3,15 @@ import { configFiles } from '@karmesh/sdk/participant/settings';
 import { registerValidator } from '@karmesh/sdk/program';
 import { toHex } from '@karmesh/sdk/protocol';
 import { command, loadSecp256k1Key, output } from '@karmesh/sdk/runtime';
-import { registerSchema } from './config.ts';
+import { registerSchema, startSchema } from './config.ts';
 
 /** `karmesh-validator register`: bonds an identity as a validator. Its stake counts from the next epoch on. */
 export const registerCommand = command({
   program: 'karmesh validator register',
   summary: 'Registers and bonds a validator.',
-  section: 'validator-register',
+  section: 'validator',
   schema: registerSchema,
+  sharedWith: [startSchema],
   questions: ['url', 'keypair', 'owner', 'bond'],
   files: configFiles,
   async run({ config }, { signal }) {

@@ -19,9 +19,11 @@ import {
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import { chainWriter, followChain } from '../chain/followChain.ts';
+import { observeDisk } from '../observeDisk.ts';
 import { type ValidatorParts, validator } from '../validator.ts';
 import { validatorMetrics } from '../validatorMetrics.ts';
-import { type StartConfig, startSchema } from './config.ts';
+import { checkRelease } from './checkRelease.ts';
+import { registerSchema, type StartConfig, startSchema } from './config.ts';
 import { openChallenges } from './openChallenges.ts';
 import { openReplayer } from './openReplayer.ts';
 
@@ -34,6 +36,7 @@ export const startCommand = command({
   summary: 'Runs a registered validator: takes in receipts, audits answers, and votes on every epoch.',
   section: 'validator',
   schema: startSchema,
+  sharedWith: [registerSchema],
   files: configFiles,
   run: ({ config }, { signal }) => start(config, signal),
 });
@@ -53,6 +56,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const connection = new Connection(cluster.rpcUrl, 'confirmed');
   const { programId } = cluster;
   const view = stack.use(await createChainView({ connection, programId, pollMs: config.pollMs, signal: started }));
+  await checkRelease(config, { cluster, chain: view.config(), connection, signal: started });
   const account = registeredAs('validator', { view, identity: keypair.publicKey });
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const { domain } = view.config();
@@ -60,7 +64,10 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   const reached = stages('validator');
   const numbers = metrics();
   const observed = observePeers(numbers);
-  const host = stack.use(await openParticipantHost(config, { keypair, domain, cluster, log, observed, view }));
+  const twin = Promise.withResolvers<void>();
+  const host = stack.use(
+    await openParticipantHost(config, { keypair, domain, cluster, log, observed, view, onTwin: twin.resolve }),
+  );
   stack.defer(observed.watch(host));
   const balance = () => client.balance(keypair.publicKey, { signal: started });
   const now = () => performance.now();
@@ -75,9 +82,11 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
     },
     { stack, view, client, me: account.address, identity: keypair.publicKey, offchain, replayer, sleep, log },
   );
-  stack.use(
-    await validator({ folder: config.dataDir, pollMs: config.pollMs })({
+  observeDisk(numbers, { folder: config.dataDir });
+  const running = stack.use(
+    await validator({ folder: config.dataDir, pollMs: config.pollMs, watchEpochs: config.watchEpochs })({
       domain,
+      cluster: { genesis: view.config().genesis, programId },
       me: account.address,
       keypair,
       offchain,
@@ -91,6 +100,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
       sleep,
       log,
       metrics: validatorMetrics(numbers),
+      twin: twin.promise,
       onStage: (stage, about) => reached(stage, { ...about, domain }),
     }),
   );
@@ -113,5 +123,9 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
     [`Validator ${shown.participant} listens at`, ...shown.multiaddrs, `Health and metrics at ${probe.url}`].join('\n'),
   );
   stopping.add('validator', () => stack.disposeAsync());
-  return (await stopping.stopped) ? 0 : 1;
+  const ended = await Promise.race([stopping.stopped, running.stopped]);
+  if (typeof ended === 'boolean') return ended ? 0 : 1;
+  // V-26: nothing is signed any more, and an operator has to act.
+  await stopping.stop(ended.code);
+  return talk.fail(ended);
 }

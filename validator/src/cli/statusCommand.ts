@@ -13,8 +13,12 @@ import {
 import { isActiveIn, KARMA_PARTS, namedParameters, ownBond, toHex, weightIn } from '@karmesh/sdk/protocol';
 import { command, loadKeypair, output } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
+import type { VoteFacts } from '../chain/chainReader.ts';
+import { followChain } from '../chain/followChain.ts';
+import { peekProtectionLog, protectionPath } from '../slashingProtection/protectionLog.ts';
 import { readDutyCounts } from '../store/dutyJournal.ts';
-import { type StatusConfig, statusSchema } from './config.ts';
+import { upcomingDuty } from '../upcoming.ts';
+import { registerSchema, type StatusConfig, startSchema, statusSchema } from './config.ts';
 
 const STATE_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(EPOCH_STATE).map(([name, value]) => [value, name]),
@@ -23,9 +27,10 @@ const STATE_NAMES: ReadonlyMap<number, string> = new Map(
 /** `karmesh-validator status`: what a staker wants to know, from the chain and the data folder. It changes nothing and needs no running validator. */
 export const statusCommand = command({
   program: 'karmesh validator status',
-  summary: 'Shows the epoch, this validator’s stake, karma and duties, and the last root.',
-  section: 'validator-status',
+  summary: 'Shows the epoch, this validator’s stake, karma, votes and duties, what comes next and the last root.',
+  section: 'validator',
   schema: statusSchema,
+  sharedWith: [startSchema, registerSchema],
   files: configFiles,
   async run({ config }, { signal }) {
     output({ json: config.json })().data(await readStatus(config, signal), renderStatus);
@@ -44,6 +49,16 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
   const account = registeredAs('validator', { view, identity: keypair.publicKey });
   const client = createProgramClient({ connection, programId, payer: transactionSigner(keypair) });
   const chain = view.config();
+  const reader = followChain({ view, client, me: account.address });
+  await reader.refresh({ signal });
+  const { slotMs } = cluster.presets[0] ?? { slotMs: 400 };
+  const next = upcomingDuty({
+    slot: view.slot(),
+    config: reader.config(),
+    epochs: reader.epochs(),
+    vote: reader.vote,
+  });
+  const newest = (await peekProtectionLog(protectionPath(config.dataDir)))?.newest();
   const epoch = view.epoch();
   const votingOn = newestClosed(epoch, (one) => view.epochAccount(one) !== undefined);
   const closed = votingOn === undefined ? undefined : view.epochAccount(votingOn);
@@ -71,8 +86,37 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
     paidLamports: account.lifetimePaid.toString(),
     karmaMicro: Object.fromEntries(KARMA_PARTS.map((part, i) => [part, (account.karma[i] ?? 0n).toString()])),
     duties: await readDutyCounts(join(config.dataDir, 'duties.json')),
+    votes: reader
+      .epochs()
+      .filter(({ state }) => state !== 'finalised')
+      .map(({ epoch: of, state }) => ({ epoch: of.toString(), phase: state, ...votedOf(reader.vote(of)) })),
+    newestSigned:
+      newest === undefined
+        ? null
+        : {
+            attestation: newest.attestation.toString(),
+            rootVote: newest.rootVote.toString(),
+            verdict: newest.verdict.toString(),
+          },
+    next:
+      next === undefined
+        ? null
+        : {
+            duty: next.duty,
+            epoch: next.epoch.toString(),
+            inSeconds: Math.max(0, Math.round((Number(next.fromSlot - view.slot()) * slotMs) / 1000)),
+          },
     lastFinalisedEpoch: chain.lastFinalisedEpoch === NONE ? null : chain.lastFinalisedEpoch.toString(),
     lastRoot: toHex(chain.lastRoot),
+  };
+}
+
+function votedOf(vote: VoteFacts | undefined) {
+  return {
+    attested: vote?.attested === true,
+    saltRevealed: vote?.saltRevealed === true,
+    sealed: vote?.sealed === true,
+    revealed: vote?.revealed === true,
   };
 }
 
@@ -82,19 +126,43 @@ function newestClosed(current: bigint | undefined, has: (epoch: bigint) => boole
   return undefined;
 }
 
+const KINDS = ['attested', 'saltRevealed', 'sealed', 'revealed'] as const;
+const KIND_NAMES = { attested: 'attested', saltRevealed: 'salt', sealed: 'sealed', revealed: 'revealed' } as const;
+
 function renderStatus(status: Status): string {
   const { done, missed, epochs } = status.duties;
-  const duty = (name: keyof typeof done): string => `${done[name]} of ${done[name] + missed[name]}`;
+  const duty = (name: keyof typeof done): string => {
+    const due = done[name] + missed[name];
+    return due === 0 ? 'none due' : `${done[name]} of ${due} (${((100 * done[name]) / due).toFixed(1)} %)`;
+  };
+  const said = (epoch: string): string => (epoch === '-1' ? 'none' : `epoch ${epoch}`);
+  const { newestSigned, next } = status;
   return [
     `validator   ${status.validator}${status.active ? '' : ' (not active yet)'}`,
     `epoch       ${status.epoch ?? 'not started'}, slot ${status.slot}, ${status.slotsLeft ?? '-'} slots left`,
     `voting on   ${status.votingOn ?? '-'} (${status.phase})`,
     `stake       ${status.stakeLamports} lamports, ${(status.stakeShareBps / 100).toFixed(2)} % of all`,
     `identity    ${status.identityLamports} lamports for fees`,
+    `paid        ${status.paidLamports} lamports to its owner so far`,
     `karma       ${Object.entries(status.karmaMicro)
       .map(([part, value]) => `${part} ${value}`)
       .join(', ')} (micro-karma)`,
-    `duties      over ${epochs} final epochs: attested ${duty('attest')}, salts ${duty('revealSalt')}, seals ${duty('seal')}, reveals ${duty('revealRoot')}`,
+    `duties      kept over ${epochs} final epochs: attested ${duty('attest')}, salts ${duty('revealSalt')}, seals ${duty('seal')}, reveals ${duty('revealRoot')}`,
+    ...status.votes.map(
+      (vote, i) =>
+        `${i === 0 ? 'votes       ' : '            '}epoch ${vote.epoch} (${vote.phase}): ${KINDS.map((kind) => `${KIND_NAMES[kind]} ${vote[kind] ? '✓' : '–'}`).join(', ')}`,
+    ),
+    newestSigned === null
+      ? `signed      nothing from this data folder`
+      : `signed      attestation ${said(newestSigned.attestation)}, root vote ${said(newestSigned.rootVote)}, verdict ${said(newestSigned.verdict)}`,
+    next === null
+      ? 'next        the first epoch has not begun'
+      : `next        ${next.duty}, epoch ${next.epoch}, ${next.inSeconds === 0 ? 'now' : `in about ${shownTime(next.inSeconds)}`}`,
     `last root   ${status.lastRoot} (epoch ${status.lastFinalisedEpoch ?? 'none'})`,
   ].join('\n');
+}
+
+function shownTime(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
 }

@@ -49,6 +49,7 @@ async function checkAttestable(
     log.debug({ epoch: epoch.toString(), rule, facts }, 'A manifest cannot be checked yet.');
     return 'waiting';
   }
-  log.warn({ epoch: epoch.toString(), rule, facts }, 'A manifest does not hold and is not attested.');
+  const retry = 'when another manifest of the epoch is posted';
+  log.warn({ epoch: epoch.toString(), rule, facts, retry }, 'A manifest does not hold and is not attested.');
   return 'refused';
 }

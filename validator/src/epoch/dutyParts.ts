@@ -10,6 +10,7 @@ import {
   isActiveIn,
   type OffchainParameters,
   type Participant,
+  parametersIn,
   type Signed,
   type StakedValidator,
   type Verdict,
@@ -91,6 +92,7 @@ export function identityOf(participants: readonly ParticipantFacts[], address: U
   return participants.find((one) => equalBytes(one.address, address))?.identity;
 }
 
-export function parametersOf(parts: DutyParts): ChainParameters {
-  return parts.chain.config().parameters;
+/** P-36: what held, or holds, in an epoch. */
+export function parametersOf(parts: Pick<DutyParts, 'chain'>, epoch: bigint): ChainParameters {
+  return parametersIn(parts.chain.config(), epoch);
 }

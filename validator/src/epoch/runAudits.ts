@@ -15,7 +15,7 @@ export const runAudits: RunDuty = async (parts, account, { signal }) => {
   const { epoch } = account;
   const context = await epochContext(parts, account, { signal });
   if (context === undefined) return 'waiting';
-  const { auditSlots } = parametersOf(parts);
+  const { auditSlots } = parametersOf(parts, epoch);
   const begin = account.beaconTargetSlot;
   const held = [...(store.book(epoch)?.verdicts.values() ?? [])].map((stored) => stored.signed);
   const verdicts = await parts.auditor.run(

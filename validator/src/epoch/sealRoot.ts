@@ -14,6 +14,8 @@ import { tallyEpoch } from './tallyEpoch.ts';
 import { checkVerdictList, verdictListCodec } from './verdictList.ts';
 
 const MAX_SAID_AGAIN = 256;
+/** When what was refused may fare better. */
+const NEXT_LIST = 'when another list of verdicts is posted';
 
 /** P-17: checks the posted verdicts, tallies, and seals the report's hash. Report and salt are on disk before the transaction leaves. */
 export const sealRoot: RunDuty = async (parts, account, { signal }) => {
@@ -25,6 +27,13 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
     await writer.postRoot({ epoch, seal, attempt }, { signal });
     return 'done';
   }
+  if (!protection.maySeal(epoch, attempt)) {
+    log.warn(
+      { epoch: epoch.toString(), attempt, rule: 'V-25', retry: 'in the first epoch that is open' },
+      'The protection log is closed to this epoch; nothing is sealed.',
+    );
+    return 'refused';
+  }
   const context = await epochContext(parts, account, { signal });
   const verdicts = context === undefined ? undefined : await findVerdicts(parts, account, { signal });
   if (context === undefined || verdicts === undefined) return 'waiting';
@@ -32,7 +41,10 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
   const fault = checkVerdictList(context.verdicts, { list: verdicts, posted: account, held });
   if (fault !== undefined) {
     const { rule, facts, missing = [] } = fault;
-    log.warn({ epoch: epoch.toString(), rule, facts }, 'The posted verdicts do not hold; nothing is sealed over them.');
+    log.warn(
+      { epoch: epoch.toString(), rule, facts, retry: NEXT_LIST },
+      'The posted verdicts do not hold; nothing is sealed over them.',
+    );
     // Whoever left them out may never have heard them, as after a time in which the network was cut: it does now, and so does who posts next.
     for (const signed of missing.slice(0, MAX_SAID_AGAIN)) await parts.announce.verdict(signed);
     return 'refused';
@@ -41,7 +53,7 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
   const tallied = tallyEpoch({
     ...context,
     domain,
-    chain: parametersOf(parts),
+    chain: parametersOf(parts, epoch),
     offchain: parts.offchain,
     prior: context.ledger.state,
     beacon: account.beacon,

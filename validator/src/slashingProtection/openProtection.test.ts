@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Report, signRecord, type Verdict, verdictRecord, ZERO_HASH } from '@karmesh/sdk/protocol';
+import { makeDomain, type Report, signRecord, type Verdict, verdictRecord, ZERO_HASH } from '@karmesh/sdk/protocol';
 import { generateKeypair } from '@karmesh/sdk/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { named } from '../fixtures/market.ts';
-import { openProtection } from './openProtection.ts';
+import { named, protectionOwner } from '../fixtures/market.ts';
+import { openProtection as open, type Protection } from './openProtection.ts';
+import { KEPT_EPOCHS } from './protectionState.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -19,6 +20,8 @@ afterEach(async () => {
 });
 
 const path = (): string => join(folder, 'protection.log');
+const owner = protectionOwner();
+const openProtection = (at: string): Promise<Protection> => open({ path: at, owner });
 const report: Report = {
   root: named('root'),
   totals: [1n, 2n, 3n, 4n, 5n, 6n],
@@ -95,7 +98,8 @@ test('U-08: a second verdict on an answer is refused and never signed', async ()
     rule: 0,
     measurementsHash: named('measured'),
   };
-  const sign = (value: Verdict) => () => signRecord(verdictRecord, { domain: named('domain'), signer }, value);
+  const domain = makeDomain({ genesisHash: owner.genesis, programId: owner.programId });
+  const sign = (value: Verdict) => () => signRecord(verdictRecord, { domain, signer }, value);
   await using protection = await openProtection(path());
   const signed = await protection.signVerdict({ verdict, sign: sign(verdict) });
   expect(protection.verdictsOf(4n)).toEqual([signed]);
@@ -112,15 +116,74 @@ test('U-08: a second verdict on an answer is refused and never signed', async ()
   expect(await protection.signVerdict({ verdict, sign: sign(verdict) })).toBe(signed);
 });
 
+test('V-25: a log of another validator or cluster is refused', async () => {
+  {
+    await using _ = await openProtection(path());
+  }
+  await expect(open({ path: path(), owner: protectionOwner(named('another')) })).rejects.toMatchObject({
+    code: 'SLASHING_PROTECTION',
+    message: 'The protection log is another validator’s.',
+  });
+  await expect(open({ path: path(), owner: { ...owner, genesis: named('another') } })).rejects.toMatchObject({
+    code: 'SLASHING_PROTECTION',
+    message: 'The protection log is of another cluster or program.',
+  });
+  // A rotated identity is the same validator.
+  await using _ = await open({ path: path(), owner: { ...owner, identity: named('rotated') } });
+});
+
+test('V-25: in a closed epoch nothing is signed or sent, across restarts, and what is closed stays so', async () => {
+  const attestation = { epoch: 4n, manifestHash: named('a'), salt: named('salt') };
+  {
+    await using protection = await openProtection(path());
+    await protection.attest(attestation);
+    await protection.close({ attestation: 6n, rootVote: 5n, verdict: -1n });
+    await protection.close({ attestation: 2n, rootVote: 2n, verdict: -1n });
+  }
+  await using protection = await openProtection(path());
+  expect([protection.attestation(4n), protection.newestAttested()]).toEqual([undefined, 6n]);
+  await expect(protection.attest(attestation)).rejects.toMatchObject({ code: 'SLASHING_PROTECTION' });
+  await expect(protection.attest({ ...attestation, epoch: 6n })).rejects.toMatchObject({
+    facts: { what: 'attestation', epoch: 6n, closedThrough: 6n, firstOpenEpoch: 7n },
+  });
+  const next = { ...attestation, epoch: 7n };
+  expect(await protection.attest(next)).toEqual(next);
+  expect([protection.maySeal(5n, 0), protection.maySeal(6n, 0)]).toEqual([false, true]);
+});
+
+test('V-25: the log stays small over many epochs and still refuses what it no longer holds', async () => {
+  const attestation = (epoch: bigint, name = 'manifest') => ({
+    epoch,
+    manifestHash: named(`${name} ${epoch}`),
+    salt: named('salt'),
+  });
+  const epochs = 1_000n;
+  {
+    await using protection = await open({ path: path(), owner, compactAt: 64 });
+    for (let epoch = 0n; epoch < epochs; epoch++) await protection.attest(attestation(epoch));
+  }
+  // A record has 73 bytes and a frame of its own 12 more.
+  expect((await stat(path())).size).toBeLessThan(300 * 100);
+  await using protection = await open({ path: path(), owner, compactAt: 64 });
+  for (const epoch of [0n, epochs - KEPT_EPOCHS - 1n, epochs - KEPT_EPOCHS, epochs - 1n]) {
+    await expect(protection.attest(attestation(epoch, 'other'))).rejects.toMatchObject({
+      code: 'SLASHING_PROTECTION',
+    });
+  }
+  expect(protection.attestation(epochs - KEPT_EPOCHS)).toEqual(attestation(epochs - KEPT_EPOCHS));
+});
+
 test('what a killed process had acknowledged still binds', { timeout: 60_000 }, async () => {
   const program = fileURLToPath(new URL('../fixtures/attestForever.ts', import.meta.url));
   for (let round = 0; round < 5; round++) {
-    const acknowledged = await acknowledgedUntilKilled(program, 20 + 7 * round);
+    const acknowledged = await acknowledgedUntilKilled(program, 20 + 37 * round);
     await using protection = await openProtection(path());
     for (const epoch of acknowledged) {
       await expect(
         protection.attest({ epoch, manifestHash: named('another'), salt: named('salt') }),
       ).rejects.toMatchObject({ code: 'SLASHING_PROTECTION' });
+      // What is older may have been closed with its epoch.
+      if (epoch <= protection.newestAttested() - KEPT_EPOCHS) continue;
       expect(protection.attestation(epoch)?.manifestHash).toEqual(named(`manifest ${epoch}`));
     }
   }

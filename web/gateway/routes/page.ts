@@ -36,7 +36,7 @@ function headers({ rpcUrl, cache }: { readonly rpcUrl: string | undefined; reado
   const reachable = ["'self'", ...named, ...OWN_NODES].join(' ');
   const policy = [
     "default-src 'none'",
-    // The page hashes commitments in WebAssembly of its own.
+    // The page hashes commitments in WebAssembly of its own. Its threads fall under this, too.
     "script-src 'self' 'wasm-unsafe-eval'",
     "style-src 'self'",
     "img-src 'self'",

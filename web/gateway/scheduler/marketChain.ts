@@ -7,8 +7,8 @@ export type MarketChain = {
   /** The newest slot that workers have most likely read too, with its hash. */
   sharedSlotHash(): { readonly slot: bigint; readonly hash: Hash } | undefined;
   epochClock(): EpochClock;
-  /** Lamports per 1,000 output tokens and million active parameters (M-01). */
-  listPrice(): bigint;
+  /** Lamports per 1,000 output tokens and million active parameters (M-01), in an epoch; after the last vote unless told (P-36). */
+  listPrice(epoch?: bigint): bigint;
   /** All registered workers. */
   workers(): readonly WorkerAccount[];
   /** What this gateway has committed for an epoch. */

@@ -135,7 +135,7 @@ export const openScheduler =
       readonly activeParameters: bigint;
       readonly kept?: KeptRequest | undefined;
     }): Promise<Entry> => {
-      const entry = closeEntry(parts, { ...closing, listPrice: chain.listPrice(), nowMs: nowMs() });
+      const entry = closeEntry(parts, { ...closing, listPrice: chain.listPrice(closing.epoch), nowMs: nowMs() });
       await finishEntry(db, { epoch: closing.epoch, entry, kept: closing.kept });
       ledger.spend({ epoch: closing.epoch, price: entry.outcome.value.price });
       parts.onEntry?.(entry);

@@ -1,6 +1,6 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type ChainView, NONE, ROLE } from '@karmesh/sdk/program';
-import { namedParameters, type Participant } from '@karmesh/sdk/protocol';
+import { namedParameters, type Participant, parametersIn } from '@karmesh/sdk/protocol';
 import type { MarketChain } from './marketChain.ts';
 
 /** How far behind the newest slot a shared one may lie: W-10 leaves eight slots for the way to the worker. */
@@ -41,7 +41,13 @@ export function viewedChain(
         slotsPerEpoch: namedParameters(config.parameters).slotsPerEpoch,
       };
     },
-    listPrice: () => namedParameters(view.config().parameters).listPriceLamports,
+    listPrice(epoch) {
+      const config = view.config();
+      const parameters = namedParameters(config.parameters);
+      const { listPriceLamports } =
+        epoch === undefined ? parameters : parametersIn({ parameters, changes: config.changes }, epoch);
+      return listPriceLamports;
+    },
     workers: () => view.participants().filter(({ role }) => role === ROLE.worker),
     committedChain: (epoch) => view.chain(gateway, epoch),
     escrow: (address) => view.escrow(address),

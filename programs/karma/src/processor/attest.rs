@@ -4,10 +4,10 @@ use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
     event::{Event, ATTESTED as ATTESTED_EVENT},
-    math::checked::add,
+    math::checked::{add, increment},
     seeds,
     state::{
-        config::Config,
+        config::{place, Config},
         create::{create, Creation},
         epoch::{self, Epoch},
         participant::Participant,
@@ -53,7 +53,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         match account.state {
             epoch::CLOSED => {}
             epoch::ATTESTED => {
-                let until = add(account.attested_slot, config.parameters.salt_reveal_slots)?;
+                let until = add(account.attested_slot, config.parameter_in(place::SALT_REVEAL_SLOTS, number))?;
                 require(slot <= until, KarmaError::TooLate)?; // P-13
             }
             _ => return Err(KarmaError::BadState.into()), // P-13
@@ -61,10 +61,11 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         require(account.manifest_hash == *manifest_hash, KarmaError::WrongManifest)?; // P-13
         require(vote.is_data_empty(), KarmaError::AlreadyVoted)?; // P-13
         account.attested_stake = add(account.attested_stake, stake)?;
+        account.open_votes = increment(account.open_votes)?;
         if account.state == epoch::CLOSED && account.is_quorum(account.attested_stake) {
             account.state = epoch::ATTESTED;
             account.attested_slot = slot;
-            account.beacon_target_slot = add(slot, config.parameters.beacon_delay_slots)?;
+            account.beacon_target_slot = add(slot, config.parameter_in(place::BEACON_DELAY_SLOTS, number))?;
         }
         account.attested_stake
     };

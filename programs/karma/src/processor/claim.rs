@@ -99,13 +99,14 @@ struct Sync<'a> {
 #[inline(never)]
 fn sync(participant: &mut Participant, mut vault: RefMut<Vault>, with: &Sync) -> Result<u64, ProgramError> {
     let owed = with.sums[5];
-    let mut grew = owed > participant.lifetime_paid;
     require(owed >= participant.lifetime_paid, KarmaError::StaleRoot)?; // P-21
+    let due = owed - participant.lifetime_paid;
+    let mut grew = false;
     for i in 0..5 {
         require(with.sums[i] >= participant.lifetime[i], KarmaError::StaleRoot)?; // P-21
         grew |= with.sums[i] > participant.lifetime[i];
     }
-    require(grew, KarmaError::AlreadyClaimed)?; // P-21
+    require(grew || due > 0, KarmaError::AlreadyClaimed)?; // P-21
 
     let elapsed = sub(with.slot, participant.karma_slot)?;
     for i in 0..5 {
@@ -122,8 +123,8 @@ fn sync(participant: &mut Participant, mut vault: RefMut<Vault>, with: &Sync) ->
     participant.weight_from_epoch = next;
     let current = with.config.epoch_at(with.slot).unwrap_or(0);
     let allowed = vault.claimable(with.config, current)?; // P-38
-    let due = sub(owed, participant.lifetime_paid)?;
-    require(due == 0 || allowed > 0, KarmaError::ClaimsExhausted)?; // P-38
+                                                          // P-38: karma comes whether or not there is money left in this epoch, because weights follow from it.
+    require(grew || allowed > 0, KarmaError::ClaimsExhausted)?;
     let paid = due.min(allowed);
     participant.lifetime_paid = add(participant.lifetime_paid, paid)?;
     vault.paid = add(vault.paid, paid)?;

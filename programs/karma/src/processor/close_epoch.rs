@@ -7,7 +7,7 @@ use crate::{
     math::checked::add,
     seeds,
     state::{
-        config::{Config, Electorate},
+        config::{place, Config, Electorate},
         create::{create, Creation},
         epoch::{Epoch, Turn, CLOSED},
         participant::Participant,
@@ -45,8 +45,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let (electorate, from, window, domain): (Electorate, u64, u64, Key) = {
         let config = read::<Config>(config, cx.program)?;
         require(config.is_after_last_finalised(number), KarmaError::WrongEpoch)?; // P-12
-        let from = add(config.first_slot(add(number, 1)?)?, config.parameters.close_delay_slots)?;
-        (config.electorate(number)?, from, config.parameters.proposer_window_slots, config.domain)
+        let from = add(config.first_slot(add(number, 1)?)?, config.parameter_in(place::CLOSE_DELAY_SLOTS, number))?;
+        let window = config.parameter_in(place::PROPOSER_WINDOW_SLOTS, number);
+        (config.electorate(number)?, from, window, config.domain)
     };
     let turn = Turn { epoch: number, slot, from, window, validators: electorate.validators };
     let attempt = {

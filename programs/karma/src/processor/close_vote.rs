@@ -9,7 +9,7 @@ use crate::{
         mul_div::mul_div,
     },
     state::{
-        config::Config,
+        config::{place, Config},
         epoch::{self, Epoch},
         lamports::move_lamports,
         participant::Participant,
@@ -28,7 +28,7 @@ use pinocchio::{error::ProgramError, ProgramResult};
 /// |---|---|---|---|
 /// | 0 | payer | writable | the identity that the vote records |
 /// | 1 | config | | |
-/// | 2 | epochAccount | | |
+/// | 2 | epochAccount | writable | counts the votes that are left |
 /// | 3 | vote | writable | |
 /// | 4 | validator | writable | participant of the vote |
 /// | 5 | vault | writable | |
@@ -45,7 +45,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let validator_key = *validator.address().as_array();
     let paid = {
         let config = read::<Config>(config, cx.program)?;
-        let account = read::<Epoch>(epoch_account, cx.program)?;
+        let mut account = write::<Epoch>(epoch_account, cx.program)?;
         let vote = read::<Vote>(vote, cx.program)?;
         account.require_epoch(number)?;
         require(vote.epoch == number, KarmaError::WrongEpoch)?;
@@ -59,6 +59,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         validator.take_reward(reward, current, config.token_rate)?; // P-31
         let mut vault = write::<Vault>(vault, cx.program)?;
         vault.rewards_paid = add(vault.rewards_paid, reward)?;
+        account.open_votes = account.open_votes.checked_sub(1).ok_or(KarmaError::Overflow)?;
         reward
     };
     move_lamports(vault, validator, paid)?;
@@ -85,7 +86,7 @@ fn require_evidence_is_over(config: &Config, account: &Epoch, slot: u64) -> Prog
     // P-45: a proven fault gives time anew, in which those are accused who voted for the report.
     let decided =
         if account.faults > 0 { decided.max(config.epoch_at(account.fault_slot).unwrap_or(0)) } else { decided };
-    require(sub(current, decided)? >= config.parameters.evidence_epochs, KarmaError::TooEarly)
+    require(sub(current, decided)? >= config.parameter_in(place::EVIDENCE_EPOCHS, account.epoch), KarmaError::TooEarly)
 }
 
 /// P-32: this vote's part of what the epoch set aside.

@@ -9,7 +9,7 @@ use crate::{
         mul_div::{mul_div, mul_wide, Wide},
     },
     state::{
-        config::Config,
+        config::{place, Config},
         epoch::{self, Epoch},
         vault::Vault,
         write,
@@ -52,7 +52,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     account.require_epoch(number)?;
     account.require_state(epoch::REPORTED)?; // P-20
     require(config.is_after_last_finalised(number), KarmaError::WrongEpoch)?; // P-20
-    require(slot >= add(account.quorum_slot, config.parameters.challenge_slots)?, KarmaError::TooEarly)?; // P-20
+    let challenge_slots = config.parameter_in(place::CHALLENGE_SLOTS, number);
+    require(slot >= add(account.quorum_slot, challenge_slots)?, KarmaError::TooEarly)?; // P-20
     require(
         account.settled_count == account.escrow_count && account.settled_lamports == account.settlements_total,
         KarmaError::NotSettled,
@@ -68,6 +69,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     account.vote_points = add(account.salt_stake, add(winner, winner)?)?;
     let mut vault = write::<Vault>(vault, cx.program)?;
     vault.rewards = add(vault.rewards, reward)?;
+    vault.settled = add(vault.settled, account.settled_lamports)?;
 
     account.state = epoch::FINALISED;
     account.finalised_slot = slot;

@@ -2,7 +2,7 @@
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
-    math::checked::add,
+    math::checked::{add, increment},
     seeds,
     state::{
         config::Config,
@@ -65,6 +65,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         vote.stake = stake;
         vote.bump = bump;
         vote.payer = *identity.address().as_array();
+        account.open_votes = increment(account.open_votes)?;
     }
     let mut vote = write::<Vote>(vote, cx.program)?;
     vote.require_of(&validator_key, number)?;

@@ -6,7 +6,7 @@ use crate::{
     event::{Event, VERDICTS_POSTED},
     math::checked::add,
     state::{
-        config::Config,
+        config::{place, Config},
         epoch::{self, Epoch, Turn},
         participant::Participant,
         read, write,
@@ -44,8 +44,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let attempt = Turn {
         epoch: number,
         slot,
-        from: add(account.beacon_target_slot, config.parameters.audit_slots)?,
-        window: config.parameters.proposer_window_slots,
+        from: add(account.beacon_target_slot, config.parameter_in(place::AUDIT_SLOTS, number))?,
+        window: config.parameter_in(place::PROPOSER_WINDOW_SLOTS, number),
         validators: account.validator_count,
     }
     .require_proposer(validator.role_ordinal)?; // P-16

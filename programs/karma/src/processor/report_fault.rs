@@ -8,7 +8,7 @@ use crate::{
     seeds,
     state::{
         buffer,
-        config::Config,
+        config::{place, Config},
         create::{create, Creation},
         epoch::{self, Epoch},
         fault::Fault,
@@ -38,7 +38,7 @@ pub fn require_provable(cx: &Context, number: u64, salt: &Key) -> ProgramResult 
             // P-45: from then on its votes are paid and closed.
             let current = config.epoch_at(slot).ok_or(KarmaError::NotStarted)?;
             let decided = config.epoch_at(account.finalised_slot).unwrap_or(0);
-            require(sub(current, decided)? < config.parameters.evidence_epochs, KarmaError::TooLate)?;
+            require(sub(current, decided)? < config.parameter_in(place::EVIDENCE_EPOCHS, number), KarmaError::TooLate)?;
         }
         _ => return Err(KarmaError::BadState.into()), // P-45
     }

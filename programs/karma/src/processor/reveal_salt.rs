@@ -5,7 +5,7 @@ use crate::{
     error::{require, KarmaError},
     math::checked::{add, increment},
     state::{
-        config::Config,
+        config::{place, Config},
         epoch::{self, Epoch},
         participant::Participant,
         read,
@@ -44,8 +44,10 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     account.require_epoch(number)?;
     vote.require_of(&validator_key, number)?;
     account.require_state(epoch::ATTESTED)?; // P-14
-    let until = add(account.attested_slot, config.parameters.salt_reveal_slots)?;
-    require(current_slot()? <= until, KarmaError::TooLate)?; // P-14
+    let until = add(account.attested_slot, config.parameter_in(place::SALT_REVEAL_SLOTS, number))?;
+    let slot = current_slot()?;
+    // P-14: whatever the parameters, no salt counts that was kept back until the beacon's slot hash was there.
+    require(slot <= until && slot < account.beacon_target_slot, KarmaError::TooLate)?;
     require(vote.has(vote::ATTESTED), KarmaError::NotVoted)?; // P-14
     require(!vote.has(vote::SALT_REVEALED), KarmaError::AlreadyVoted)?; // P-14
     let salt = Salt { epoch, validator: &validator_key, salt };

@@ -48,6 +48,8 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let mut escrow = write::<Escrow>(escrow, cx.program)?;
         account.require_epoch(number)?;
         account.require_state(epoch::REPORTED)?; // P-19
+                                                 // P-19: what was passed over never becomes final, so that its debits would be for nothing.
+        require(config.is_after_last_finalised(number), KarmaError::WrongEpoch)?;
         let settled = escrow.last_settled_epoch != NONE && escrow.last_settled_epoch >= number;
         require(!settled, KarmaError::AlreadySettled)?; // P-19
         let leaf = SumNode {
@@ -65,6 +67,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         )?; // P-19
         require(sub(cumulative_after, debit)? == escrow.cumulative_debit, KarmaError::BadAmount)?; // P-19
         require(available >= debit, KarmaError::EscrowShort)?; // P-19
+        require(cumulative_after <= escrow.authorised, KarmaError::NoVoucher)?; // M-07
 
         escrow.cumulative_debit = cumulative_after;
         escrow.last_settled_epoch = number;

@@ -1,9 +1,12 @@
 //! `withdraw_escrow`
+use super::current_slot;
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
+    math::checked::add,
     state::{
         config::Config,
+        epoch::KEPT_EPOCHS,
         escrow::{balance, Escrow},
         lamports::move_lamports,
         read, write, NONE,
@@ -11,7 +14,8 @@ use crate::{
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
-/// P-11: pays a requested withdrawal out once the epoch that could still debit the escrow is final.
+/// P-11: pays a requested withdrawal out once the epoch that could still debit the escrow is final. A cluster that finalises
+/// nothing keeps nobody's money: it also pays once the epoch lies so far back that nobody waits for it, and before `start`.
 ///
 /// | # | account | | |
 /// |---|---|---|---|
@@ -30,8 +34,12 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let mut escrow = write::<Escrow>(escrow, cx.program)?;
         require(buyer.is_signer() && *buyer.address().as_array() == escrow.buyer, KarmaError::BadOwner)?;
         require(escrow.withdraw_after_epoch != NONE, KarmaError::NoWithdrawal)?; // P-11
-        let last = config.last_finalised_epoch;
-        require(last != NONE && last >= escrow.withdraw_after_epoch, KarmaError::WithdrawalLocked)?; // P-11
+        let after = escrow.withdraw_after_epoch;
+        let is_free = match config.epoch_at(current_slot()?) {
+            None => true,
+            Some(current) => !config.is_after_last_finalised(after) || current >= add(after, KEPT_EPOCHS)?,
+        };
+        require(is_free, KarmaError::WithdrawalLocked)?; // P-11
         let amount = escrow.withdraw_amount.min(available);
         escrow.withdraw_amount = 0;
         escrow.withdraw_after_epoch = NONE;

@@ -1,5 +1,8 @@
 //! P-01 and P-36: what a parameter may be. The bounds are the program's, so that no vote leaves them.
-use super::config::{Parameters, PARAMETERS};
+use super::{
+    config::{Parameters, PARAMETERS},
+    epoch::KEPT_EPOCHS,
+};
 use crate::{
     error::{require, KarmaError},
     math::checked::add,
@@ -39,7 +42,7 @@ pub const BOUNDS: [(u64, u64, bool); PARAMETERS] = [
     (0, 2_000, true),            // auditShareBps
     (0, 2_000, true),            // gatewayShareBps
     (2, 4_096, true),            // coolDownEpochs
-    (0, 1_024, true),            // evidenceEpochs
+    (0, KEPT_EPOCHS - 1, true),  // evidenceEpochs
     (0, 1_024, true),            // slashDelayEpochs
     (100, BASIS_POINTS, true),   // slashCapBps
     (0, BASIS_POINTS, true),     // doubleSignBps
@@ -73,4 +76,11 @@ pub fn check(parameters: &Parameters) -> ProgramResult {
         shares = add(shares, share)?;
     }
     require(shares <= BASIS_POINTS, KarmaError::BadParameter)
+}
+
+/// P-36: `BadParameter` unless a vote may give the parameter at this place the value.
+#[inline(never)]
+pub fn require_votable(index: usize, value: u64) -> ProgramResult {
+    let (least, most, is_votable) = BOUNDS.get(index).ok_or(KarmaError::BadParameter)?;
+    require(*is_votable && *least <= value && value <= *most, KarmaError::BadParameter)
 }

@@ -1,5 +1,5 @@
 //! Config: the cluster's parameters, who is registered, and what the last finalised epoch left behind.
-use super::{weights::Weights, Account, Key, NONE};
+use super::{bounds, proposal::MOST_PAUSE, weights::Weights, Account, Key, NONE};
 use crate::{
     error::{require, KarmaError},
     math::{
@@ -14,8 +14,23 @@ use pinocchio::error::ProgramError;
 pub const PARAMETERS: usize = 40;
 /// How many changes of parameters an old epoch can still be read through.
 pub const CHANGES: usize = 4;
+/// A change of a parameter is not forgotten for so many epochs.
+const REMEMBERED_EPOCHS: u64 = 8;
 /// No sum of stakes is above this, so that three of them fit 64 bits.
-const MOST_STAKE: u64 = u64::MAX / 4;
+pub const MOST_STAKE: u64 = u64::MAX / 4;
+
+/// Places of the parameters that the program reads by epoch.
+pub mod place {
+    pub const CLOSE_DELAY_SLOTS: usize = 1;
+    pub const PROPOSER_WINDOW_SLOTS: usize = 2;
+    pub const SALT_REVEAL_SLOTS: usize = 3;
+    pub const BEACON_DELAY_SLOTS: usize = 4;
+    pub const AUDIT_SLOTS: usize = 5;
+    pub const CHALLENGE_SLOTS: usize = 6;
+    pub const EVIDENCE_EPOCHS: usize = 26;
+    pub const VALIDATOR_KARMA_FLOOR: usize = 36;
+    pub const KARMA_FLOOR_FROM_EPOCH: usize = 37;
+}
 
 /// The parameters, in the order of docs/protocol.md.
 #[repr(C)]
@@ -216,6 +231,33 @@ impl Config {
             }
         }
         value
+    }
+
+    /// P-36: gives a parameter another value from the next epoch on. `BadParameter` if it may not have it, `BadProposal` if it has
+    /// it already, `TimeLocked` if a change of the last eight epochs would be forgotten.
+    #[inline(never)]
+    pub fn change_parameter(&mut self, index: usize, value: u64, current: u64) -> Result<(), ProgramError> {
+        bounds::require_votable(index, value)?;
+        let oldest = self.changes[CHANGES - 1].from_epoch;
+        require(oldest == 0 || current >= add(oldest, REMEMBERED_EPOCHS)?, KarmaError::TimeLocked)?;
+        let before = core::mem::replace(&mut self.parameters.as_array_mut()[index], value);
+        require(before != value, KarmaError::BadProposal)?;
+        bounds::check(&self.parameters)?;
+        for i in (1..CHANGES).rev() {
+            self.changes[i] = self.changes[i - 1];
+        }
+        self.changes[0] = Change { index: index as u64, from_epoch: add(current, 1)?, before };
+        Ok(())
+    }
+
+    /// P-37: holds new stake and claims back for some epochs, this one included. `TimeLocked` while an earlier pause lasts and for
+    /// eight epochs behind it, so that pauses cannot hold anybody for ever.
+    #[inline(always)]
+    pub fn pause(&mut self, epochs: u64, current: u64) -> Result<(), ProgramError> {
+        require(current >= self.pausable_from_epoch, KarmaError::TimeLocked)?;
+        self.paused_until_epoch = add(current, epochs)?;
+        self.pausable_from_epoch = add(self.paused_until_epoch, MOST_PAUSE)?;
+        Ok(())
     }
 
     /// P-37: `Paused` while a vote holds new stake and claims back.

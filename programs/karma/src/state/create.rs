@@ -40,12 +40,20 @@ pub fn create_with<T: Account>(creation: &mut Creation, items: u32) -> Result<u8
     create_sized(creation, T::SIZE.wrapping_add(T::ITEM.wrapping_mul(items as usize)), &T::DISCRIMINATOR)
 }
 
-#[inline(never)]
+#[inline(always)]
 fn create_sized(creation: &mut Creation, size: usize, discriminator: &[u8; 8]) -> Result<u8, ProgramError> {
+    let bump = create_for(creation, size, creation.program)?;
+    creation.account.try_borrow_mut()?[..8].copy_from_slice(discriminator);
+    Ok(bump)
+}
+
+/// As `create`, for an account of `size` zeros that `owner` will fill.
+#[inline(never)]
+pub fn create_for(creation: &mut Creation, size: usize, owner: &Address) -> Result<u8, ProgramError> {
     let Creation { program, payer, account, lamports, seeds } = creation;
     let (address, bump) = derive(seeds, program)?;
     require(*account.address() == address, KarmaError::BadPda)?;
-    require(account.is_data_empty() && !account.owned_by(program), KarmaError::AlreadyInitialised)?;
+    require(account.is_data_empty() && !account.owned_by(owner), KarmaError::AlreadyInitialised)?;
     require(payer.is_signer(), KarmaError::WrongIdentity)?;
 
     let bump_seed = [bump];
@@ -58,15 +66,14 @@ fn create_sized(creation: &mut Creation, size: usize, discriminator: &[u8; 8]) -
     let present = account.lamports();
     if present == 0 {
         let total = minimum.checked_add(*lamports).ok_or(KarmaError::Overflow)?;
-        CreateAccount { from: payer, to: account, lamports: total, space: size as u64, owner: program }
+        CreateAccount { from: payer, to: account, lamports: total, space: size as u64, owner }
             .invoke_signed(&signers)?;
     } else {
         let total = minimum.saturating_sub(present).checked_add(*lamports).ok_or(KarmaError::Overflow)?;
         Transfer { from: payer, to: account, lamports: total }.invoke()?;
         Allocate { account, space: size as u64 }.invoke_signed(&signers)?;
-        Assign { account, owner: program }.invoke_signed(&signers)?;
+        Assign { account, owner }.invoke_signed(&signers)?;
     }
-    account.try_borrow_mut()?[..8].copy_from_slice(discriminator);
     Ok(bump)
 }
 

@@ -16,6 +16,9 @@ pub const FINALISED: u8 = 6;
 
 pub const MAX_CANDIDATES: usize = 4;
 
+/// P-51: how many epochs an account stays after a later epoch became final. Evidence is over long before.
+pub const KEPT_EPOCHS: u64 = 64;
+
 /// A report that somebody revealed, and the stake behind it.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -85,7 +88,8 @@ pub struct Epoch {
     pub payer: Key,
     /// Proven faults of the closed set or the report: it is not finalised while there is one.
     pub faults: u32,
-    pub padding1: [u8; 4],
+    /// Votes of this epoch that were not closed: each needs this account for its pay.
+    pub open_votes: u32,
     /// In which the newest fault was proven.
     pub fault_slot: u64,
     pub reserved: [u8; 40],

@@ -1,5 +1,6 @@
 //! The accounts, laid out as docs/protocol.md says. Every field lies at a multiple of its size, so that the structures are the
 //! bytes; the assertions beside each one pin size and offsets.
+pub mod ballot;
 pub mod bounds;
 pub mod config;
 pub mod create;
@@ -11,8 +12,10 @@ pub mod lamports;
 pub mod layer;
 pub mod model_keys;
 pub mod participant;
+pub mod proposal;
 pub mod proven;
 pub mod stake;
+pub mod token;
 pub mod vault;
 pub mod vote;
 pub mod weights;

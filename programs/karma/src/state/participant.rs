@@ -1,5 +1,9 @@
 //! Participant: a worker, validator or gateway with its two keys, the stake behind it and its karma.
-use super::{config::Config, weights::Weights, Account, Key};
+use super::{
+    config::{place, Config},
+    weights::Weights,
+    Account, Key,
+};
 use crate::{
     error::{require, KarmaError},
     math::{
@@ -117,8 +121,9 @@ impl Participant {
         self.require_identity(signer)?;
         let weight = self.weights.at(epoch)?;
         require(weight > 0, KarmaError::NotActive)?;
-        if epoch >= config.parameters.karma_floor_from_epoch {
-            require(self.karma[VALIDATION] >= config.parameters.validator_karma_floor, KarmaError::NotActive)?;
+        if epoch >= config.parameter_in(place::KARMA_FLOOR_FROM_EPOCH, epoch) {
+            let floor = config.parameter_in(place::VALIDATOR_KARMA_FLOOR, epoch);
+            require(self.karma[VALIDATION] >= floor, KarmaError::NotActive)?;
             // P-28
         }
         Ok(weight)
@@ -167,6 +172,12 @@ impl Participant {
         Ok(())
     }
 
+    /// P-31: units that share a reward: those of tokens count by the cluster's rate.
+    #[inline(always)]
+    pub fn earning_units(&self, token_rate: u64) -> Result<u64, ProgramError> {
+        add(self.units[0], Share::of_rate(token_rate).of(self.units[1])?)
+    }
+
     /// P-31: lamports that this account is about to receive: the owner's commission, and the rest to the units that count. What
     /// is not divisible stays in the account and is nobody's.
     #[inline(never)]
@@ -175,7 +186,7 @@ impl Participant {
             return Ok(());
         }
         let commission_bps = self.commission_bps[usize::from(epoch >= self.commission_from_epoch)];
-        let units = add(self.units[0], Share::of_rate(token_rate).of(self.units[1])?)?;
+        let units = self.earning_units(token_rate)?;
         let commission =
             if units == 0 { lamports } else { mul_div(lamports, u64::from(commission_bps), BASIS_POINTS)? };
         self.commission_lamports = add(self.commission_lamports, commission)?;

@@ -25,7 +25,9 @@ pub struct Vault {
     /// The epoch that `window_paid` counts claims of.
     pub window_epoch: u64,
     pub window_paid: u64,
-    pub reserved: [u8; 40],
+    /// Lamports of `received` that became the ledger's: what final epochs settled, in all, and what others had settled that ended.
+    pub settled: u64,
+    pub reserved: [u8; 32],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
@@ -36,10 +38,11 @@ unsafe impl Account for Vault {
 const _: () = assert!(core::mem::size_of::<Vault>() == 112);
 
 impl Vault {
-    /// P-38: what is nobody's yet: settled, and neither owed by the last final totals nor set aside for votes nor paid out.
+    /// P-38: what is nobody's yet: settled, and neither owed by the last final totals nor set aside for votes nor paid out. What an
+    /// epoch settles does not count before it is final, because the most of it will be owed then.
     #[inline(always)]
     pub fn treasury(&self, config: &Config) -> Result<u64, ProgramError> {
-        let left = sub(self.received, config.last_totals[5])?;
+        let left = sub(self.settled, config.last_totals[5])?;
         sub(sub(left, self.rewards)?, self.treasury_paid)
     }
 
@@ -53,7 +56,9 @@ impl Vault {
         }
         let outstanding = sub(config.last_totals[5], self.paid)?;
         let in_window = add(outstanding, self.window_paid)?;
-        let limit = mul_div(in_window, config.parameters.claim_cap_bps, BASIS_POINTS)?;
+        // Rounded up, so that the last lamports are not locked in.
+        let held_bps = sub(BASIS_POINTS, config.parameters.claim_cap_bps)?;
+        let limit = sub(in_window, mul_div(in_window, held_bps, BASIS_POINTS)?)?;
         Ok(limit.saturating_sub(self.window_paid).min(outstanding))
     }
 }

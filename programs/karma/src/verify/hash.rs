@@ -11,6 +11,7 @@ pub mod kind {
     pub const SALT_COMMITMENT: u8 = 16;
     pub const BEACON: u8 = 17;
     pub const SECP256K1: u8 = 19;
+    pub const VOUCHER: u8 = 22;
     pub const FINDING: u8 = 23;
 }
 

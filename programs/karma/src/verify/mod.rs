@@ -1,4 +1,5 @@
 pub mod bn254;
+pub mod ed25519_instruction;
 pub mod groth16;
 pub mod hash;
 pub mod proofs;

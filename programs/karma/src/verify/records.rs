@@ -124,6 +124,12 @@ pub fn settlement_leaf(domain: &Key, leaf: &SettlementLeaf) -> Hashed {
     sha256(&[&[0], domain, leaf.epoch, leaf.escrow, &leaf.cumulative_after.to_le_bytes(), &leaf.debit.to_le_bytes()])
 }
 
+/// F-32, M-07: what an escrow's buyer signs: up to which cumulative debit, in lamports, the escrow may be debited.
+#[inline(always)]
+pub fn voucher_hash(domain: &Key, escrow: &Key, cumulative: u64) -> Hashed {
+    sha256(&[domain, &[kind::VOUCHER], escrow, &cumulative.to_le_bytes()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,5 +259,13 @@ mod tests {
             let hash = report_hash(&domain, &bytes8(&v["epoch"]), &key(&v["verdictsRoot"]), &body);
             assert_eq!(hash.unwrap(), key(&v["reportHash"]));
         }
+    }
+
+    #[test]
+    fn f_32_voucher() {
+        let vectors = crate::vectors::read("records");
+        let v = vectors["records"].as_array().unwrap().iter().find(|record| record["name"] == "voucher").unwrap();
+        let (escrow, cumulative) = (key(&v["fields"]["escrow"]), number(&v["fields"]["cumulative"]));
+        assert_eq!(voucher_hash(&key(&vectors["domain"]), &escrow, cumulative).unwrap(), key(&v["hash"]));
     }
 }

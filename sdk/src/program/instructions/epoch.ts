@@ -162,3 +162,21 @@ export function closeVote(
     },
   });
 }
+
+/** P-51. Anyone may send it; `payer` is who paid the account's rent, and gets it back. */
+export function closeEpochAccount(
+  addresses: ProgramAddresses,
+  options: { readonly epoch: bigint; readonly payer: Address },
+): TransactionInstruction {
+  return buildInstruction({
+    programId: addresses.programId,
+    name: 'closeEpochAccount',
+    args: { epoch: options.epoch },
+    accounts: {
+      payer: options.payer,
+      config: addresses.config,
+      epochAccount: addresses.epoch(options.epoch),
+      vault: addresses.vault,
+    },
+  });
+}

@@ -1,19 +1,21 @@
-import { type SyntheticEvent, useEffect, useRef, useState } from 'react';
+import { type SyntheticEvent, useEffectEvent, useLayoutEffect, useState } from 'react';
 import type { MarketFacts } from '../market/facts.ts';
 import { Digest } from '../page/Digest.tsx';
 import { Heading } from '../page/Heading.tsx';
-import { sentenceOf } from '../page/sentenceOf.ts';
-import { type ChainNode, chainNode, KNOWN_NODES } from './chainNode.ts';
-import { chainSource } from './chainSource.ts';
+import { type ChainNode, KNOWN_NODES } from './chainNode.ts';
+import type { OwnNode } from './useOwnNode.ts';
 
 /** Lets a visitor read the chain from a node of their own, instead of believing the gateway that they check. */
 export function ChainView(props: {
-  readonly own: ChainNode | undefined;
-  readonly keepOwn: (node: ChainNode | undefined) => void;
+  readonly ownNode: OwnNode;
   /** What the gateway says of its cluster; undefined without one. */
   readonly gateway: MarketFacts | undefined;
 }) {
-  const { gateway, keepOwn, own } = props;
+  const { gateway, ownNode } = props;
+  const { own } = ownNode;
+  const seen = useEffectEvent(ownNode.seen);
+  // Before anything is painted of the next view, which would say again what was read here.
+  useLayoutEffect(() => () => seen(), []);
   return (
     <>
       <Heading>Where the chain is read</Heading>
@@ -27,7 +29,7 @@ export function ChainView(props: {
         <p>{sentenceOfNow(own, gateway)}</p>
         {own !== undefined && (
           <p>
-            <button type="button" className="quiet" onClick={() => keepOwn(undefined)}>
+            <button type="button" className="quiet" onClick={ownNode.forget}>
               {gateway === undefined ? 'Forget this node' : 'Go back to the gateway’s'}
             </button>
           </p>
@@ -45,7 +47,7 @@ export function ChainView(props: {
           </dl>
         )}
       </section>
-      <NodeForm own={own} keepOwn={keepOwn} gateway={gateway} />
+      <NodeForm ownNode={ownNode} gateway={gateway} />
     </>
   );
 }
@@ -59,43 +61,20 @@ function sentenceOfNow(own: ChainNode | undefined, gateway: MarketFacts | undefi
     : `Workers and epochs are what the gateway read. Checks and votes are read at ${new URL(rpcUrl).origin}, which it names.`;
 }
 
-type Attempt =
-  | { readonly kind: 'asking' }
-  | { readonly kind: 'read'; readonly market: MarketFacts }
-  | { readonly kind: 'failed'; readonly reason: string };
-
-function NodeForm(props: {
-  readonly own: ChainNode | undefined;
-  readonly keepOwn: (node: ChainNode) => void;
-  readonly gateway: MarketFacts | undefined;
-}) {
-  const { gateway, keepOwn, own } = props;
-  const [rpcUrl, setRpcUrl] = useState(own?.rpcUrl ?? '');
+function NodeForm(props: { readonly ownNode: OwnNode; readonly gateway: MarketFacts | undefined }) {
+  const { gateway, ownNode } = props;
+  const { name, naming, own } = ownNode;
+  const shown = naming?.typed ?? own;
+  const [rpcUrl, setRpcUrl] = useState(shown?.rpcUrl ?? '');
   const [programId, setProgramId] = useState(
-    own?.programId ?? gateway?.cluster.programId ?? KNOWN_NODES[0]?.programId ?? '',
+    shown?.programId ?? gateway?.cluster.programId ?? KNOWN_NODES[0]?.programId ?? '',
   );
-  const [attempt, setAttempt] = useState<Attempt>();
-  const running = useRef<AbortController>(undefined);
-  useEffect(() => () => running.current?.abort(), []);
-  const submit = async (event: SyntheticEvent): Promise<void> => {
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
-    running.current?.abort();
-    const ended = new AbortController();
-    running.current = ended;
-    const parsed = chainNode.safeParse({ rpcUrl: rpcUrl.trim(), programId: programId.trim() });
-    if (!parsed.success) return setAttempt({ kind: 'failed', reason: 'This is no URL of a node, or no program id.' });
-    setAttempt({ kind: 'asking' });
-    try {
-      const source = chainSource(parsed.data, { genesisHash: gateway?.cluster.genesisHash });
-      const market = await source.market(ended.signal);
-      setAttempt({ kind: 'read', market });
-      keepOwn(parsed.data);
-    } catch (cause) {
-      if (!ended.signal.aborted) setAttempt({ kind: 'failed', reason: sentenceOf(cause) });
-    }
+    name({ rpcUrl, programId }, { genesisHash: gateway?.cluster.genesisHash });
   };
   return (
-    <form onSubmit={(event) => void submit(event)}>
+    <form onSubmit={submit}>
       <h2>Name a node</h2>
       <label htmlFor="rpc">RPC URL</label>
       <input
@@ -139,16 +118,16 @@ function NodeForm(props: {
         onChange={(event) => setProgramId(event.target.value)}
       />
       <p>
-        <button type="submit" disabled={attempt?.kind === 'asking'}>
+        <button type="submit" disabled={naming?.kind === 'asking'}>
           Read from this node
         </button>
       </p>
       <p role="status" className="standing">
-        {attempt?.kind === 'asking' && 'Asking the node …'}
-        {attempt?.kind === 'read' &&
-          `It serves ${attempt.market.workers} workers and ${attempt.market.validators} validators in slot ${attempt.market.slot}. The page reads from it now.`}
+        {naming?.kind === 'asking' && 'Asking the node …'}
+        {naming?.kind === 'read' &&
+          `It serves ${naming.market.workers} workers and ${naming.market.validators} validators in slot ${naming.market.slot}. The page reads from it now.`}
       </p>
-      {attempt?.kind === 'failed' && <p role="alert">{`This node is not used: ${attempt.reason}`}</p>}
+      {naming?.kind === 'failed' && <p role="alert">{`This node is not used: ${naming.reason}`}</p>}
     </form>
   );
 }

@@ -1,5 +1,5 @@
-import { toHex } from '@karmesh/sdk/protocol';
-import { type SyntheticEvent, useEffect, useMemo, useState } from 'react';
+import { type ProofProgress, toHex } from '@karmesh/sdk/protocol';
+import { type SyntheticEvent, useEffect, useId, useMemo, useState } from 'react';
 import type { ChainNode } from '../chain/chainNode.ts';
 import { Digest } from '../page/Digest.tsx';
 import { Heading } from '../page/Heading.tsx';
@@ -17,10 +17,13 @@ export function CheckView(props: {
   readonly isOwnNode: boolean;
   /** False as long as it is not known whether there is a gateway, and which node it names. */
   readonly isReady: boolean;
+  /** Whether a node that the visitor named is still being asked what it serves: it will be read, or refused. */
+  readonly isAsking: boolean;
 }) {
-  const { apiKey, hasGateway, isOwnNode, isReady, node, requestId } = props;
+  const { apiKey, hasGateway, isAsking, isOwnNode, isReady, node, requestId } = props;
   const [opened, setOpened] = useState<OpenedBundle>();
   const [result, setResult] = useState<Recheck>();
+  const [progress, setProgress] = useState<ProofProgress>();
   const [attempt, setAttempt] = useState(1);
   const subject = useMemo((): Subject | undefined => {
     if (opened !== undefined) return { kind: 'bundle', file: opened.file };
@@ -31,14 +34,18 @@ export function CheckView(props: {
   const programId = node?.programId;
   useEffect(() => {
     setResult(undefined);
-    if (subject === undefined || !isReady || attempt === 0) return;
+    setProgress(undefined);
+    if (subject === undefined || !isReady || isAsking || attempt === 0) return;
     const ended = new AbortController();
     const read = rpcUrl === undefined || programId === undefined ? undefined : { rpcUrl, programId };
-    void recheck(subject, { node: read, signal: ended.signal }).then((found) => {
+    const onProof = (checked: ProofProgress): void => {
+      if (!ended.signal.aborted) setProgress(checked);
+    };
+    void recheck(subject, { node: read, onProof, signal: ended.signal }).then((found) => {
       if (!ended.signal.aborted) setResult(found);
     });
     return () => ended.abort();
-  }, [subject, rpcUrl, programId, isReady, attempt]);
+  }, [subject, rpcUrl, programId, isReady, isAsking, attempt]);
   const needsKey = hasGateway && opened === undefined && requestId !== '' && apiKey === '';
   return (
     <>
@@ -58,8 +65,9 @@ export function CheckView(props: {
         <section aria-labelledby="verdict" className="answer">
           <h2 id="verdict">{opened === undefined ? 'What holds' : `What holds of ${opened.name}`}</h2>
           <p role="status" className={result === undefined ? 'standing' : `standing ${toneOf(result)}`}>
-            {result === undefined ? 'Getting the evidence and reading the chain …' : summaryOf(result)}
+            {result === undefined ? underWay({ isAsking, proofs: progress?.of }) : summaryOf(result)}
           </p>
+          {result === undefined && progress !== undefined && <ProofsChecked progress={progress} />}
           {result !== undefined && (
             <p>
               <button type="button" className="quiet" onClick={() => setAttempt(attempt + 1)}>
@@ -119,6 +127,26 @@ function RequestForm(props: { readonly requestId: string; readonly onSubmit: () 
       </div>
     </form>
   );
+}
+
+/** Beside the status, which screen readers would read out at every proof. */
+function ProofsChecked({ progress }: { readonly progress: ProofProgress }) {
+  const id = useId();
+  const { checked, of } = progress;
+  return (
+    <p>
+      <progress id={id} max={of} value={checked} />{' '}
+      <label htmlFor={id}>
+        {checked} of {of} proofs checked
+      </label>
+    </p>
+  );
+}
+
+function underWay(known: { readonly isAsking: boolean; readonly proofs: number | undefined }): string {
+  if (known.isAsking) return 'Asking the node that you named …';
+  if (known.proofs === undefined) return 'Getting the evidence and reading the chain …';
+  return `Checking ${known.proofs} proofs in this browser …`;
 }
 
 function summaryOf(result: Recheck): string {

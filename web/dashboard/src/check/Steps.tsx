@@ -1,4 +1,4 @@
-import type { BundleProof, RecheckedBundle } from '@karmesh/sdk/client';
+import { type BundleProof, proofSentence, type RecheckedBundle } from '@karmesh/sdk/client';
 import type { BundleCheck } from '@karmesh/sdk/protocol';
 import { explainCheck } from './explainCheck.ts';
 
@@ -34,12 +34,11 @@ export function Steps({ verdict }: { readonly verdict: RecheckedBundle }) {
 
 /** What was proven of which token. */
 function Proof({ proof }: { readonly proof: BundleProof }) {
-  const { position, proven, recorded, unproven, isInsecure } = proof;
+  const { proven, recorded, unproven, isInsecure } = proof;
   return (
     <>
       <p>
-        Token {position} of this answer was drawn. Its worker proved {proven} operators without showing a value, and the
-        chain has a record that it checked {recorded} of these proofs itself.
+        {proofSentence(proof)} No proof shows a value.
         {recorded < proven && ' Records are made some minutes after an answer, and validators take old ones back.'}
         {unproven.length > 0 && ` An auditor’s replay alone covers ${unproven.join(', ')}.`}
       </p>

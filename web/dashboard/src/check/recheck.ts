@@ -8,7 +8,7 @@ import {
   type RecheckedBundle,
   recheckBundle,
 } from '@karmesh/sdk/client';
-import { decodeBundle, toHex } from '@karmesh/sdk/protocol';
+import { decodeBundle, type ProofProgress, toHex } from '@karmesh/sdk/protocol';
 import type { ChainNode } from '../chain/chainNode.ts';
 import { sentenceOf } from '../page/sentenceOf.ts';
 
@@ -26,9 +26,13 @@ export type Recheck =
 /** The checks of `karmesh receipt verify`, in this browser: the bundle from the gateway or a file, all else from the chain. */
 export async function recheck(
   subject: Subject,
-  options: { readonly node: ChainNode | undefined; readonly signal: AbortSignal },
+  options: {
+    readonly node: ChainNode | undefined;
+    readonly onProof: (progress: ProofProgress) => void;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Recheck> {
-  const { node, signal } = options;
+  const { node, onProof, signal } = options;
   let bundle: ReturnType<typeof decodeBundle>;
   try {
     bundle = decodeBundle(
@@ -38,6 +42,7 @@ export async function recheck(
     return { kind: 'no-bundle', reason: sentenceOf(cause) };
   }
   if (node === undefined) return { kind: 'no-chain', reason: 'Nobody has named an RPC node that this page may read.' };
+  const done = new AbortController();
   try {
     const reader = chainReader({ rpcUrl: node.rpcUrl, programId: addressFromBase58(node.programId) });
     const presets = [clusterPreset('localnet'), clusterPreset('devnet')];
@@ -45,8 +50,10 @@ export async function recheck(
       bundle,
       presets,
       // Most answers are not proven, and a page that checks none needs no prover's arithmetic.
-      proofTools: async () => (await import('./proofTools.ts')).openProofTools(),
+      proofTools: async () =>
+        (await import('./proofTools.ts')).openProofTools({ signal: AbortSignal.any([signal, done.signal]) }),
       isLocal: isLoopback(node.rpcUrl),
+      onProof,
       signal,
     });
     const rpc = new URL(node.rpcUrl).origin;
@@ -58,5 +65,7 @@ export async function recheck(
     return { kind: 'verdict', verdict: { ...verdict, holds: verdict.holds && isAsked, checks }, rpc };
   } catch (cause) {
     return { kind: 'no-chain', reason: sentenceOf(cause) };
+  } finally {
+    done.abort();
   }
 }

@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { AskView } from '../ask/AskView.tsx';
 import { ChainView } from '../chain/ChainView.tsx';
-import { useOwnNode } from '../chain/chainNode.ts';
 import { chainSource } from '../chain/chainSource.ts';
+import { useOwnNode } from '../chain/useOwnNode.ts';
 import { CheckView } from '../check/CheckView.tsx';
 import { EpochsView } from '../market/EpochsView.tsx';
 import { type MarketFacts, readMarket } from '../market/facts.ts';
@@ -23,7 +23,8 @@ const CHAIN_MS = 15_000;
 export function App() {
   const place = usePlace();
   const [apiKey, keepApiKey] = useApiKey();
-  const [own, keepOwn] = useOwnNode();
+  const ownNode = useOwnNode();
+  const { naming, own } = ownNode;
   const [said, say] = useState('');
   const { gateway, hasGateway, failure, isKnown } = useGateway();
 
@@ -46,7 +47,12 @@ export function App() {
   useEffect(() => {
     document.title = `${VIEWS.find(({ view }) => view === place.view)?.name ?? 'Ask'} · Karmesh`;
   }, [place.view]);
-  const troubles = [failure, read.failure].filter((trouble) => trouble !== undefined);
+  // The view of the chain says it beside the form.
+  const refused =
+    naming?.kind === 'failed' && place.view !== 'chain'
+      ? `The node that you named is not used: ${naming.reason}`
+      : undefined;
+  const troubles = [failure, read.failure, refused].filter((trouble) => trouble !== undefined);
   return (
     <PageContext value={parts}>
       <button type="button" className="skip" onClick={skip}>
@@ -86,6 +92,7 @@ export function App() {
             node={details?.node}
             isOwnNode={own !== undefined}
             isReady={isKnown}
+            isAsking={naming?.kind === 'asking'}
           />
         )}
         {place.view === 'workers' && isKnown && <WorkersView source={source} hasGateway={hasGateway} />}
@@ -96,7 +103,7 @@ export function App() {
         {place.view === 'queue' &&
           isKnown &&
           (hasGateway ? <QueueView /> : <NoGateway name="The queue" what="only a gateway has a queue" />)}
-        {place.view === 'chain' && isKnown && <ChainView own={own} keepOwn={keepOwn} gateway={gateway} />}
+        {place.view === 'chain' && isKnown && <ChainView ownNode={ownNode} gateway={gateway} />}
       </main>
       <p role="status" className="unseen">
         {said}

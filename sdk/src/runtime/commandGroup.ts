@@ -1,4 +1,4 @@
-import { type Command, unknownCommand } from '@karmesh/sdk/runtime';
+import { type Command, unknownCommand } from './command.ts';
 
 /** Commands under one word, each loaded when it is called. */
 export interface CommandGroup {
