@@ -7,9 +7,10 @@ import {
   type Entry,
   entryHashOf,
   equalBytes,
-  exclusionKeys,
+  exclusionSet,
   type ManifestBody,
   STANDING_AUTHORISATION,
+  setEntriesOf,
   type TallyResult,
   tally,
   toHex,
@@ -18,7 +19,12 @@ import {
 } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { label, type Market } from '../../sdk/src/protocol/fixtures/market.ts';
-import { buildManifest, checkManifest, type ManifestKnowledge } from '../../validator/src/epoch/manifest.ts';
+import {
+  buildManifest,
+  checkManifest,
+  type ManifestKnowledge,
+  manifestRowReader,
+} from '../../validator/src/epoch/manifest.ts';
 import { ingest } from '../../validator/src/ingest/ingest.ts';
 import { openStore } from '../../validator/src/store/openStore.ts';
 
@@ -53,7 +59,7 @@ export async function validatorAtWork(market: Market): Promise<ValidatorAtWork> 
   const folder = await mkdtemp(join(tmpdir(), 'karmesh-adversary-'));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const store = stack.use(await openStore({ folder, domain }));
+  const store = stack.use(await openStore({ folder }));
   const counts: string[] = [];
   const taker = stack.use(
     ingest()({
@@ -76,13 +82,11 @@ export async function validatorAtWork(market: Market): Promise<ValidatorAtWork> 
   const entriesOf = (body: ManifestBody): readonly CheckedEntry[] =>
     body.entries.map(({ entryHash }) => checked(entryHash));
   const knowledgeOf = (epoch: bigint, after: ManifestBody | undefined): ManifestKnowledge => {
-    const used = new Set(
-      (after === undefined ? [] : entriesOf(after)).flatMap((one) => exclusionKeys(one).map(({ key }) => key)),
-    );
+    const used = exclusionSet(setEntriesOf(after === undefined ? [] : entriesOf(after)));
     return {
       domain,
       epoch,
-      earlier: (key) => used.has(key),
+      earlier: used.has,
       snapshot: (at) => [{ epoch: at, engineClass, modelId, candidates }],
       escrow: (address) =>
         ['escrow', 'escrow of gateway 2'].some((name) => equalBytes(address, label(name)))
@@ -99,12 +103,16 @@ export async function validatorAtWork(market: Market): Promise<ValidatorAtWork> 
           : undefined,
     };
   };
-  const heldNow = () => [0n, 1n, 2n].flatMap((epoch) => [...(store.book(epoch)?.entries.values() ?? [])]);
-  const attest: ValidatorAtWork['attest'] = (body, { after } = {}) =>
-    checkManifest(
-      { ...knowledgeOf(body.epoch, after), escrowAtEnd: () => undefined },
-      { body, entries: new Map(heldNow().map((stored) => [toHex(stored.entryHash), stored])) },
-    )?.rule;
+  const heldNow = () => [0n, 1n, 2n].flatMap((epoch) => [...(store.book(epoch)?.entries() ?? [])]);
+  const attest: ValidatorAtWork['attest'] = (body, { after } = {}) => {
+    const knowledge = knowledgeOf(body.epoch, after);
+    const rowOf = manifestRowReader(knowledge);
+    const rows = body.entries.map(({ entryHash }) => {
+      const stored = store.entry(entryHash);
+      return stored === undefined ? undefined : rowOf(stored);
+    });
+    return checkManifest({ ...knowledge, escrowAtEnd: () => undefined }, { body, rows })?.rule;
+  };
 
   const owned = stack.move();
   return {
@@ -115,9 +123,11 @@ export async function validatorAtWork(market: Market): Promise<ValidatorAtWork> 
       await taker.entry(entry);
       return counts.join(', ');
     },
-    held: (epoch) => store.book(epoch)?.entries.size ?? 0,
+    held: (epoch) => store.book(epoch)?.entryCount ?? 0,
     close(epoch, { after } = {}) {
-      const body = buildManifest(knowledgeOf(epoch, after), { entries: heldNow(), carriedEscrows: [] });
+      const knowledge = knowledgeOf(epoch, after);
+      const rows = heldNow().map(manifestRowReader(knowledge));
+      const body = buildManifest(knowledge, { rows, carriedEscrows: [] });
       const fault = attest(body, after === undefined ? {} : { after });
       if (fault !== undefined) throw new RangeError(`An attester refuses the honest proposal by ${fault}.`);
       return body;

@@ -81,6 +81,7 @@ test('P-12: stores the manifest, its hash and the stake of the epoch', async () 
     votePoints: 0n,
     payer: validator(world, 0).identity.publicKey,
     faults: 0,
+    openVotes: 0,
   });
   expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
     { name: 'EpochClosed', data: { epoch: 0n, manifestHash: manifestHash(world, 0n) } },

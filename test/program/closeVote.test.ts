@@ -51,7 +51,7 @@ test('P-22: pays the rent back to who paid it, once the epoch is final', async (
   const crossed = closeVote(addresses, { epoch: 0n, validator: a.address, payer: a.identity.publicKey });
   const swaps: readonly (readonly [position: number, by: Uint8Array, error: string])[] = [
     [1, addresses.vault, 'BadOwner'],
-    [2, addresses.config, 'BadOwner'],
+    [2, world.escrow, 'BadOwner'],
     [3, addresses.vote(0n, b.address), 'BadPda'],
     [4, b.address, 'BadPda'],
     [5, world.escrow, 'BadOwner'],

@@ -19,6 +19,7 @@ import { compareUnits } from './units/compareUnits.ts';
 import { unitMeter } from './units/unitMeter.ts';
 import { wholeEpoch } from './wholeEpoch.ts';
 import { wholeStake } from './wholeStake.ts';
+import { wholeVote } from './wholeVote.ts';
 import { buildWorld, member, SOL, startWorld } from './world.ts';
 
 const FILE = join(import.meta.dirname, '..', '..', 'programs', 'karma', 'compute-units.json');
@@ -31,6 +32,7 @@ test('every instruction takes the compute units of compute-units.json, give or t
   await wholeEpoch(meter.on(liteSvmLedger()));
   await provenToken(meter.on(liteSvmLedger()));
   await wholeStake(meter.on(liteSvmLedger()));
+  await wholeVote(meter.on(liteSvmLedger()));
 
   const ledger = meter.on(liteSvmLedger());
   const world = await buildWorld(ledger);

@@ -89,27 +89,30 @@ const ACCOUNTS = ['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'E
 
 const EVIDENCE = ['Buffer', 'Finding', 'Case', 'Fault'];
 
-describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven', 'Stake', ...EVIDENCE])('%s', (account) => {
-  test('has the offsets and the size of docs/protocol.md', () => {
-    const lays = offsets(account);
-    const doc = documented(account);
-    expect(Object.keys(doc.offsets).length).toBeGreaterThan(2);
-    expect(Object.fromEntries(Object.keys(doc.offsets).map((name) => [name, lays[name]]))).toEqual(doc.offsets);
-    expect(Object.keys(lays).filter((name) => !/^padding/.test(name))).toEqual(Object.keys(doc.offsets));
-    expect(8 + sizeOf({ defined: { name: account } })).toBe(doc.size);
-    const sizes: Readonly<Record<string, number>> = { ...ACCOUNT_SIZE, proven: provenSize(0), buffer: bufferSize(0) };
-    expect(doc.size).toBe(sizes[`${account[0]?.toLowerCase()}${account.slice(1)}`]);
-  });
+describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven', 'Stake', 'Proposal', 'Ballot', ...EVIDENCE])(
+  '%s',
+  (account) => {
+    test('has the offsets and the size of docs/protocol.md', () => {
+      const lays = offsets(account);
+      const doc = documented(account);
+      expect(Object.keys(doc.offsets).length).toBeGreaterThan(2);
+      expect(Object.fromEntries(Object.keys(doc.offsets).map((name) => [name, lays[name]]))).toEqual(doc.offsets);
+      expect(Object.keys(lays).filter((name) => !/^padding/.test(name))).toEqual(Object.keys(doc.offsets));
+      expect(8 + sizeOf({ defined: { name: account } })).toBe(doc.size);
+      const sizes: Readonly<Record<string, number>> = { ...ACCOUNT_SIZE, proven: provenSize(0), buffer: bufferSize(0) };
+      expect(doc.size).toBe(sizes[`${account[0]?.toLowerCase()}${account.slice(1)}`]);
+    });
 
-  test('has no hidden padding, so that borsh reads what the program laid', () => {
-    let offset = 8;
-    for (const field of structs.get(account) ?? []) {
-      expect([field.name, offset % alignmentOf(field.type)]).toEqual([field.name, 0]);
-      offset += sizeOf(field.type);
-    }
-    expect(offset % 8).toBe(0);
-  });
-});
+    test('has no hidden padding, so that borsh reads what the program laid', () => {
+      let offset = 8;
+      for (const field of structs.get(account) ?? []) {
+        expect([field.name, offset % alignmentOf(field.type)]).toEqual([field.name, 0]);
+        offset += sizeOf(field.type);
+      }
+      expect(offset % 8).toBe(0);
+    });
+  },
+);
 
 test('no account has the size of another type, by which who reads the chain tells them apart', () => {
   const sizes = Object.values(ACCOUNT_SIZE) as number[];

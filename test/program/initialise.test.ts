@@ -72,6 +72,7 @@ test('P-01, F-01: makes Config and Vault with the domain of this cluster and pro
     treasuryPaid: 0n,
     windowEpoch: 0n,
     windowPaid: 0n,
+    settled: 0n,
   });
   expect(config?.lamports).toBe(await ledger.rent(1152));
   expect(vault?.lamports).toBe(await ledger.rent(112));

@@ -86,6 +86,22 @@ const cases: readonly Case[] = [
   { name: 'P-12: the first proposer closes', slot: 1154n, duties: ['close 0'] },
   { name: 'P-12: the second waits its window', slot: 1154n, ordinal: 1, duties: [] },
   { name: 'P-12: the second closes in its window', slot: 1162n, ordinal: 1, duties: ['close 0'] },
+  {
+    name: 'P-36: a vote for longer windows does not move the turns of an epoch before it',
+    slot: 1162n,
+    ordinal: 1,
+    state: {
+      config: {
+        ...config,
+        parameters: { ...config.parameters, closeDelaySlots: 40n, proposerWindowSlots: 90n },
+        changes: [
+          { index: 2n, fromEpoch: 1n, before: config.parameters.proposerWindowSlots },
+          { index: 1n, fromEpoch: 1n, before: config.parameters.closeDelaySlots },
+        ],
+      },
+    },
+    duties: ['close 0'],
+  },
   { name: 'P-12: turns go round', slot: 1186n, ordinal: 0, duties: ['close 0'] },
   {
     name: 'P-12: a closed epoch is not closed again',

@@ -2,7 +2,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { logger } from '@karmesh/sdk/runtime';
 import { expect, test } from 'vitest';
 import type { Duty } from './duties.ts';
-import { dutyLoop } from './dutyLoop.ts';
+import { type DutyLoopOptions, dutyLoop } from './dutyLoop.ts';
 import type { DutyResult } from './epoch/dutyParts.ts';
 
 interface Script {
@@ -10,10 +10,11 @@ interface Script {
   readonly slots: readonly (readonly Duty[])[];
   readonly run: (duty: Duty, slot: bigint) => Promise<DutyResult>;
   readonly look?: (slot: bigint) => void;
+  readonly dutyTimeoutMs?: DutyLoopOptions['dutyTimeoutMs'];
 }
 
 /** Runs the loop with a slot for each look, and tells what was run and said. */
-async function play({ slots, run, look }: Script): Promise<{
+async function play({ slots, run, look, dutyTimeoutMs = 30_000 }: Script): Promise<{
   readonly runs: string[];
   readonly said: string[];
   /** Seconds from when a duty came due, of those that were done. */
@@ -27,7 +28,7 @@ async function play({ slots, run, look }: Script): Promise<{
   const log = logger({ name: 'test', level: 'debug' })({
     sink: { write: (line) => said.push(`${slot} ${(JSON.parse(line) as { msg: string }).msg}`) },
   });
-  await dutyLoop({ pollMs: 1 })({
+  await dutyLoop({ pollMs: 1, dutyTimeoutMs })({
     look: async () => {
       slot += 1n;
       look?.(slot);
@@ -69,6 +70,16 @@ test('the time to a duty counts from when it came due, whatever lacked meanwhile
     run: async (_, slot) => (slot < 3n ? 'waiting' : 'done'),
   });
   expect(took).toEqual([1.2]);
+});
+
+test('a duty tells how long it may take, also in parts of a millisecond', async () => {
+  const asked: Duty[] = [];
+  const dutyTimeoutMs = (duty: Duty): number => {
+    asked.push(duty);
+    return 30_000.5;
+  };
+  const { runs, said } = await play({ slots: [[attest]], run: async () => 'done', dutyTimeoutMs });
+  expect({ asked, runs, said }).toEqual({ asked: [attest], runs: ['0 attest 3'], said: [] });
 });
 
 test('what was refused is not asked again, but something else of its kind is', async () => {

@@ -7,8 +7,8 @@ import type { DutyResult } from './epoch/dutyParts.ts';
 export interface DutyLoopOptions {
   /** Milliseconds between two looks at the chain. */
   readonly pollMs: number;
-  /** Milliseconds that one run of a duty may take, 30,000 unless told. */
-  readonly dutyTimeoutMs?: number;
+  /** Milliseconds that one run of a duty may take, 30,000 unless told; the duty tells where its epoch is large. */
+  readonly dutyTimeoutMs?: number | ((duty: Duty) => number);
 }
 
 export interface DutyLoopParts {
@@ -62,6 +62,9 @@ export const dutyLoop =
   (parts: DutyLoopParts) =>
   async ({ signal }: { readonly signal: AbortSignal }): Promise<void> => {
     const { log } = parts;
+    /** Node refuses parts of a millisecond. */
+    const timeoutOf = (duty: Duty): number =>
+      Math.ceil(typeof dutyTimeoutMs === 'number' ? dutyTimeoutMs : dutyTimeoutMs(duty));
     const running = new Map<DutyKind, Promise<void>>();
     const restUntil = new Map<string, bigint>();
     /** Since when what is not done yet is due. */
@@ -89,7 +92,9 @@ export const dutyLoop =
       const facts = { duty: duty.kind, epoch: duty.epoch.toString() };
       const retry = `after ${REST_SLOTS.failed} slots, while it is due`;
       try {
-        return await parts.run(duty, { signal: AbortSignal.any([signal, AbortSignal.timeout(dutyTimeoutMs)]) });
+        return await parts.run(duty, {
+          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutOf(duty))]),
+        });
       } catch (err) {
         if (signal.aborted) return 'failed';
         const refusal = programErrorName(err);

@@ -11,6 +11,7 @@ const config: ConfigFacts = {
   lastRoot: ZERO_HASH,
   offchainParametersHash: ZERO_HASH,
   parameters,
+  changes: [],
 };
 const epochIn = (state: EpochFacts['state']): EpochFacts => ({
   epoch: 0n,

@@ -1,4 +1,4 @@
-import { firstSlotOfEpoch } from '@karmesh/sdk/protocol';
+import { firstSlotOfEpoch, parametersIn } from '@karmesh/sdk/protocol';
 import type { ConfigFacts, EpochFacts, VoteFacts } from './chain/chainReader.ts';
 
 /** What a validator does next, from which slot on; a slot that has passed means now. */
@@ -24,11 +24,13 @@ export function upcomingDuty(state: {
   readonly vote: (epoch: bigint) => VoteFacts | undefined;
 }): Upcoming | undefined {
   const { slot, config, epochs, vote } = state;
-  const { epochZeroSlot, parameters } = config;
+  const { epochZeroSlot } = config;
+  const { slotsPerEpoch } = config.parameters;
   if (epochZeroSlot === undefined) return undefined;
   const open = epochs.find((one) => one.state !== 'finalised' && one.epoch > (config.lastFinalisedEpoch ?? -1n));
   if (open !== undefined) {
     const { epoch } = open;
+    const parameters = parametersIn(config, epoch);
     const voted = vote(epoch);
     const isSealed = voted?.sealed === true && voted.sealAttempt === open.verdictAttempt;
     switch (open.state) {
@@ -46,10 +48,11 @@ export function upcomingDuty(state: {
         return { duty: 'see it final', epoch, fromSlot: open.quorumSlot + parameters.challengeSlots };
     }
   }
-  const current = slot < epochZeroSlot ? 0n : (slot - epochZeroSlot) / parameters.slotsPerEpoch;
+  const current = slot < epochZeroSlot ? 0n : (slot - epochZeroSlot) / slotsPerEpoch;
   // The last one that ended is closed first, unless it is on chain already.
   const last = current - 1n;
   const epoch = last >= 0n && epochs.every((one) => one.epoch !== last) ? last : current;
-  const clock = { epochZeroSlot, slotsPerEpoch: parameters.slotsPerEpoch };
-  return { duty: 'close or attest', epoch, fromSlot: firstSlotOfEpoch(clock, epoch + 1n) + parameters.closeDelaySlots };
+  const { closeDelaySlots } = parametersIn(config, epoch);
+  const begin = firstSlotOfEpoch({ epochZeroSlot, slotsPerEpoch }, epoch + 1n);
+  return { duty: 'close or attest', epoch, fromSlot: begin + closeDelaySlots };
 }

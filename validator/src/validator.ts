@@ -112,6 +112,10 @@ export interface Challenges {
   readonly recorder: ProofRecorder;
 }
 
+/** What a run of a duty may take: a chain and peers that answer slowly, and half a millisecond for each entry that it goes through. */
+const DUTY_TIMEOUT_MS = 30_000;
+const DUTY_TIMEOUT_MS_PER_ENTRY = 0.5;
+
 const signedVerdictCodec = signedCodec(verdictRecord);
 
 /**
@@ -136,7 +140,7 @@ export const validator =
       );
     }
     await using stack = new AsyncDisposableStack();
-    const store = stack.use(await openStore({ folder: options.folder, domain }));
+    const store = stack.use(await openStore({ folder: options.folder }));
     const owner = { ...parts.cluster, participant: me, identity: parts.keypair.publicKey };
     const protection = stack.use(await openProtection({ path: protectionPath(options.folder), owner, log }));
     const { watchEpochs } = options;
@@ -308,9 +312,9 @@ export const validator =
     }
 
     function noteEscrows(epoch: bigint): void {
-      const entries = [epoch - 1n, epoch].flatMap((one) => [...(store.book(one)?.entries.values() ?? [])]);
-      const rows = entries.flatMap(({ checked }): [string, EscrowRow][] => {
-        const escrow = chain.escrow(checked.entry.ticket.value.escrow);
+      const escrows = [epoch - 1n, epoch].flatMap((one) => [...(store.book(one)?.escrows() ?? [])]);
+      const rows = escrows.flatMap((address): [string, EscrowRow][] => {
+        const escrow = chain.escrow(address);
         return escrow === undefined ? [] : [[toHex(escrow.address), escrowRow(escrow, epoch)]];
       });
       atEnd.set(epoch, new Map(rows));
@@ -398,7 +402,7 @@ export const validator =
           .map(({ activeFromEpoch }) => activeFromEpoch),
         epochs: chain.epochs(),
         vote: chain.vote,
-        hasEntries: (epoch) => (store.book(epoch)?.entries.size ?? 0) > 0,
+        hasEntries: (epoch) => (store.book(epoch)?.entryCount ?? 0) > 0,
         ledgerEpoch: ledger.last?.epoch,
         mayAttest: ({ epoch, manifestHash }) => {
           const bound = protection.attestation(epoch);
@@ -429,7 +433,12 @@ export const validator =
     })({ signal: stopped.signal });
     const leave = subscribe({ ...parts, store, taker, currentEpoch, accountOf, heardVerdict: guard.heardVerdict });
     stack.defer(leave);
-    const looping = dutyLoop({ pollMs: options.pollMs })({
+    const entriesAbout = (epoch: bigint): number =>
+      [epoch - 1n, epoch].reduce((sum, one) => sum + (store.book(one)?.entryCount ?? 0), 0);
+    const looping = dutyLoop({
+      pollMs: options.pollMs,
+      dutyTimeoutMs: ({ epoch }) => DUTY_TIMEOUT_MS + entriesAbout(epoch) * DUTY_TIMEOUT_MS_PER_ENTRY,
+    })({
       look,
       slot: chain.slot,
       duties,
@@ -459,7 +468,7 @@ export const validator =
     const owned = stack.move();
     return {
       ledgerEpoch: () => ledger.last?.epoch,
-      entries: (epoch) => store.book(epoch)?.entries.size ?? 0,
+      entries: (epoch) => store.book(epoch)?.entryCount ?? 0,
       stopped: whenStopped,
       signing: guard.state,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),

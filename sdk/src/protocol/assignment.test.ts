@@ -106,7 +106,8 @@ test('A-01: with a memo a chain is hashed through once, and false preimages stay
   expect(check(1000n, chainPreimage(chain, 999n))).toBe(false);
   expect([...memo]).toEqual([]);
   expect(check(1000n, chainPreimage(chain, 1000n))).toBe(true);
-  expect([...memo]).toEqual([768n, 512n, 256n].map((number) => [number, chainPreimage(chain, number)]));
+  const kept = Array.from({ length: 31 }, (_, i) => 992n - 32n * BigInt(i));
+  expect([...memo]).toEqual(kept.map((number) => [number, chainPreimage(chain, number)]));
   const numbers = [1n, 255n, 256n, 257n, 511n, 768n, 999n, 1000n];
   expect(numbers.map((number) => check(number, chainPreimage(chain, number)))).toEqual(numbers.map(() => true));
   expect(numbers.map((number) => check(number, chainPreimage(chain, number - 1n)))).toEqual(numbers.map(() => false));

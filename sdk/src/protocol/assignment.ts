@@ -24,11 +24,11 @@ export const MAX_DRAWN = 8;
 export const SPARE_AGE_FACTOR = 40n;
 
 /** A-01: every so many numbers of a chain a verified preimage is kept. */
-const MEMO_STEP = 256n;
+const MEMO_STEP = 32n;
 
 /**
  * A-01: true if hashing `preimage` n times gives the commitment, 1 <= n <= length. `memo` holds verified preimages of this one
- * chain by number and is added to: with it a chain is hashed through once, and each further entry costs at most 256 hashes
+ * chain by number and is added to: with it a chain is hashed through once, and each further entry costs at most 32 hashes
  * instead of up to 65,536.
  */
 export function checkChainPreimage(check: {
@@ -210,11 +210,12 @@ export function drawWorkers(options: {
   readonly limit?: number;
 }): readonly Candidate[] {
   const limit = Math.min(options.limit ?? MAX_DRAWN, options.candidates.length);
-  const total = options.candidates.reduce((sum, candidate) => sum + candidate.weight, 0n);
+  const upTo = runningSums(options.candidates);
+  const total = upTo.at(-1) ?? 0n;
   const drawn: Candidate[] = [];
   if (total === 0n) return drawn;
   for (let attempt = 0; drawn.length < limit && attempt < MAX_ATTEMPTS; attempt++) {
-    const chosen = pickByWeight(options.candidates, drawNumber(options.seed, attempt) % total);
+    const chosen = pickByWeight({ candidates: options.candidates, upTo }, drawNumber(options.seed, attempt) % total);
     if (!drawn.includes(chosen)) drawn.push(chosen);
   }
   return drawn;
@@ -227,11 +228,34 @@ export function drawNumber(seed: Hash, attempt: number): bigint {
   return view.getBigUint64(0, true) + (view.getBigUint64(8, true) << 64n);
 }
 
-function pickByWeight(candidates: readonly Candidate[], x: bigint): Candidate {
-  let upTo = 0n;
-  for (const candidate of candidates) {
-    upTo += candidate.weight;
-    if (x < upTo) return candidate;
+/** A group is drawn from for every entry of its epoch, so that its sums are worth keeping for as long as it lives. */
+const sumsOfGroups = new WeakMap<readonly Candidate[], readonly bigint[]>();
+
+/** What the weights add up to, up to and with each candidate. */
+function runningSums(candidates: readonly Candidate[]): readonly bigint[] {
+  const known = sumsOfGroups.get(candidates);
+  if (known !== undefined) return known;
+  let sum = 0n;
+  const sums = candidates.map(({ weight }) => {
+    sum += weight;
+    return sum;
+  });
+  sumsOfGroups.set(candidates, sums);
+  return sums;
+}
+
+/** The first candidate whose running sum is over x. */
+function pickByWeight(
+  { candidates, upTo }: { readonly candidates: readonly Candidate[]; readonly upTo: readonly bigint[] },
+  x: bigint,
+): Candidate {
+  let [low, high] = [0, candidates.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (x < (upTo[middle] ?? 0n)) high = middle;
+    else low = middle + 1;
   }
-  throw new KarmeshError('BAD_ARGUMENT', 'A draw fell outside of the total weight.', { x, upTo });
+  const chosen = candidates[low];
+  if (chosen !== undefined && x < (upTo[low] ?? 0n)) return chosen;
+  throw new KarmeshError('BAD_ARGUMENT', 'A draw fell outside of the total weight.', { x, upTo: upTo.at(-1) });
 }

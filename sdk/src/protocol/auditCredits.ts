@@ -1,9 +1,9 @@
 import { compareBytes, toHex } from './bytes.ts';
+import type { ReceiptCredit } from './creditList.ts';
 import type { Domain } from './header.ts';
 import type { Participant } from './ids.ts';
 import type { ChainParameters, OffchainParameters } from './parameters.ts';
 import { type Verdict, verdictRecord } from './records.ts';
-import type { ReceiptCredit } from './tally.ts';
 
 /**
  * K-05, M-06: what the counted verdicts of an epoch earn their auditors: an equal part of the audit share of what settles, and

@@ -3,6 +3,7 @@ import { type CandidateGroup, candidateGroupCodec, candidateGroupLeaf } from './
 import { MAX_CHALLENGE_BYTES } from './auditFrames.ts';
 import { equalBytes, fromHex, toHex } from './bytes.ts';
 import { byteString, type Codec, type Decoded, decode, encode, fixedBytes, struct, u32, u64, vector } from './codec.ts';
+import { karmaCodec } from './creditList.ts';
 import { type Entry, entryCodec, entryHashOf } from './entry.ts';
 import { type Hash, hashCodec } from './hash.ts';
 import type { Domain } from './header.ts';
@@ -18,7 +19,7 @@ import {
 import { checkSumPath, sumPathCodec } from './merkle.ts';
 import { type ModelManifest, modelManifestCodec } from './model.ts';
 import { tokensCodec } from './output.ts';
-import { karmaCodec, type ReportBody, reportCodec, treesOfBody } from './report.ts';
+import { type ReportBody, reportCodec, treesOfBody } from './report.ts';
 import { type InferenceRequest, inferenceRequestCodec } from './request.ts';
 import { identityCodec } from './signature.ts';
 
@@ -186,8 +187,8 @@ export function placeInReport(
   const credits: CreditPlace[] = [];
   for (const { receipt } of entry.evidence.receipts) {
     const row = body.lifetimes.find(({ participant }) => equalBytes(participant, receipt.value.worker));
-    const creditIndex = row?.credits.findIndex((credit) => equalBytes(credit.entryHash, entryHash)) ?? -1;
-    const credit = row?.credits[creditIndex];
+    const creditIndex = [...(row?.credits ?? [])].findIndex((credit) => equalBytes(credit.entryHash, entryHash));
+    const credit = creditIndex < 0 ? undefined : row?.credits.at(creditIndex);
     const tree = built.trees.credits.get(toHex(receipt.value.worker));
     if (row === undefined || credit === undefined || tree === undefined) continue;
     credits.push({

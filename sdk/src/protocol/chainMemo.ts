@@ -2,7 +2,7 @@ import { toHex } from './bytes.ts';
 import type { EntryContext } from './checkEntry.ts';
 import type { Hash } from './hash.ts';
 
-/** Hash chains whose verified preimages are kept; a chain keeps one in 256, at most 8 KiB. */
+/** Hash chains whose verified preimages are kept; a chain keeps one in 32, at most 2,048 of 32 bytes. */
 const MAX_CHAINS = 256;
 
 /** the same look-up of committed chains, with a memo for each, so that judging many entries hashes through a chain once. */

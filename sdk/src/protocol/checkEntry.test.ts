@@ -3,7 +3,7 @@ import { nativeVerifySignature } from '../runtime/nativeVerifySignature.ts';
 import { concatBytes, toHex } from './bytes.ts';
 import { checkEntry, type EntryContext, type EntryVerdict, MAX_PRICE_LAMPORTS } from './checkEntry.ts';
 import { decode, encode } from './codec.ts';
-import { type Entry, type Evidence, entryCodec } from './entry.ts';
+import { type Entry, type Evidence, entryCodec, entryHashOf } from './entry.ts';
 import { type EntryPlan, label, Market, signerOf } from './fixtures/market.ts';
 import { ZERO_HASH } from './hash.ts';
 import { sealsHashOf } from './records.ts';
@@ -31,6 +31,7 @@ describe('an entry that holds', () => {
       epoch: 1n,
       entry: {
         entry,
+        entryHash: entryHashOf(entry),
         epoch: 1n,
         drawn: market.drawn({}),
         agreeing: [entry.evidence.receipts[0], entry.evidence.receipts[2]],

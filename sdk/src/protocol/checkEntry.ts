@@ -1,6 +1,6 @@
 import { type Candidate, checkChainPreimage, drawSeed, drawWorkers, REPLICAS } from './assignment.ts';
 import { compareBytes, equalBytes, toHex } from './bytes.ts';
-import { type Entry, evidenceHashOf, type RevealedReceipt } from './entry.ts';
+import { type Entry, entryHashOf, evidenceHashOf, type RevealedReceipt } from './entry.ts';
 import type { Hash } from './hash.ts';
 import type { Domain, HeaderCodec } from './header.ts';
 import type { EngineClassId, EscrowAddress, ModelId, Participant } from './ids.ts';
@@ -61,6 +61,8 @@ export type EntryVerdict =
 /** An entry that holds, with what the check found. */
 export interface CheckedEntry {
   readonly entry: Entry;
+  /** E-02, so that nobody hashes it again. */
+  readonly entryHash: Hash;
   readonly epoch: bigint;
   readonly drawn: readonly Candidate[];
   /** The receipts that agree, in the order of the draw; none if the outcome is `none`. */
@@ -77,8 +79,8 @@ function fault(verdict: 'ignore' | 'reject', rule: string, facts: Fault['facts']
 /** E-24: the greatest price cap of a ticket, 2^43 lamports, so that no sum over a set of 2^20 entries leaves 64 bits. */
 export const MAX_PRICE_LAMPORTS = 1n << 43n;
 
-/** E-10 to E-24: judges one entry by itself. What needs the whole set is `checkSet`. */
-export function checkEntry(context: EntryContext, entry: Entry): EntryVerdict {
+/** E-10 to E-24: judges one entry by itself. What needs the whole set is `checkSet`. Whoever knows its hash (E-02) spares making it. */
+export function checkEntry(context: EntryContext, entry: Entry, known?: { readonly entryHash: Hash }): EntryVerdict {
   const ticket = entry.ticket.value;
   const dispatch = entry.dispatch.value;
   const epoch = context.epochOf(dispatch.slot);
@@ -129,13 +131,20 @@ export function checkEntry(context: EntryContext, entry: Entry): EntryVerdict {
     const receiptFault = checkReceipt({ context, entry, epoch, revealed });
     if (receiptFault !== undefined) return receiptFault;
   }
-  const outcomeFault = checkOutcome({ context, entry, epoch, activeParameters: model.activeParameters });
-  if (outcomeFault !== undefined) return outcomeFault;
   const agreeing = agreeingReceipts(entry);
+  const outcomeFault = checkOutcome({ context, entry, epoch, agreeing, activeParameters: model.activeParameters });
+  if (outcomeFault !== undefined) return outcomeFault;
   return {
     verdict: 'accept',
     epoch,
-    entry: { entry, epoch, drawn, agreeing, activeParameters: model.activeParameters },
+    entry: {
+      entry,
+      entryHash: known?.entryHash ?? entryHashOf(entry),
+      epoch,
+      drawn,
+      agreeing,
+      activeParameters: model.activeParameters,
+    },
   };
 }
 
@@ -272,6 +281,7 @@ function checkOutcome(options: {
   readonly context: EntryContext;
   readonly entry: Entry;
   readonly epoch: bigint;
+  readonly agreeing: readonly RevealedReceipt[];
   readonly activeParameters: bigint;
 }): Fault | undefined {
   const { context, entry, epoch, activeParameters } = options;
@@ -288,7 +298,7 @@ function checkOutcome(options: {
   }
   if (compareBytes(outcome.outputHash, decision.outputHash) !== 0)
     return fault('reject', 'E-22', { field: 'outputHash' });
-  const [agreed, ...others] = agreeingReceipts(entry).map(({ receipt, body }) => ({
+  const [agreed, ...others] = options.agreeing.map(({ receipt, body }) => ({
     ...receipt.value,
     finishReason: body.finishReason,
   }));

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { nativeVerifySignature } from '../runtime/nativeVerifySignature.ts';
 import { compareBytes, toHex } from './bytes.ts';
 import type { CheckedEntry } from './checkEntry.ts';
+import { checkSet, type ExclusionKey, exclusionKeys, exclusionSet, setEntriesOf } from './checkSet.ts';
 import { entryHashOf } from './entry.ts';
 import { type EntryPlan, label, Market } from './fixtures/market.ts';
-import { checkSet, exclusionKeys } from './manifest.ts';
 
 const market = new Market({ verify: nativeVerifySignature });
 const none = (): boolean => false;
@@ -12,9 +12,13 @@ const none = (): boolean => false;
 /** The faults of epoch 1's set by rule, each with the position of its entry. */
 function faultsOf(
   entries: readonly CheckedEntry[],
-  options: { readonly epoch?: bigint; readonly earlier?: (key: string) => boolean } = {},
+  options: { readonly epoch?: bigint; readonly earlier?: (key: ExclusionKey) => boolean } = {},
 ): readonly string[] {
-  const faults = checkSet({ epoch: options.epoch ?? 1n, entries, earlier: options.earlier ?? none });
+  const faults = checkSet({
+    epoch: options.epoch ?? 1n,
+    entries: setEntriesOf(entries),
+    earlier: options.earlier ?? none,
+  });
   return faults
     .map(({ rule, entryHash }) => {
       const position = entries.findIndex(({ entry }) => compareBytes(entryHashOf(entry), entryHash) === 0);
@@ -73,7 +77,7 @@ test('E-34: a worker’s counter is used once in an epoch, over all gateways', (
   const first = all[0];
   const other = all.slice(1).find((one) => first !== undefined && workers(one).some((w) => workers(first).includes(w)));
   if (first === undefined || other === undefined) throw new RangeError('No worker was drawn twice.');
-  const faults = checkSet({ epoch: 1n, entries: [first, other], earlier: none });
+  const faults = checkSet({ epoch: 1n, entries: setEntriesOf([first, other]), earlier: none });
   expect(faults.map(({ rule }) => rule)).toContain('E-34');
 });
 
@@ -84,21 +88,21 @@ test('E-35: an entry stands in the set of its epoch or of the next one, and in n
 
 test('E-35: what stood in the previous set does not stand again, though its gateway signs another outcome for it', () => {
   const settled = market.checked();
-  const keys = new Set(exclusionKeys(settled).map(({ key }) => key));
+  const keys = exclusionSet(setEntriesOf([settled]));
   const again = market.checked({ outcome: (value) => ({ ...value, finishedAtMs: value.finishedAtMs + 1n }) });
   expect(compareBytes(entryHashOf(settled.entry), entryHashOf(again.entry))).not.toBe(0);
-  expect(faultsOf([settled, again], { epoch: 2n, earlier: (key) => keys.has(key) })).toEqual(['E-35 0', 'E-35 1']);
+  expect(faultsOf([settled, again], { epoch: 2n, earlier: keys.has })).toEqual(['E-35 0', 'E-35 1']);
 });
 
 test('E-35: a receipt of the previous set earns nothing in another entry', () => {
   const settled = market.checked();
-  const counters = new Set(
-    exclusionKeys(settled)
-      .filter(({ rule }) => rule === 'E-34')
-      .map(({ key }) => key),
-  );
-  expect(counters.size).toBe(3);
-  expect(faultsOf([settled], { epoch: 2n, earlier: (key) => counters.has(key) })).toEqual(['E-35 0']);
+  const taken = setEntriesOf([settled])
+    .flatMap(exclusionKeys)
+    .filter(({ rule }) => rule === 'E-34');
+  expect(taken).toHaveLength(3);
+  const counters = exclusionSet();
+  counters.add(taken);
+  expect(faultsOf([settled], { epoch: 2n, earlier: counters.has })).toEqual(['E-35 0']);
 });
 
 test('E-36: a ticket with a later number and an earlier time is backdated', () => {
@@ -142,10 +146,8 @@ test('E-37: sixteen numbers may be missing, and one more of each eight', () => {
 });
 
 test('E-37: numbers of the previous set and of other entries of this one are not missing', () => {
-  const keys = new Set(
-    numbered(Array.from({ length: 39 }, (_, i) => i + 1)).flatMap((one) => exclusionKeys(one).map(({ key }) => key)),
-  );
-  expect(faultsOf(numbered([40]), { epoch: 2n, earlier: (key) => keys.has(key) })).toEqual([]);
+  const keys = exclusionSet(setEntriesOf(numbered(Array.from({ length: 39 }, (_, i) => i + 1))));
+  expect(faultsOf(numbered([40]), { epoch: 2n, earlier: keys.has })).toEqual([]);
 });
 
 test('E-37: each gateway answers for its own numbers', () => {
@@ -165,7 +167,9 @@ test('E-37: what falls is missing for the numbers above it, so that what is left
     }),
   );
   const entries = [...numbered([18, 20]), ...fallen, ...backdated];
-  const faults = new Set(checkSet({ epoch: 1n, entries, earlier: none }).map(({ entryHash }) => toHex(entryHash)));
+  const faults = new Set(
+    checkSet({ epoch: 1n, entries: setEntriesOf(entries), earlier: none }).map(({ entryHash }) => toHex(entryHash)),
+  );
   const left = entries.filter(({ entry }) => !faults.has(toHex(entryHashOf(entry))));
   expect(left.map(({ entry }) => entry.dispatch.value.dispatchNumber)).toEqual([18n, 20n, 1n]);
   expect(faultsOf(left)).toEqual([]);

@@ -1,5 +1,4 @@
 import { KarmeshError } from '../errors.ts';
-import { joinBytes } from './bytes.ts';
 
 /**
  * One fixed little-endian layout in borsh's manner (https://borsh.io): integers little-endian, vectors and byte strings behind a
@@ -14,14 +13,59 @@ export interface Codec<T> {
 
 export type Decoded<C> = C extends Codec<infer T> ? T : never;
 
-/** Collects what codecs write. */
+/** Collects what codecs write, in one buffer that grows. */
 export class Sink {
-  readonly #parts: Uint8Array[] = [];
-  push(bytes: Uint8Array): void {
-    this.#parts.push(bytes);
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #length = 0;
+
+  constructor(expectedBytes: number) {
+    this.#bytes = new Uint8Array(expectedBytes);
+    this.#view = new DataView(this.#bytes.buffer);
   }
-  bytes(): Uint8Array {
-    return joinBytes(this.#parts);
+  push(bytes: Uint8Array): void {
+    // First the room: growing replaces buffer and view.
+    const start = this.#advance(bytes.length);
+    this.#bytes.set(bytes, start);
+  }
+  u8(value: number): void {
+    const start = this.#advance(1);
+    this.#view.setUint8(start, value);
+  }
+  u16(value: number): void {
+    const start = this.#advance(2);
+    this.#view.setUint16(start, value, true);
+  }
+  u32(value: number): void {
+    const start = this.#advance(4);
+    this.#view.setUint32(start, value, true);
+  }
+  u64(value: bigint): void {
+    const start = this.#advance(8);
+    this.#view.setBigUint64(start, value, true);
+  }
+  /** What was written, until the next `clear` or write. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+  /** Begins anew in the same buffer, unless it has grown over `keptBytes`. */
+  clear(keptBytes: number): void {
+    this.#length = 0;
+    if (this.#bytes.length <= keptBytes) return;
+    this.#bytes = new Uint8Array(keptBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+  #advance(length: number): number {
+    const start = this.#length;
+    const end = start + length;
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#length = end;
+    return start;
   }
 }
 
@@ -38,6 +82,13 @@ export class Source {
   }
   get remaining(): number {
     return this.#bytes.length - this.#offset;
+  }
+  get offset(): number {
+    return this.#offset;
+  }
+  /** What was read since an offset, as a view of the bytes that are being decoded. */
+  since(offset: number): Uint8Array {
+    return this.#bytes.subarray(offset, this.#offset);
   }
   take(length: number): Uint8Array {
     const start = this.#advance(length);
@@ -70,7 +121,7 @@ export class Source {
 
 function integer(
   size: 1 | 2 | 4,
-  set: (view: DataView, value: number) => void,
+  write: (sink: Sink, value: number) => void,
   read: (source: Source) => number,
 ): Codec<number> {
   const limit = 2 ** (8 * size);
@@ -80,9 +131,7 @@ function integer(
       if (!Number.isInteger(value) || value < 0 || value >= limit) {
         throw new KarmeshError('CODEC', 'A value does not fit its unsigned integer.', { value, bits: 8 * size });
       }
-      const out = new Uint8Array(size);
-      set(new DataView(out.buffer), value);
-      sink.push(out);
+      write(sink, value);
     },
     read,
   };
@@ -90,29 +139,29 @@ function integer(
 
 export const u8: Codec<number> = integer(
   1,
-  (view, value) => view.setUint8(0, value),
+  (sink, value) => sink.u8(value),
   (source) => source.u8(),
 );
 export const u16: Codec<number> = integer(
   2,
-  (view, value) => view.setUint16(0, value, true),
+  (sink, value) => sink.u16(value),
   (source) => source.u16(),
 );
 export const u32: Codec<number> = integer(
   4,
-  (view, value) => view.setUint32(0, value, true),
+  (sink, value) => sink.u32(value),
   (source) => source.u32(),
 );
+
+const MAX_U64 = (1n << 64n) - 1n;
 
 export const u64: Codec<bigint> = {
   size: 8,
   write(value, sink) {
-    if (value < 0n || value >= 1n << 64n) {
+    if (value < 0n || value > MAX_U64) {
       throw new KarmeshError('CODEC', 'A value does not fit its unsigned integer.', { value, bits: 64 });
     }
-    const out = new Uint8Array(8);
-    new DataView(out.buffer).setBigUint64(0, value, true);
-    sink.push(out);
+    sink.u64(value);
   },
   read: (source) => source.u64(),
 };
@@ -200,6 +249,19 @@ export function vector<T>(element: Codec<T>, max: number): Codec<readonly T[]> {
   };
 }
 
+/** The same form, read together with the bytes that it has: a view, for who wants to hash or to measure them. */
+export function withBytes<T>(codec: Codec<T>): Codec<{ readonly value: T; readonly bytes: Uint8Array }> {
+  return {
+    size: codec.size,
+    write: ({ value }, sink) => codec.write(value, sink),
+    read(source) {
+      const from = source.offset;
+      const value = codec.read(source);
+      return { value, bytes: source.since(from) };
+    },
+  };
+}
+
 /** Exactly `length` elements, without a count. */
 export function array<T>(element: Codec<T>, length: number): Codec<readonly T[]> {
   return {
@@ -269,10 +331,32 @@ export function struct<F extends { readonly [K in keyof F]: Codec<never> | Codec
   };
 }
 
+const SCRATCH_BYTES = 1 << 16;
+const scratch = new Sink(SCRATCH_BYTES);
+let isScratchTaken = false;
+
+/**
+ * Gives `use` a value's bytes, which are there until it returns. All share one buffer: an array of more than 64 bytes lies outside of
+ * the heap, and making one for each of some thirty hashes of an entry takes longer than hashing.
+ */
+export function withEncoded<T, R>(codec: Codec<T>, value: T, use: (bytes: Uint8Array) => R): R {
+  // A codec, or what uses the bytes, may itself encode.
+  const sink = isScratchTaken ? new Sink(codec.size ?? 256) : scratch;
+  const isShared = sink === scratch;
+  if (isShared) isScratchTaken = true;
+  try {
+    codec.write(value, sink);
+    return use(sink.view());
+  } finally {
+    if (isShared) {
+      scratch.clear(SCRATCH_BYTES);
+      isScratchTaken = false;
+    }
+  }
+}
+
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const sink = new Sink();
-  codec.write(value, sink);
-  return sink.bytes();
+  return withEncoded(codec, value, (bytes) => bytes.slice());
 }
 
 /** Decodes all of `bytes`. Throws `CODEC` on a short, long or malformed message. */

@@ -88,6 +88,7 @@ test.each(vectors.entries)('E-10 to E-24: $name: the entry of another implementa
     epoch: BigInt(vector.epoch),
     entry: {
       entry,
+      entryHash: fromHex(vector.entryHash),
       epoch: BigInt(vector.epoch),
       drawn,
       agreeing: entry.evidence.receipts.filter(({ receipt }) => vector.agreeing.includes(toHex(receipt.value.worker))),

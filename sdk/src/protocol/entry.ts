@@ -1,6 +1,6 @@
 import { MAX_DRAWN } from './assignment.ts';
-import { type Decoded, encode, struct, u64, vector } from './codec.ts';
-import { type Hash, hash } from './hash.ts';
+import { type Decoded, struct, u64, vector } from './codec.ts';
+import { type Hash, hashOf } from './hash.ts';
 import {
   dispatchRecord,
   outcomeRecord,
@@ -32,7 +32,7 @@ export type Evidence = Decoded<typeof evidenceCodec>;
 
 /** F-29: the hash of an entry's evidence, which its outcome signs. */
 export function evidenceHashOf(evidence: Evidence): Hash {
-  return hash(encode(evidenceCodec, evidence));
+  return hashOf(evidenceCodec, evidence);
 }
 
 /** E-01: everything signed about one request: the unit of a receipt set. It holds hashes, never the prompt or the answer. */
@@ -46,7 +46,7 @@ export type Entry = Decoded<typeof entryCodec>;
 
 /** E-02: `entryHash = H(entry)`. */
 export function entryHashOf(entry: Entry): Hash {
-  return hash(encode(entryCodec, entry));
+  return hashOf(entryCodec, entry);
 }
 
 /** E-03: at most so many entries in a batch body, and so many bytes in one entry. */

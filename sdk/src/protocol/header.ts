@@ -1,6 +1,6 @@
 import { KarmeshError } from '../errors.ts';
 import { type Codec, decode, encode, fixedBytes, struct, u8 } from './codec.ts';
-import { type Hash, hash } from './hash.ts';
+import { type Hash, hash, hashOf } from './hash.ts';
 
 /** F-01: the version of every layout in this folder. It is part of the domain, so that records of two versions never mix. */
 export const PROTOCOL_VERSION = 1;
@@ -78,6 +78,6 @@ export function header<T>(kind: number, fields: Codec<T>): HeaderCodec<T> {
       }
       return decoded.fields as T;
     },
-    hash: (domain, value) => hash(encode(whole, { domain, kind, fields: value as never })),
+    hash: (domain, value) => hashOf(whole, { domain, kind, fields: value as never }),
   };
 }

@@ -15,6 +15,7 @@ export type SumPath = readonly SumNode[];
 /** No tree of this protocol is higher: 2^32 leaves. */
 const MAX_HEIGHT = 32;
 const INNER = new Uint8Array([1]);
+const MAX_U64 = (1n << 64n) - 1n;
 
 /** T-02: height of the tree over `count` leaves, `ceil(log2(count))`. One leaf is its own root. */
 export function treeHeight(count: number): number {
@@ -29,10 +30,6 @@ export function sumParent(left: SumNode, right: SumNode): SumNode {
   return { hash: hash(INNER, left.hash, right.hash, ...sums.map(u64le)), sums };
 }
 
-function emptyNode(counters: number): SumNode {
-  return { hash: ZERO_HASH, sums: Array.from({ length: counters }, () => 0n) };
-}
-
 /** A Merkle-sum tree with all its levels, the leaves first. `leaves` may have holes (undefined): absent leaves are zero (T-02). */
 export interface SumTree {
   readonly root: SumNode;
@@ -40,36 +37,114 @@ export interface SumTree {
   path(index: number): SumPath;
 }
 
+/** One level of a tree, packed: a set of a million leaves as objects would take a gigabyte. */
+interface Level {
+  readonly hashes: Uint8Array;
+  readonly sums: BigUint64Array;
+  /** 1 for a node with a leaf below it; any other one is `empty`. */
+  readonly present: Uint8Array;
+  /** Nodes that are kept; those behind them, up to the level's width, are `empty`. */
+  readonly count: number;
+  /** What stands for every subtree of this height without a leaf. */
+  readonly empty: SumNode;
+}
+
+const HASH_BYTES = 32;
+
 /** T-02: builds the tree over `leaves` of `counters` sums each, padded with absent leaves to a power of two. No leaf: a zero root. */
 export function sumTree(leaves: readonly (SumNode | undefined)[], counters: number): SumTree {
-  let empty = emptyNode(counters);
-  const height = treeHeight(leaves.length);
-  const levels: SumNode[][] = [Array.from({ length: 2 ** height }, (_, i) => leaves[i] ?? empty)];
-  for (let level = 0; level < height; level++) {
-    const below = levels[level] ?? [];
-    // One node stands for every empty subtree of a level, so that a wide tree with few leaves costs few hashes.
-    const absent = empty;
-    const emptyParent = sumParent(absent, absent);
-    const join = (left: SumNode, right: SumNode): SumNode =>
-      left === absent && right === absent ? emptyParent : sumParent(left, right);
-    levels.push(
-      Array.from({ length: below.length / 2 }, (_, i) => join(below[2 * i] ?? absent, below[2 * i + 1] ?? absent)),
-    );
-    empty = emptyParent;
-  }
+  return sumTreeOf({ count: leaves.length, leaf: (index) => leaves[index] }, counters);
+}
+
+/** The same over leaves that are made one after the other and kept by nobody. Throws `CODEC` if a sum leaves 64 bits. */
+export function sumTreeOf(
+  leaves: { readonly count: number; readonly leaf: (index: number) => SumNode | undefined },
+  counters: number,
+): SumTree {
+  const { count } = leaves;
+  const height = treeHeight(count);
+  const levels: Level[] = [leafLevel(leaves, counters)];
+  for (let level = 0; level < height; level++)
+    levels.push(levelAbove(levels[level] ?? leafLevel(leaves, counters), counters));
+  const top = levels[height];
   return {
-    root: levels[height]?.[0] ?? empty,
-    count: leaves.length,
+    root: top === undefined ? emptyNode(counters) : nodeAt(top, 0, counters),
+    count,
     path(index) {
-      if (!Number.isInteger(index) || index < 0 || index >= leaves.length) {
+      if (!Number.isInteger(index) || index < 0 || index >= count) {
         throw new KarmeshError('BAD_ARGUMENT', 'A Merkle path was asked for a leaf outside of the tree.', {
           index,
-          leaves: leaves.length,
+          leaves: count,
         });
       }
-      return levels.slice(0, height).flatMap((nodes, level) => nodes[(index >> level) ^ 1] ?? []);
+      return levels.slice(0, height).map((nodes, level) => nodeAt(nodes, (index >> level) ^ 1, counters));
     },
   };
+}
+
+function emptyNode(counters: number): SumNode {
+  return { hash: ZERO_HASH, sums: Array.from({ length: counters }, () => 0n) };
+}
+
+function nodeAt(level: Level, index: number, counters: number): SumNode {
+  if (level.present[index] !== 1) return level.empty;
+  return {
+    hash: level.hashes.slice(HASH_BYTES * index, HASH_BYTES * (index + 1)),
+    sums: Array.from(level.sums.subarray(counters * index, counters * (index + 1))),
+  };
+}
+
+function leafLevel(
+  leaves: { readonly count: number; readonly leaf: (index: number) => SumNode | undefined },
+  counters: number,
+): Level {
+  const { count } = leaves;
+  const hashes = new Uint8Array(HASH_BYTES * count);
+  const sums = new BigUint64Array(counters * count);
+  const present = new Uint8Array(count);
+  for (let index = 0; index < count; index++) {
+    const leaf = leaves.leaf(index);
+    if (leaf === undefined) continue;
+    present[index] = 1;
+    hashes.set(leaf.hash, HASH_BYTES * index);
+    for (let i = 0; i < counters; i++) sums[counters * index + i] = inU64(leaf.sums[i] ?? 0n);
+  }
+  return { hashes, sums, present, count, empty: emptyNode(counters) };
+}
+
+/** T-02, a level at a time: the hashed bytes are put together in one buffer. */
+function levelAbove(below: Level, counters: number): Level {
+  const count = Math.ceil(below.count / 2);
+  const hashes = new Uint8Array(HASH_BYTES * count);
+  const sums = new BigUint64Array(counters * count);
+  const present = new Uint8Array(count);
+  const preimage = new Uint8Array(1 + 2 * HASH_BYTES + 8 * counters);
+  preimage.set(INNER);
+  const view = new DataView(preimage.buffer, 1 + 2 * HASH_BYTES);
+  const hashAt = (index: number): Uint8Array =>
+    below.present[index] === 1 ? below.hashes.subarray(HASH_BYTES * index, HASH_BYTES * (index + 1)) : below.empty.hash;
+  for (let index = 0; index < count; index++) {
+    const [left, right] = [2 * index, 2 * index + 1];
+    // One node stands for every empty subtree of a level, so that a wide tree with few leaves costs few hashes.
+    if (below.present[left] !== 1 && below.present[right] !== 1) continue;
+    present[index] = 1;
+    preimage.set(hashAt(left), 1);
+    preimage.set(hashAt(right), 1 + HASH_BYTES);
+    for (let i = 0; i < counters; i++) {
+      const sum = inU64((below.sums[counters * left + i] ?? 0n) + (below.sums[counters * right + i] ?? 0n));
+      sums[counters * index + i] = sum;
+      view.setBigUint64(8 * i, sum, true);
+    }
+    hashes.set(hash(preimage), HASH_BYTES * index);
+  }
+  return { hashes, sums, present, count, empty: sumParent(below.empty, below.empty) };
+}
+
+function inU64(value: bigint): bigint {
+  if (value < 0n || value > MAX_U64) {
+    throw new KarmeshError('CODEC', 'A value does not fit an unsigned 64-bit integer.', { value });
+  }
+  return value;
 }
 
 /** The root that `leaf` at `index` reaches along `path`. Throws `CODEC` if a sum leaves 64 bits: for a path of a peer's, ask `reachedRoot`. */

@@ -1,4 +1,4 @@
-import { compareBytes, toHex } from './bytes.ts';
+import { equalBytes } from './bytes.ts';
 import type { Hash } from './hash.ts';
 import type { Participant } from './ids.ts';
 
@@ -30,16 +30,16 @@ export type QuorumDecision =
  * decides in gateway, validator and SDK.
  */
 export function decideQuorum(given: readonly Answer[]): QuorumDecision {
-  const answers = given.filter(
-    ({ worker }, i) => given.findIndex((other) => compareBytes(other.worker, worker) === 0) === i,
-  );
-  const groups = new Map<string, Answer[]>();
+  const answers = given.filter(({ worker }, i) => given.findIndex((other) => equalBytes(other.worker, worker)) === i);
+  // At most eight answers: comparing each with each costs less than naming them.
+  const groups: Answer[][] = [];
   for (const answer of answers) {
-    const key = toHex(answer.outputHash) + toHex(answer.traceRoot);
-    groups.set(key, [...(groups.get(key) ?? []), answer]);
+    const group = groups.find(([one]) => one !== undefined && agree(one, answer));
+    if (group === undefined) groups.push([answer]);
+    else group.push(answer);
   }
   let best: Answer[] = [];
-  for (const group of groups.values()) if (group.length > best.length) best = group;
+  for (const group of groups) if (group.length > best.length) best = group;
   const first = best[0];
   if (first === undefined || best.length < QUORUM)
     return { kind: 'none', dissenting: answers.map(({ worker }) => worker) };
@@ -50,4 +50,8 @@ export function decideQuorum(given: readonly Answer[]): QuorumDecision {
     agreeing: best.map(({ worker }) => worker),
     dissenting: answers.filter((answer) => !best.includes(answer)).map(({ worker }) => worker),
   };
+}
+
+function agree(a: Answer, b: Answer): boolean {
+  return equalBytes(a.outputHash, b.outputHash) && equalBytes(a.traceRoot, b.traceRoot);
 }

@@ -1,5 +1,5 @@
-import { type Codec, type Decoded, encode, fixedBytes, oneOf, struct, u8, u16, u32, u64, vector } from './codec.ts';
-import { type Hash, hash, hashCodec } from './hash.ts';
+import { type Codec, type Decoded, fixedBytes, oneOf, struct, u8, u16, u32, u64, vector } from './codec.ts';
+import { type Hash, hashCodec, hashOf } from './hash.ts';
 import { type HeaderCodec, header, KIND } from './header.ts';
 import { escrowCodec, participantCodec } from './ids.ts';
 import { SEAL_SALT_BYTES } from './output.ts';
@@ -81,7 +81,7 @@ export const receiptBodyCodec = struct({
 export type ReceiptBody = Decoded<typeof receiptBodyCodec>;
 
 export function receiptBodyHash(body: ReceiptBody): Hash {
-  return hash(encode(receiptBodyCodec, body));
+  return hashOf(receiptBodyCodec, body);
 }
 
 /** F-24, signed by the worker after the seals were exchanged. `counter` grows by one per worker and epoch, from 0. */
@@ -195,8 +195,9 @@ export type Verdict = Decoded<typeof verdictRecord.fields>;
 /** F-32, M-07, signed by the escrow's buyer: up to which cumulative debit, in lamports, the escrow may be debited. */
 export const voucherRecord = record(KIND.voucher, struct({ escrow: escrowCodec, cumulative: u64 }));
 export type Voucher = Decoded<typeof voucherRecord.fields>;
+const sealsCodec = vector(sealRecord.fields, 16);
 
 /** F-25: the hash over seals in the order of the draw. */
 export function sealsHashOf(seals: readonly Seal[]): Hash {
-  return hash(encode(vector(sealRecord.fields, 16), seals));
+  return hashOf(sealsCodec, seals);
 }

@@ -1,18 +1,15 @@
 import { KarmeshError } from '../errors.ts';
 import { compareBytes, toHex, u64le } from './bytes.ts';
 import { type ClaimsTree, claimsTree } from './claimsTree.ts';
-import { array, type Codec, type Decoded, encode, struct, u32, u64, vector } from './codec.ts';
+import { array, type Decoded, encode, struct, u32, u64, vector } from './codec.ts';
+import { type CreditList, creditsCodec, karmaCodec, type ReceiptCredit } from './creditList.ts';
 import { type Hash, hash, hashCodec, ZERO_HASH } from './hash.ts';
 import { type Domain, header, KIND } from './header.ts';
 import { escrowCodec, participantCodec } from './ids.ts';
-import type { KarmaVector } from './karma.ts';
-import { type SumNode, type SumTree, sumTree } from './merkle.ts';
+import { type SumNode, type SumTree, sumTree, sumTreeOf } from './merkle.ts';
 import { verdictRecord } from './records.ts';
 import { signedCodec } from './signature.ts';
-import type { CarriedEntry, LedgerState, Lifetime, ReceiptCredit, Settlement, TallyResult } from './tally.ts';
-
-/** Five parts of micro-karma. */
-export const karmaCodec = array(u64, 5) as unknown as Codec<KarmaVector>;
+import type { CarriedEntry, LedgerState, Lifetime, Settlement, TallyResult } from './tally.ts';
 
 /** P-18: what `reveal_root` carries, in this order, 228 bytes. */
 export const reportCodec = struct({
@@ -82,14 +79,13 @@ export function creditLeaf(domain: Domain, item: { readonly epoch: bigint; reado
 }
 
 /** T-04: the Merkle-sum tree over a participant's credits of the epoch, sorted by entry, then by the record that earned. */
-export function creditTree(
-  domain: Domain,
-  items: { readonly epoch: bigint; readonly credits: readonly ReceiptCredit[] },
-): SumTree {
-  return sumTree(
-    items.credits.map((credit) => creditLeaf(domain, { epoch: items.epoch, credit })),
-    6,
-  );
+export function creditTree(domain: Domain, items: { readonly epoch: bigint; readonly credits: CreditList }): SumTree {
+  const { epoch, credits } = items;
+  const leaf = (index: number): SumNode | undefined => {
+    const credit = credits.at(index);
+    return credit === undefined ? undefined : creditLeaf(domain, { epoch, credit });
+  };
+  return sumTreeOf({ count: credits.length, leaf }, 6);
 }
 
 /** T-01: a participant's leaf of the lifetime tree. */
@@ -192,10 +188,7 @@ export const reportBodyCodec = struct({
       participant: participantCodec,
       karma: karmaCodec,
       owed: u64,
-      credits: vector(
-        struct({ entryHash: hashCodec, receiptHash: hashCodec, karma: karmaCodec, owed: u64 }),
-        MAX_PARTICIPANTS,
-      ),
+      credits: creditsCodec(MAX_PARTICIPANTS),
     }),
     MAX_PARTICIPANTS,
   ),

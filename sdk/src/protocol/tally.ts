@@ -1,8 +1,10 @@
+import { KarmeshError } from '../errors.ts';
 import { auditedReceipt, auditRateOf, drawAuditors, isAudited, type StakedValidator } from './audit.ts';
 import { auditCredits } from './auditCredits.ts';
 import { compareBytes, toHex } from './bytes.ts';
 import type { CheckedEntry } from './checkEntry.ts';
-import { entryHashOf, type RevealedReceipt } from './entry.ts';
+import { type CreditCollector, type CreditList, creditCollector, type ReceiptCredit } from './creditList.ts';
+import type { RevealedReceipt } from './entry.ts';
 import type { Hash } from './hash.ts';
 import type { Domain } from './header.ts';
 import type { EscrowAddress, Participant } from './ids.ts';
@@ -33,15 +35,6 @@ export interface CarriedEntry {
   /** The epoch in whose set it stands, and the beacon that drew it: which receipt is audited and which token is challenged follow from it for good (U-07). */
   readonly drawnEpoch: bigint;
   readonly beacon: Hash;
-}
-
-/** What one record earned its signer in an epoch: an item of that participant's receiptsRoot (T-04). */
-export interface ReceiptCredit {
-  readonly entryHash: Hash;
-  /** Of the record: a worker's receipt, a gateway's outcome (M-05), a validator's verdict (M-06). */
-  readonly receiptHash: Hash;
-  readonly karma: KarmaVector;
-  readonly owed: bigint;
 }
 
 /** What one escrow pays for an epoch, in lamports (P-19). */
@@ -82,8 +75,8 @@ export interface TallyResult {
   readonly lifetimes: readonly Lifetime[];
   readonly escrowDebits: LedgerState['escrowDebits'];
   readonly carried: readonly CarriedEntry[];
-  /** T-04: by hex address, sorted by entry, then record; all that any lifetime grew by. */
-  readonly credits: ReadonlyMap<string, readonly ReceiptCredit[]>;
+  /** T-04: by hex address of the participant, sorted by entry, then record; all that any lifetime grew by. */
+  readonly credits: ReadonlyMap<string, CreditList>;
   readonly settlements: readonly Settlement[];
   readonly decisions: ReadonlyMap<string, AuditDecision>;
 }
@@ -114,7 +107,7 @@ function auditWords(
   },
 ): AuditWords {
   const { checked, isCarried, drawnBy = input.beacon } = options;
-  const entryHash = entryHashOf(checked.entry);
+  const { entryHash } = checked;
   const count = checked.agreeing.length;
   const ratePer10000 = auditRateOf(auditRates(input.offchain), checked.entry);
   const isDrawn = count > 0 && (isCarried || isAudited({ beacon: input.beacon, entryHash, ratePer10000 }));
@@ -156,9 +149,8 @@ export function creditsOf(
   input: Pick<TallyInput, 'chain' | 'offchain' | 'domain'>,
   checked: CheckedEntry,
 ): readonly { readonly worker: Participant; readonly credit: ReceiptCredit }[] {
-  const { entry, agreeing, activeParameters } = checked;
+  const { entry, entryHash, agreeing, activeParameters } = checked;
   const price = entry.outcome.value.price;
-  const entryHash = entryHashOf(entry);
   const raw = agreeing.map((revealed) => {
     const receipt = revealed.receipt.value;
     const earned = latencyAdjusted(
@@ -194,13 +186,13 @@ export function creditsOf(
 /** M-05: what a paid entry owes its gateway, for the outcome that it signed; undefined if that is nothing. */
 export function gatewayCreditOf(
   input: Pick<TallyInput, 'chain' | 'domain'>,
-  { entry }: Pick<CheckedEntry, 'entry'>,
+  { entry, entryHash }: Pick<CheckedEntry, 'entry' | 'entryHash'>,
 ): ReceiptCredit | undefined {
   const outcome = entry.outcome.value;
   const owed = (outcome.price * input.chain.gatewayShareBps) / 10_000n;
   if (owed === 0n) return undefined;
   const receiptHash = outcomeRecord.hash(input.domain, outcome);
-  return { entryHash: entryHashOf(entry), receiptHash, karma: ZERO_KARMA, owed };
+  return { entryHash, receiptHash, karma: ZERO_KARMA, owed };
 }
 
 /** K-03: from dispatch to seal, countersigned: the greater of the gateway's and the worker's own time. */
@@ -213,13 +205,23 @@ function elapsedMs(checked: CheckedEntry, revealed: RevealedReceipt): bigint {
   return byGateway > byWorker ? byGateway : byWorker;
 }
 
+/** What an entry's place in dispatch order follows from. */
+export interface DispatchPlace {
+  readonly gateway: Participant;
+  readonly epoch: bigint;
+  readonly dispatchNumber: bigint;
+}
+
+export function dispatchPlaceOf({ entry, epoch }: Pick<CheckedEntry, 'entry' | 'epoch'>): DispatchPlace {
+  return { gateway: entry.ticket.value.gateway, epoch, dispatchNumber: entry.dispatch.value.dispatchNumber };
+}
+
 /** Dispatch order: by gateway, epoch and number (M-03). */
-function inDispatchOrder(a: CheckedEntry, b: CheckedEntry): number {
-  const gateways = compareBytes(a.entry.ticket.value.gateway, b.entry.ticket.value.gateway);
+export function compareDispatchPlaces(a: DispatchPlace, b: DispatchPlace): number {
+  const gateways = compareBytes(a.gateway, b.gateway);
   if (gateways !== 0) return gateways;
   if (a.epoch !== b.epoch) return a.epoch < b.epoch ? -1 : 1;
-  const [x, y] = [a.entry.dispatch.value.dispatchNumber, b.entry.dispatch.value.dispatchNumber];
-  return x < y ? -1 : x > y ? 1 : 0;
+  return a.dispatchNumber < b.dispatchNumber ? -1 : a.dispatchNumber > b.dispatchNumber ? 1 : 0;
 }
 
 /**
@@ -228,6 +230,27 @@ function inDispatchOrder(a: CheckedEntry, b: CheckedEntry): number {
  * one waits. A paid entry also owes its gateway (M-05), and verdicts that were needed earn their auditors (K-05, M-06).
  */
 export function tally(input: TallyInput): TallyResult {
+  const running = startTally(input);
+  const all = [
+    ...input.entries.map((checked) => ({ checked, isCarried: false })),
+    ...input.carried.map((checked) => ({ checked, isCarried: true })),
+  ];
+  const carriedKeys = new Set(input.carried.map(({ entryHash }) => toHex(entryHash)));
+  all.sort((a, b) => compareDispatchPlaces(dispatchPlaceOf(a.checked), dispatchPlaceOf(b.checked)));
+  for (const { checked, isCarried } of all)
+    running.add(checked, { isCarried: isCarried || carriedKeys.has(toHex(checked.entryHash)) });
+  return running.result();
+}
+
+/** A tally whose entries come one after the other, so that nobody has to hold them all. */
+export interface RunningTally {
+  /** In dispatch order (`compareDispatchPlaces`); throws `BAD_ARGUMENT` for one that comes too late. */
+  add(checked: CheckedEntry, as: { readonly isCarried: boolean }): void;
+  /** Once, after the last entry. */
+  result(): TallyResult;
+}
+
+export function startTally(input: Omit<TallyInput, 'entries' | 'carried'>): RunningTally {
   const debitsBefore = new Map(input.prior.escrowDebits.map((row) => [toHex(row.escrow), row.cumulativeDebit]));
   const budgets = new Map<string, bigint>();
   for (const row of input.escrows) {
@@ -240,88 +263,111 @@ export function tally(input: TallyInput): TallyResult {
     budgets.set(key, row.available > unsettled ? row.available - unsettled : 0n);
   }
   const spent = new Map<string, { readonly escrow: EscrowAddress; debit: bigint }>();
-  const earned = new Map<string, { readonly participant: Participant; readonly credits: ReceiptCredit[] }>();
-  const earn = (participant: Participant, credit: ReceiptCredit): void => {
-    const row = earned.get(toHex(participant)) ?? { participant, credits: [] };
-    row.credits.push(credit);
-    earned.set(toHex(participant), row);
-  };
+  const earned = new Map<string, Earned>();
   const carried: CarriedEntry[] = [];
   const drawnBefore = new Map(input.prior.carried.map((row) => [toHex(row.entryHash), row]));
   const decisions = new Map<string, AuditDecision>();
   const counted: Verdict[] = [];
-  const carriedKeys = new Set(input.carried.map(({ entry }) => toHex(entryHashOf(entry))));
   const verdictsByEntry = Map.groupBy(input.verdicts, ({ entryHash }) => toHex(entryHash));
-  for (const checked of [...input.entries, ...input.carried].sort(inDispatchOrder)) {
-    const entryHash = entryHashOf(checked.entry);
-    const isCarried = carriedKeys.has(toHex(entryHash));
+  let last: DispatchPlace | undefined;
+
+  function add(checked: CheckedEntry, { isCarried }: { readonly isCarried: boolean }): void {
+    const place = dispatchPlaceOf(checked);
+    if (last !== undefined && compareDispatchPlaces(last, place) > 0) {
+      throw new KarmeshError('BAD_ARGUMENT', 'An entry came to the tally after later ones of its gateway.', {
+        dispatchNumber: place.dispatchNumber,
+      });
+    }
+    last = place;
+    const { entryHash } = checked;
+    const key = toHex(entryHash);
+    const { escrow } = checked.entry.ticket.value;
+    const payer = toHex(escrow);
     // M-03: a carried entry whose escrow the manifest does not list (its balance is unknown) waits for one that does.
-    const listed = !isCarried || budgets.has(toHex(checked.entry.ticket.value.escrow));
-    const verdicts = verdictsByEntry.get(toHex(entryHash)) ?? [];
-    const drawn = drawnBefore.get(toHex(entryHash));
-    const words = auditWords(input, { checked, isCarried, drawnBy: drawn?.beacon, verdicts });
+    const listed = !isCarried || budgets.has(payer);
+    const drawn = drawnBefore.get(key);
+    const words = auditWords(input, {
+      checked,
+      isCarried,
+      drawnBy: drawn?.beacon,
+      verdicts: verdictsByEntry.get(key) ?? [],
+    });
     const decision = listed ? words.decision : 'carried';
     counted.push(...words.counted);
-    decisions.set(toHex(entryHash), decision);
+    decisions.set(key, decision);
     if (decision === 'carried') carried.push(drawn ?? { entryHash, drawnEpoch: input.epoch, beacon: input.beacon });
-    if (decision === 'carried' || decision === 'failed' || checked.agreeing.length === 0) continue;
-    const { escrow } = checked.entry.ticket.value;
+    if (decision === 'carried' || decision === 'failed' || checked.agreeing.length === 0) return;
     const { price } = checked.entry.outcome.value;
-    const budget = budgets.get(toHex(escrow)) ?? 0n;
-    if (price > budget) continue;
-    budgets.set(toHex(escrow), budget - price);
-    const row = spent.get(toHex(escrow)) ?? { escrow, debit: 0n };
+    const budget = budgets.get(payer) ?? 0n;
+    if (price > budget) return;
+    budgets.set(payer, budget - price);
+    const row = spent.get(payer) ?? { escrow, debit: 0n };
     row.debit += price;
-    spent.set(toHex(escrow), row);
-    for (const { worker, credit } of creditsOf(input, checked)) earn(worker, credit);
+    spent.set(payer, row);
+    for (const { worker, credit } of creditsOf(input, checked)) earn(earned, worker, credit);
     const gatewayCredit = gatewayCreditOf(input, checked);
-    if (gatewayCredit !== undefined) earn(checked.entry.ticket.value.gateway, gatewayCredit);
+    if (gatewayCredit !== undefined) earn(earned, checked.entry.ticket.value.gateway, gatewayCredit);
   }
-  const settlements = [...spent.values()]
-    .filter(({ debit }) => debit > 0n)
-    .sort((a, b) => compareBytes(a.escrow, b.escrow))
-    .map(({ escrow, debit }) => ({ escrow, debit, cumulativeAfter: (debitsBefore.get(toHex(escrow)) ?? 0n) + debit }));
-  const settled = settlements.reduce((sum, { debit }) => sum + debit, 0n);
-  for (const { participant, credit } of auditCredits(input, { counted, settled })) earn(participant, credit);
-  for (const { credits } of earned.values()) credits.sort(inCreditOrder);
-  return {
-    lifetimes: grow(input, [...earned.values()]),
-    escrowDebits: escrowDebits(input, settlements),
-    carried: carried.sort((a, b) => compareBytes(a.entryHash, b.entryHash)),
-    credits: new Map([...earned].map(([key, { credits }]) => [key, credits])),
-    settlements,
-    decisions,
-  };
+
+  function result(): TallyResult {
+    const settlements = [...spent.values()]
+      .filter(({ debit }) => debit > 0n)
+      .sort((a, b) => compareBytes(a.escrow, b.escrow))
+      .map(({ escrow, debit }) => ({
+        escrow,
+        debit,
+        cumulativeAfter: (debitsBefore.get(toHex(escrow)) ?? 0n) + debit,
+      }));
+    const settled = settlements.reduce((sum, { debit }) => sum + debit, 0n);
+    for (const { participant, credit } of auditCredits(input, { counted, settled })) earn(earned, participant, credit);
+    return {
+      lifetimes: grow(input, earned),
+      escrowDebits: escrowDebits(input, settlements),
+      carried: carried.sort((a, b) => compareBytes(a.entryHash, b.entryHash)),
+      credits: new Map([...earned].map(([key, { credits }]) => [key, credits.sorted()])),
+      settlements,
+      decisions,
+    };
+  }
+  return { add, result };
 }
 
-/** T-04: by entry, then by the record that earned. */
-function inCreditOrder(a: ReceiptCredit, b: ReceiptCredit): number {
-  return compareBytes(a.entryHash, b.entryHash) || compareBytes(a.receiptHash, b.receiptHash);
+/** What one participant's records earned so far. */
+interface Earned {
+  readonly participant: Participant;
+  readonly credits: CreditCollector;
+  karma: KarmaVector;
+  owed: bigint;
+}
+
+function earn(earned: Map<string, Earned>, participant: Participant, credit: ReceiptCredit): void {
+  const key = toHex(participant);
+  const row = earned.get(key) ?? { participant, credits: creditCollector(), karma: ZERO_KARMA, owed: 0n };
+  row.credits.add(credit);
+  row.karma = addKarma(row.karma, credit.karma);
+  row.owed += credit.owed;
+  earned.set(key, row);
 }
 
 /** T-01, T-04: lifetimes are the prior ones plus the sums of this epoch's credits; who never earned has none (T-03). */
-function grow(
-  input: TallyInput,
-  earned: readonly { readonly participant: Participant; readonly credits: readonly ReceiptCredit[] }[],
-): readonly Lifetime[] {
+function grow(input: Pick<TallyInput, 'prior' | 'indexOf'>, earned: ReadonlyMap<string, Earned>): readonly Lifetime[] {
   const lifetimes = new Map(input.prior.lifetimes.map((lifetime) => [toHex(lifetime.participant), lifetime]));
-  for (const { participant, credits } of earned) {
-    const before = lifetimes.get(toHex(participant)) ?? {
+  for (const [key, { participant, karma, owed }] of earned) {
+    const before = lifetimes.get(key) ?? {
       index: input.indexOf(participant),
       participant,
       karma: ZERO_KARMA,
       owed: 0n,
     };
-    lifetimes.set(toHex(participant), {
-      ...before,
-      karma: credits.reduce((karma, credit) => addKarma(karma, credit.karma), before.karma),
-      owed: credits.reduce((owed, credit) => owed + credit.owed, before.owed),
-    });
+    lifetimes.set(key, { ...before, karma: addKarma(before.karma, karma), owed: before.owed + owed });
   }
   return [...lifetimes.values()].sort((a, b) => a.index - b.index);
 }
 
-function escrowDebits(input: TallyInput, settlements: readonly Settlement[]): LedgerState['escrowDebits'] {
+function escrowDebits(
+  input: Pick<TallyInput, 'prior'>,
+  settlements: readonly Settlement[],
+): LedgerState['escrowDebits'] {
   const rows = new Map(input.prior.escrowDebits.map((row) => [toHex(row.escrow), row]));
   for (const { escrow, cumulativeAfter } of settlements)
     rows.set(toHex(escrow), { escrow, cumulativeDebit: cumulativeAfter });

@@ -73,7 +73,11 @@ const checked = new Map(
   entries.map(({ name, epoch, encoded }): readonly [string, CheckedEntry] => {
     const entry = decode(entryCodec, fromHex(encoded));
     const activeParameters = BigInt(context.activeParameters);
-    return [name, { entry, epoch: BigInt(epoch), drawn: [], agreeing: agreeingReceipts(entry), activeParameters }];
+    const entryHash = entryHashOf(entry);
+    return [
+      name,
+      { entry, entryHash, epoch: BigInt(epoch), drawn: [], agreeing: agreeingReceipts(entry), activeParameters },
+    ];
   }),
 );
 function named(name: string): CheckedEntry {

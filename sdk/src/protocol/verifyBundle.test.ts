@@ -222,6 +222,22 @@ describe('B-01: reading', () => {
   });
 });
 
+test('P-36: a bundle is judged by what held in its epoch, whatever votes changed since', () => {
+  const dispatched = verifyBundle(bundle, chain, { verify }).epoch ?? 0n;
+  const priced = { ...chain, parameters: { ...parameters, listPriceLamports: 1n } };
+  const price = BigInt(CHAIN_PARAMETERS.indexOf('listPriceLamports'));
+  const change = (fromEpoch: bigint) => [{ index: price, fromEpoch, before: parameters.listPriceLamports }];
+  expect(judge(file, priced)).toBe('fails');
+  expect(judge(file, { ...priced, changes: change(dispatched) })).toBe('fails');
+  expect(judge(file, { ...priced, changes: change(dispatched + 1n) })).toBe('holds');
+  const share = BigInt(CHAIN_PARAMETERS.indexOf('workerShareBps'));
+  const shared = { ...chain, parameters: { ...parameters, workerShareBps: 5_000n } };
+  const shares = (fromEpoch: bigint) => [{ index: share, fromEpoch, before: parameters.workerShareBps }];
+  const counted = made(bundle.report).epoch;
+  expect(judge(file, { ...shared, changes: shares(counted) })).toBe('fails');
+  expect(judge(file, { ...shared, changes: shares(counted + 1n) })).toBe('holds');
+});
+
 describe('B-08: what the chain cannot say yet', () => {
   const { set: _, report: __, ...young } = bundle;
   test.each<readonly [string, Bundle, BundleChain, string]>([

@@ -23,7 +23,7 @@ import {
 } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type DrawnAudit, drawnAudits } from '../epoch/drawnAudits.ts';
+import { auditDraw, type DrawnAudit } from '../epoch/drawnAudits.ts';
 import { accepted } from '../fixtures/accepted.ts';
 import { type EntryWish, fixtureMarket, named, PROMPT_TOKENS, protectionOwner } from '../fixtures/market.ts';
 import { openProtection, type Protection } from '../slashingProtection/openProtection.ts';
@@ -34,16 +34,14 @@ const market = fixtureMarket({ slotsPerEpoch: 100n });
 const { domain, validators } = market;
 const offchain = { ...clusterPreset('localnet').offchain, auditRateQuorum: 10_000n };
 const wish: EntryWish = { dispatchNumber: 1, slot: 501n };
-const [audit] = drawnAudits({
+const audit = auditDraw({
   domain,
   epoch: 5n,
   beacon: named('beacon'),
   offchain,
   validators,
-  entries: [accepted(market, wish).checked],
-  carried: [],
   drawnBefore: [],
-});
+})(accepted(market, wish).checked, { isCarried: false });
 if (audit === undefined) throw new RangeError('The answer is drawn.');
 const drawn: DrawnAudit = audit;
 const clean: Measurements = { tokens: 5, differing: 0, largestGapMicro: 0n, gapSumMicro: 0n };
@@ -309,16 +307,14 @@ describe('the auditor', () => {
 
   describe('of an answer that has to be proven', () => {
     const proofWish: EntryWish = { dispatchNumber: 3, slot: 501n, assurance: 'proof' };
-    const [found] = drawnAudits({
+    const found = auditDraw({
       domain,
       epoch: 5n,
       beacon: named('beacon'),
       offchain,
       validators,
-      entries: [accepted(market, proofWish).checked],
-      carried: [],
       drawnBefore: [],
-    });
+    })(accepted(market, proofWish).checked, { isCarried: false });
     if (found === undefined) throw new RangeError('The answer is drawn.');
     const challenged: DrawnAudit = found;
     const me = memberOf(challenged.auditors[0]?.participant);

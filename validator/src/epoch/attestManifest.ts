@@ -1,9 +1,10 @@
 import { equalBytes, saltHashOf } from '@karmesh/sdk/protocol';
 import type { EpochFacts } from '../chain/chainReader.ts';
+import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 import type { Attestation } from '../slashingProtection/openProtection.ts';
 import { manifestKnowledge } from './closeEpoch.ts';
 import type { DutyParts, DutyResult, RunDuty } from './dutyParts.ts';
-import { checkManifest } from './manifest.ts';
+import { checkManifest, type ManifestRow, manifestRowReader } from './manifest.ts';
 
 /** P-13: attests a manifest once all of it is held and holds. Salt and manifest are on disk before the transaction leaves. */
 export const attestManifest: RunDuty = async (parts, account, { signal }) => {
@@ -38,10 +39,15 @@ async function checkAttestable(
   await sets.supplement({ account, manifest }, { signal, take: parts.takeEntry });
   const knowledge = await manifestKnowledge(parts, epoch, { signal });
   if (knowledge === undefined) return 'waiting';
-  const entries = new Map([...(store.book(epoch - 1n)?.entries ?? []), ...(store.book(epoch)?.entries ?? [])]);
+  const rowOf = manifestRowReader(knowledge);
+  const rows: (ManifestRow | undefined)[] = [];
+  for await (const { entryHash } of inTurns(manifest.entries, { every: READ_IN_A_TURN, signal })) {
+    const stored = store.book(epoch)?.entry(entryHash) ?? store.book(epoch - 1n)?.entry(entryHash);
+    rows.push(stored === undefined ? undefined : rowOf(stored));
+  }
   const fault = checkManifest(
     { ...knowledge, escrowAtEnd: (escrow) => parts.escrowAtEnd(epoch, escrow) },
-    { body: manifest, entries },
+    { body: manifest, rows },
   );
   if (fault === undefined) return 'done';
   const { rule, facts } = fault;

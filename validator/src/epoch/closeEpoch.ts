@@ -1,8 +1,8 @@
-import { encode, manifestBodyCodec, manifestHashOf, manifestRoots } from '@karmesh/sdk/protocol';
+import { encode, exclusionSet, manifestBodyCodec, manifestHashOf, manifestRoots } from '@karmesh/sdk/protocol';
 import type { EpochFacts } from '../chain/chainReader.ts';
-import type { StoredEntry } from '../store/epochRecords.ts';
+import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 import type { DutyParts, DutyResult } from './dutyParts.ts';
-import { buildManifest, type ManifestKnowledge } from './manifest.ts';
+import { buildManifest, type ManifestKnowledge, type ManifestRow, manifestRowReader } from './manifest.ts';
 
 type Signalled = { readonly signal: AbortSignal };
 
@@ -11,9 +11,14 @@ export async function closeEpoch(parts: DutyParts, epoch: bigint, { signal }: Si
   const { domain, store, writer, announce, log } = parts;
   const knowledge = await manifestKnowledge(parts, epoch, { signal });
   if (knowledge === undefined) return 'waiting';
-  const entriesOf = (of: bigint): readonly StoredEntry[] => [...(store.book(of)?.entries.values() ?? [])];
+  const rowOf = manifestRowReader(knowledge);
+  const rows: ManifestRow[] = [];
+  for (const of of epoch === 0n ? [0n] : [epoch - 1n, epoch]) {
+    for await (const stored of inTurns(store.book(of)?.entries() ?? [], { every: READ_IN_A_TURN, signal }))
+      rows.push(rowOf(stored));
+  }
   const body = buildManifest(knowledge, {
-    entries: epoch === 0n ? entriesOf(0n) : [...entriesOf(epoch - 1n), ...entriesOf(epoch)],
+    rows,
     carriedEscrows: parts.ledger
       .current()
       .state.carried.flatMap(({ entryHash }) => store.entry(entryHash)?.checked.entry.ticket.value.escrow ?? []),
@@ -41,12 +46,12 @@ export async function manifestKnowledge(
   const { chain, sets, store } = parts;
   const before = chain.epochs().find((account) => account.epoch === epoch - 1n);
   const keys =
-    before === undefined || isUnattested(before) ? new Set<string>() : await sets.exclusionKeys(before, { signal });
+    before === undefined || isUnattested(before) ? exclusionSet() : await sets.exclusionKeys(before, { signal });
   if (keys === undefined) return undefined;
   return {
     domain: parts.domain,
     epoch,
-    earlier: (key) => keys.has(key),
+    earlier: keys.has,
     snapshot: (of) => store.book(of)?.snapshot,
     escrow: (address) => chain.escrow(address),
   };

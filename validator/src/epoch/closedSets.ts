@@ -2,19 +2,24 @@ import {
   checkEntry,
   type Entry,
   type EntryContext,
+  type ExclusionSet,
   entryCodec,
   entryHashOf,
   equalBytes,
   exclusionKeys,
+  exclusionSet,
   type Hash,
   type Identity,
   MAX_ENTRY_BYTES,
+  MAX_SET_ENTRIES,
   type ManifestBody,
   manifestBodyCodec,
+  setEntryReader,
   toHex,
   tryDecode,
 } from '@karmesh/sdk/protocol';
 import type { EpochFacts, PastChain } from '../chain/chainReader.ts';
+import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 import type { ValidatorPeers } from '../peers/validatorPeers.ts';
 import type { StoredEntry } from '../store/epochRecords.ts';
 import type { Store } from '../store/openStore.ts';
@@ -31,25 +36,25 @@ export interface ClosedSets {
     set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
     options: Signalled & { readonly take: (entry: Entry) => Promise<unknown> },
   ): Promise<void>;
-  /** The entries of an attested set. One that was not judged before is judged by the groups and slot hashes that two thirds attested. */
-  entries(
-    set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
-    options: Signalled,
-  ): Promise<readonly StoredEntry[] | undefined>;
+  /** Whether all entries of an attested set are held now. One that was not judged before is judged by the groups and slot hashes that two thirds attested. */
+  hold(set: { readonly account: EpochFacts; readonly manifest: ManifestBody }, options: Signalled): Promise<boolean>;
   /** One entry of an attested set, whatever its age, judged like those. Nothing of it is kept. Throws `RPC_UNREACHABLE`, `RPC_FAILED`. */
   entry(
     set: { readonly manifest: ManifestBody; readonly entryHash: Hash },
     options: Signalled,
   ): Promise<StoredEntry | undefined>;
   /** The exclusion keys of a closed set, for the one after it (E-35). */
-  exclusionKeys(account: EpochFacts, options: Signalled): Promise<ReadonlySet<string> | undefined>;
+  exclusionKeys(account: EpochFacts, options: Signalled): Promise<ExclusionSet | undefined>;
 }
+
+/** Entries of manifests that are kept: one of the greatest size, or several smaller ones. */
+const MAX_ROWS_KEPT = MAX_SET_ENTRIES;
 
 /** Entries fetched at once. */
 const LANES = 8;
 
 export function closedSets(parts: {
-  readonly store: Pick<Store, 'addEntry' | 'entry'>;
+  readonly store: Pick<Store, 'addEntry' | 'entry' | 'hasEntry'>;
   readonly bodies: EpochBodies;
   readonly peers: ValidatorPeers;
   readonly context: () => EntryContext;
@@ -70,7 +75,9 @@ export function closedSets(parts: {
     options: Signalled & { readonly take: (entry: Entry) => Promise<unknown> },
   ): Promise<void> {
     const from = parts.identityOf(set.account.proposer);
-    const missing = set.manifest.entries.filter(({ entryHash }) => store.entry(entryHash) === undefined);
+    const missing: ManifestBody['entries'][number][] = [];
+    for await (const row of inTurns(set.manifest.entries, { every: READ_IN_A_TURN, signal: options.signal }))
+      if (!store.hasEntry(row.entryHash)) missing.push(row);
     const lane = async (): Promise<void> => {
       for (let next = missing.pop(); next !== undefined; next = missing.pop()) {
         const entry = await fetchEntry(next.entryHash, from, options);
@@ -96,8 +103,10 @@ export function closedSets(parts: {
       { signal },
     );
     if (found === undefined) return undefined;
-    // Only the newest sets are asked for again and again.
-    if (manifests.size >= 8) manifests.clear();
+    // Only the newest sets are asked for again and again. A row takes some 300 bytes of memory.
+    let rows = found.entries.length;
+    for (const body of manifests.values()) rows += body.entries.length;
+    if (manifests.size >= 8 || rows > MAX_ROWS_KEPT) manifests.clear();
     manifests.set(toHex(manifestHash), found);
     return found;
   }
@@ -134,24 +143,26 @@ export function closedSets(parts: {
     return { entryHash: entryHashOf(entry), slotHash, checked: verdict.entry };
   }
 
-  async function entries(
+  async function hold(
     set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
     { signal }: Signalled,
-  ): Promise<readonly StoredEntry[] | undefined> {
+  ): Promise<boolean> {
+    let isComplete = true;
     const take = async (entry: Entry): Promise<void> => {
       const judged = await judgeAttested(set.manifest, entry, { signal });
       if (judged !== undefined) await store.addEntry(judged);
     };
     await fetchMissing(set, { signal, take });
-    const found = set.manifest.entries.flatMap(({ entryHash }) => store.entry(entryHash) ?? []);
-    return found.length === set.manifest.entries.length ? found : undefined;
+    for await (const { entryHash } of inTurns(set.manifest.entries, { every: READ_IN_A_TURN, signal }))
+      isComplete &&= store.hasEntry(entryHash);
+    return isComplete;
   }
 
-  const keys = new Map<string, ReadonlySet<string>>();
+  const keys = new Map<string, ExclusionSet>();
   return {
     manifest,
     supplement: fetchMissing,
-    entries,
+    hold,
     async entry({ manifest: body, entryHash }, options) {
       if (!body.entries.some((row) => equalBytes(row.entryHash, entryHash))) return undefined;
       const entry = await fetchEntry(entryHash, undefined, options);
@@ -162,11 +173,16 @@ export function closedSets(parts: {
       const known = keys.get(name);
       if (known !== undefined) return known;
       const body = await manifest(account, options);
-      const found = body === undefined ? undefined : await entries({ account, manifest: body }, options);
-      if (found === undefined) return undefined;
-      const set = new Set(found.flatMap(({ checked }) => exclusionKeys(checked).map(({ key }) => key)));
+      if (body === undefined || !(await hold({ account, manifest: body }, options))) return undefined;
+      const set = exclusionSet();
+      const setEntryOf = setEntryReader();
+      for await (const { entryHash } of inTurns(body.entries, { every: READ_IN_A_TURN, signal: options.signal })) {
+        const stored = store.entry(entryHash);
+        if (stored === undefined) return undefined;
+        set.add(exclusionKeys(setEntryOf(stored.checked)));
+      }
       // Only the newest sets are asked for.
-      if (keys.size >= 4) keys.clear();
+      if (keys.size >= 2) keys.clear();
       keys.set(name, set);
       return set;
     },

@@ -6,7 +6,6 @@ import {
   type CheckedEntry,
   type Domain,
   drawAuditors,
-  entryHashOf,
   type Hash,
   isAudited,
   type OffchainParameters,
@@ -29,36 +28,35 @@ export interface DrawnAudit {
   readonly auditors: readonly StakedValidator[];
 }
 
-/** U-01, U-02: everything that the beacon of an epoch draws from its set and from what earlier ones carried. */
-export function drawnAudits(draw: {
+/** U-01, U-02: what the beacon of an epoch draws from its set and from what earlier ones carried, entry by entry; undefined for what it does not. */
+export function auditDraw(draw: {
   readonly domain: Domain;
   readonly epoch: bigint;
   readonly beacon: Hash;
   readonly offchain: OffchainParameters;
   readonly validators: readonly StakedValidator[];
-  readonly entries: readonly CheckedEntry[];
-  readonly carried: readonly CheckedEntry[];
   /** When each of them was drawn first. */
   readonly drawnBefore: readonly CarriedEntry[];
-}): readonly DrawnAudit[] {
+}): (checked: CheckedEntry, as: { readonly isCarried: boolean }) => DrawnAudit | undefined {
   const { domain, beacon, validators } = draw;
   const rates = auditRates(draw.offchain);
   const before = new Map(draw.drawnBefore.map((row) => [toHex(row.entryHash), row]));
-  const drawnOf = (checked: CheckedEntry, isCarried: boolean): readonly DrawnAudit[] => {
-    const entryHash = entryHashOf(checked.entry);
+  return (checked, { isCarried }) => {
+    const { entryHash } = checked;
     const ratePer10000 = auditRateOf(rates, checked.entry);
-    if (checked.agreeing.length === 0) return [];
-    if (!isCarried && !isAudited({ beacon, entryHash, ratePer10000 })) return [];
+    if (checked.agreeing.length === 0) return undefined;
+    if (!isCarried && !isAudited({ beacon, entryHash, ratePer10000 })) return undefined;
     const { drawnEpoch, beacon: drawnBeacon } = before.get(toHex(entryHash)) ?? { drawnEpoch: draw.epoch, beacon };
     const count = checked.agreeing.length;
     const receipt = checked.agreeing[auditedReceipt({ beacon: drawnBeacon, entryHash, count })];
-    if (receipt === undefined) return [];
+    if (receipt === undefined) return undefined;
     const receiptHash = receiptRecord.hash(domain, receipt.receipt.value);
     const auditors = drawAuditors({ beacon, entryHash, validators });
-    return [{ entryHash, checked, isCarried, drawnEpoch, drawnBeacon, receipt, receiptHash, auditors }];
+    return { entryHash, checked, isCarried, drawnEpoch, drawnBeacon, receipt, receiptHash, auditors };
   };
-  return [
-    ...draw.entries.flatMap((checked) => drawnOf(checked, false)),
-    ...draw.carried.flatMap((checked) => drawnOf(checked, true)),
-  ];
+}
+
+/** Drawn audits by the hex hash of their entry. */
+export function auditsByEntry(audits: readonly DrawnAudit[]): ReadonlyMap<string, DrawnAudit> {
+  return new Map(audits.map((audit) => [toHex(audit.entryHash), audit]));
 }

@@ -1,13 +1,19 @@
+import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   type CheckedEntry,
+  compareDispatchPlaces,
+  type DispatchPlace,
+  dispatchPlaceOf,
   equalBytes,
   type ManifestBody,
+  type Participant,
   receiptSetTree,
   type SumTree,
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { EpochFacts } from '../chain/chainReader.ts';
-import { type DrawnAudit, drawnAudits } from './drawnAudits.ts';
+import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
+import { auditDraw, auditsByEntry, type DrawnAudit } from './drawnAudits.ts';
 import { type DutyParts, validatorsOf } from './dutyParts.ts';
 import { keepCarried } from './keepCarried.ts';
 import type { Ledger } from './ledger.ts';
@@ -19,7 +25,8 @@ export interface EpochContext {
   /** Over the manifest's entries. */
   readonly tree: SumTree;
   readonly ledger: Ledger;
-  readonly entries: readonly CheckedEntry[];
+  /** The set's entries in dispatch order, read from disk one by one. Throws `STORE_FAILED` if one is gone. */
+  readonly entries: () => Iterable<CheckedEntry>;
   readonly carried: readonly CheckedEntry[];
   readonly audits: readonly DrawnAudit[];
   readonly verdicts: VerdictContext;
@@ -39,8 +46,7 @@ export async function epochContext(
   if (known !== undefined) return known;
   const manifest = await sets.manifest(account, { signal });
   if (manifest === undefined) return undefined;
-  const stored = await sets.entries({ account, manifest }, { signal });
-  if (stored === undefined) return undefined;
+  if (!(await sets.hold({ account, manifest }, { signal }))) return undefined;
   const carried = ledger.state.carried.flatMap(({ entryHash }) => store.entry(entryHash)?.checked ?? []);
   if (carried.length < ledger.state.carried.length) {
     parts.log.warn(
@@ -50,18 +56,45 @@ export async function epochContext(
     await keepCarried(parts, { ledger, current: epoch + 1n }, { signal });
     return undefined;
   }
-  const entries = stored.map(({ checked }) => checked);
   const validators = validatorsOf(chain.participants(), epoch);
-  const audits = drawnAudits({
+  const draw = auditDraw({
     domain,
     epoch,
     beacon,
     offchain: parts.offchain,
     validators,
-    entries,
-    carried,
     drawnBefore: ledger.state.carried,
   });
+  const places: (DispatchPlace & { readonly position: number })[] = [];
+  const gateways = new Map<string, Participant>();
+  const audits: DrawnAudit[] = [];
+  let position = 0;
+  for await (const { entryHash } of inTurns(manifest.entries, { every: READ_IN_A_TURN, signal })) {
+    const checked = store.entry(entryHash)?.checked;
+    if (checked === undefined) return undefined;
+    const drawn = draw(checked, { isCarried: false });
+    if (drawn !== undefined) audits.push(drawn);
+    const place = dispatchPlaceOf(checked);
+    const name = toHex(place.gateway);
+    const gateway = gateways.get(name) ?? place.gateway;
+    gateways.set(name, gateway);
+    places.push({ ...place, gateway, position });
+    position += 1;
+  }
+  for (const checked of carried) {
+    const drawn = draw(checked, { isCarried: true });
+    if (drawn !== undefined) audits.push(drawn);
+  }
+  const order = Uint32Array.from(places.sort(compareDispatchPlaces), (place) => place.position);
+  function* entries(): Generator<CheckedEntry> {
+    for (const at of order) {
+      const row = manifest?.entries[at];
+      const stored = row === undefined ? undefined : store.entry(row.entryHash);
+      if (stored === undefined)
+        throw new KarmeshError('STORE_FAILED', 'An entry of a closed set is gone.', { epoch, position: at });
+      yield stored.checked;
+    }
+  }
   const { verify } = parts.context();
   const context: EpochContext = {
     manifest,
@@ -74,11 +107,11 @@ export async function epochContext(
       domain,
       ...(verify === undefined ? {} : { verify }),
       epoch,
-      audits,
+      audits: auditsByEntry(audits),
       identityOf: (validator) => validators.find(({ participant }) => equalBytes(participant, validator))?.identity,
     },
   };
-  if (parts.contexts.size >= 4) parts.contexts.clear();
+  if (parts.contexts.size >= 2) parts.contexts.clear();
   parts.contexts.set(key, context);
   return context;
 }

@@ -17,7 +17,7 @@ import { closedSets } from './closedSets.ts';
 import type { DutyParts } from './dutyParts.ts';
 import { keepCarried } from './keepCarried.ts';
 import { EMPTY_LEDGER } from './ledger.ts';
-import { buildManifest } from './manifest.ts';
+import { buildManifest, manifestRowReader } from './manifest.ts';
 
 const { signal } = new AbortController();
 const market = fixtureMarket({ slotsPerEpoch: 100n });
@@ -53,7 +53,10 @@ function newcomer(changes: { readonly account?: boolean; readonly manifest?: Man
         lastSettledEpoch: undefined,
       }),
     },
-    { entries: [wanted, other], carriedEscrows: [] },
+    {
+      rows: [wanted, other].map(manifestRowReader({ snapshot: (epoch) => [market.group(epoch)] })),
+      carriedEscrows: [],
+    },
   );
   const kept: { readonly epoch: bigint; readonly stored: StoredEntry }[] = [];
   const fetched: Uint8Array[] = [];
@@ -66,6 +69,7 @@ function newcomer(changes: { readonly account?: boolean; readonly manifest?: Man
   };
   const store = {
     entry: () => undefined,
+    hasEntry: () => false,
     addEntry: async () => undefined,
     addCarried: async (epoch: bigint, stored: StoredEntry) => void kept.push({ epoch, stored }),
   };

@@ -11,7 +11,14 @@ import { describe, expect, test } from 'vitest';
 import { accepted } from '../fixtures/accepted.ts';
 import { fixtureMarket, named } from '../fixtures/market.ts';
 import type { EscrowFacts } from './escrowRow.ts';
-import { buildManifest, checkManifest, checkManifestBody, type ManifestKnowledge } from './manifest.ts';
+import {
+  buildManifest,
+  checkManifest,
+  checkManifestBody,
+  type ManifestKnowledge,
+  type ManifestRow,
+  manifestRowReader,
+} from './manifest.ts';
 
 const market = fixtureMarket({ slotsPerEpoch: 100n });
 const { domain } = market;
@@ -37,10 +44,15 @@ const late = accepted(market, { dispatchNumber: 1, slot: 498n });
 const first = accepted(market, { dispatchNumber: 1, slot: 501n });
 const second = accepted(market, { dispatchNumber: 2, slot: 503n });
 const entries = [late, first, second];
-const body = buildManifest(knowledge, { entries, carriedEscrows: [] });
-const held = new Map(entries.map((entry) => [toHex(entry.entryHash), entry]));
-const fault = (changes: Partial<ManifestBody>, own: Partial<typeof attester> = {}) =>
-  checkManifest({ ...attester, ...own }, { body: { ...body, ...changes }, entries: held });
+const rowOf = manifestRowReader(knowledge);
+const body = buildManifest(knowledge, { rows: entries.map(rowOf), carriedEscrows: [] });
+const held = new Map(entries.map((entry) => [toHex(entry.entryHash), rowOf(entry)]));
+const rowsOf = (set: ManifestBody, of: ReadonlyMap<string, ManifestRow> = held) =>
+  set.entries.map(({ entryHash }) => of.get(toHex(entryHash)));
+const fault = (changes: Partial<ManifestBody>, own: Partial<typeof attester> = {}) => {
+  const changed = { ...body, ...changes };
+  return checkManifest({ ...attester, ...own }, { body: changed, rows: rowsOf(changed) });
+};
 
 describe('the proposer', () => {
   test('P-12: lists entries, the groups and slots they used, and their escrows', () => {
@@ -55,23 +67,26 @@ describe('the proposer', () => {
 
   test('E-33: leaves out what excludes what stands, and then what stood by it', () => {
     const twin = accepted(market, { dispatchNumber: 2, slot: 503n, tokens: [1] });
-    const made = buildManifest(knowledge, { entries: [...entries, twin], carriedEscrows: [] });
+    const made = buildManifest(knowledge, { rows: [...entries, twin].map(rowOf), carriedEscrows: [] });
     expect(made.entries).toHaveLength(3);
     expect(
-      checkManifest(attester, { body: made, entries: new Map([...held, [toHex(twin.entryHash), twin]]) }),
+      checkManifest(attester, {
+        body: made,
+        rows: rowsOf(made, new Map([...held, [toHex(twin.entryHash), rowOf(twin)]])),
+      }),
     ).toBeUndefined();
   });
 
   test('E-35: leaves out what stood in the set before', () => {
     const made = buildManifest(
-      { ...knowledge, earlier: (key) => key.includes(' 4 ') },
-      { entries, carriedEscrows: [] },
+      { ...knowledge, earlier: (key) => key.list.endsWith(' 4') },
+      { rows: entries.map(rowOf), carriedEscrows: [] },
     );
     expect(made.entries).toHaveLength(2);
   });
 
   test('M-03: lists the escrows of carried entries too', () => {
-    const made = buildManifest(knowledge, { entries: [], carriedEscrows: [market.escrow, named('no escrow')] });
+    const made = buildManifest(knowledge, { rows: [], carriedEscrows: [market.escrow, named('no escrow')] });
     expect(made).toMatchObject({ entries: [], groups: [], slotHashes: [], escrows: [{ available: 5_000_000n }] });
   });
 });

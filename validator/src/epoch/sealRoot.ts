@@ -50,7 +50,7 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
     return 'refused';
   }
   const participants = chain.participants();
-  const tallied = tallyEpoch({
+  const tallied = await tallyEpoch({
     ...context,
     domain,
     chain: parametersOf(parts, epoch),
@@ -62,6 +62,7 @@ export const sealRoot: RunDuty = async (parts, account, { signal }) => {
     validators: validatorsOf(participants, epoch),
     // Every participant that earns was read from the chain.
     indexOf: (participant) => participants.find(({ address }) => equalBytes(address, participant))?.index ?? -1,
+    signal,
   });
   const { report, reportHash } = tallied;
   await store.addBody({ epoch, kind: 'report', key: reportHash, bytes: tallied.body });

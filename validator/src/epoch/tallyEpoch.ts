@@ -2,7 +2,9 @@ import {
   buildReport,
   type ChainParameters,
   type CheckedEntry,
+  compareDispatchPlaces,
   type Domain,
+  dispatchPlaceOf,
   encode,
   type Hash,
   type LedgerState,
@@ -15,9 +17,10 @@ import {
   reportHashOf,
   type Signed,
   type StakedValidator,
-  tally,
+  startTally,
   type Verdict,
 } from '@karmesh/sdk/protocol';
+import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 
 export interface TalliedEpoch {
   readonly report: Report;
@@ -27,32 +30,55 @@ export interface TalliedEpoch {
 }
 
 /** V-20, V-21: the report that follows from what is closed, drawn and posted, and nothing else. */
-export function tallyEpoch(input: {
+export async function tallyEpoch(input: {
   readonly domain: Domain;
   readonly manifest: ManifestBody;
   readonly chain: ChainParameters;
   readonly offchain: OffchainParameters;
   readonly prior: LedgerState;
-  readonly entries: readonly CheckedEntry[];
+  /** The set's entries, in dispatch order. */
+  readonly entries: () => Iterable<CheckedEntry>;
   readonly carried: readonly CheckedEntry[];
   readonly beacon: Hash;
   readonly verdictsRoot: Hash;
   readonly verdicts: readonly Signed<Verdict>[];
   readonly validators: readonly StakedValidator[];
   readonly indexOf: (participant: Participant) => number;
-}): TalliedEpoch {
+  readonly signal: AbortSignal;
+}): Promise<TalliedEpoch> {
   const { domain, manifest, prior, verdicts, verdictsRoot } = input;
   const { epoch } = manifest;
-  const result = tally({
+  const running = startTally({
     ...input,
     epoch,
     escrows: manifest.escrows,
     verdicts: verdicts.map(({ value }) => value),
   });
+  const carried = input.carried.toSorted((a, b) => compareDispatchPlaces(dispatchPlaceOf(a), dispatchPlaceOf(b)));
+  const merged = mergeSorted(input.entries(), carried, (a, b) =>
+    compareDispatchPlaces(dispatchPlaceOf(a), dispatchPlaceOf(b)),
+  );
+  const waited = new Set(carried);
+  for await (const checked of inTurns(merged, { every: READ_IN_A_TURN, signal: input.signal }))
+    running.add(checked, { isCarried: waited.has(checked) });
+  const result = running.result();
   const { report } = buildReport(domain, { epoch, result, priorRoot: prior.root });
   return {
     report,
     reportHash: reportHashOf(domain, { epoch, verdictsRoot, report }),
     body: encode(reportBodyCodec, reportBody({ epoch, report, result, verdicts })),
   };
+}
+
+/** Two sorted sequences as one; of equals the first's come first. */
+function* mergeSorted<T>(first: Iterable<T>, second: readonly T[], compare: (a: T, b: T) => number): Generator<T> {
+  let at = 0;
+  for (const item of first) {
+    for (let other = second[at]; other !== undefined && compare(other, item) < 0; other = second[at]) {
+      yield other;
+      at += 1;
+    }
+    yield item;
+  }
+  yield* second.slice(at);
 }

@@ -12,7 +12,7 @@ import { describe, expect, test } from 'vitest';
 import { accepted } from '../fixtures/accepted.ts';
 import { fixtureMarket, named } from '../fixtures/market.ts';
 import type { StoredVerdict } from '../store/epochRecords.ts';
-import { type DrawnAudit, drawnAudits } from './drawnAudits.ts';
+import { auditDraw, auditsByEntry, type DrawnAudit } from './drawnAudits.ts';
 import { buildVerdictList, checkVerdictList, isDrawnVerdict, type VerdictContext } from './verdictList.ts';
 
 const market = fixtureMarket({ slotsPerEpoch: 100n });
@@ -20,11 +20,12 @@ const { domain, validators } = market;
 const offchain = { ...clusterPreset('localnet').offchain, auditRateQuorum: 10_000n };
 const beacon = named('beacon');
 const entries = [1, 2, 3].map((dispatchNumber) => accepted(market, { dispatchNumber, slot: 501n }).checked);
-const audits = drawnAudits({ domain, epoch: 5n, beacon, offchain, validators, entries, carried: [], drawnBefore: [] });
+const draw = auditDraw({ domain, epoch: 5n, beacon, offchain, validators, drawnBefore: [] });
+const audits = entries.flatMap((checked) => draw(checked, { isCarried: false }) ?? []);
 const context: VerdictContext = {
   domain,
   epoch: 5n,
-  audits,
+  audits: auditsByEntry(audits),
   identityOf: (address) => validators.find((one) => equalBytes(one.address, address))?.keypair.publicKey,
 };
 

@@ -30,7 +30,8 @@ export interface VerdictContext {
   readonly domain: Domain;
   readonly verify?: VerifySignature;
   readonly epoch: bigint;
-  readonly audits: readonly DrawnAudit[];
+  /** By hex hash of the entry. */
+  readonly audits: ReadonlyMap<string, DrawnAudit>;
   readonly identityOf: (validator: Uint8Array) => Identity | undefined;
 }
 
@@ -38,7 +39,7 @@ export interface VerdictContext {
 export function isDrawnVerdict(context: VerdictContext, signed: Signed<Verdict>): boolean {
   const { value } = signed;
   if (value.epoch !== context.epoch) return false;
-  const audit = context.audits.find(({ entryHash }) => equalBytes(entryHash, value.entryHash));
+  const audit = context.audits.get(toHex(value.entryHash));
   const auditor = audit?.auditors[value.attempt];
   if (audit === undefined || auditor === undefined) return false;
   if (!equalBytes(auditor.participant, value.validator) || !equalBytes(audit.receiptHash, value.receiptHash))

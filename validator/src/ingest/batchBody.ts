@@ -1,11 +1,8 @@
-import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   type Batch,
-  batchBodyCodec,
   type Domain,
   decode,
   type Entry,
-  encode,
   entryCodec,
   entryHashOf,
   equalBytes,
@@ -14,13 +11,42 @@ import {
   MAX_BATCH_ENTRIES,
   MAX_ENTRY_BYTES,
   receiptSetTree,
+  toHex,
+  tryDecode,
+  vector,
+  withBytes,
 } from '@karmesh/sdk/protocol';
 import type { Fault } from './batchHeader.ts';
 
 /** No body is longer: a count and as many entries of full size. */
 export const MAX_BATCH_BODY_BYTES = Math.min(4 + MAX_BATCH_ENTRIES * MAX_ENTRY_BYTES, 50_000_000);
 
-export type BodyVerdict = Fault | { readonly verdict: 'accept'; readonly entries: readonly Entry[] };
+/** An entry as it came, and its hash (E-02): the bytes have one form. */
+export interface HashedEntry {
+  /** Decoded anew at each call: what lives for a moment costs little, while a whole body decoded is ten times its bytes. */
+  readonly entry: () => Entry;
+  readonly entryHash: Hash;
+}
+
+export type BodyVerdict = Fault | { readonly verdict: 'accept'; readonly entries: readonly HashedEntry[] };
+
+/** Reads all of an entry and keeps what the body's own rules need. */
+interface EntrySketch {
+  readonly bytes: Uint8Array;
+  readonly price: bigint;
+}
+const wholeEntry = withBytes(entryCodec);
+const bodyCodec = vector<EntrySketch>(
+  {
+    size: undefined,
+    read(source) {
+      const { value, bytes } = wholeEntry.read(source);
+      return { bytes, price: value.outcome.value.price };
+    },
+    write: ({ bytes }, sink) => sink.push(bytes),
+  },
+  MAX_BATCH_ENTRIES,
+);
 
 /** I-10 to I-13: judges the body of an accepted header. Its faults are the producer's, who signed the header. */
 export function judgeBatchBody(
@@ -32,19 +58,21 @@ export function judgeBatchBody(
   // I-10: the bytes are those that the header names.
   if (!equalBytes(hash(bytes), batch.bodyHash)) return { verdict: 'reject', rule: 'I-10', facts: { sequence } };
   // I-11: they decode, and no entry is over its bound.
-  const entries = decodeBody(bytes);
-  if (entries === undefined || entries.some((entry) => encode(entryCodec, entry).length > MAX_ENTRY_BYTES)) {
+  const read = tryDecode(bodyCodec, bytes);
+  if (read === undefined || read.some((row) => row.bytes.length > MAX_ENTRY_BYTES)) {
     return { verdict: 'reject', rule: 'I-11', facts: { sequence, bytes: bytes.length } };
   }
+  const rows = read.map(({ bytes: own, price }) => ({ own, price, entryHash: hash(own) }));
   // I-12: as many entries as the header says, all different.
-  const distinct = new Set(entries.map((entry) => entryHashOf(entry).join()));
-  if (entries.length !== batch.count || distinct.size !== entries.length) {
-    return { verdict: 'reject', rule: 'I-12', facts: { sequence, entries: entries.length, count: batch.count } };
+  const distinct = new Set(rows.map(({ entryHash }) => toHex(entryHash)));
+  if (rows.length !== batch.count || distinct.size !== rows.length) {
+    return { verdict: 'reject', rule: 'I-12', facts: { sequence, entries: rows.length, count: batch.count } };
   }
   // I-13: they reach the header's root.
-  if (!equalBytes(batchRootOf(domain, { epoch: batch.epoch, entries }), batch.merkleRoot)) {
+  if (!equalBytes(receiptSetTree(domain, { epoch: batch.epoch, entries: rows }).root.hash, batch.merkleRoot)) {
     return { verdict: 'reject', rule: 'I-13', facts: { sequence } };
   }
+  const entries = rows.map(({ own, entryHash }): HashedEntry => ({ entry: () => decode(entryCodec, own), entryHash }));
   return { verdict: 'accept', entries };
 }
 
@@ -55,13 +83,4 @@ export function batchRootOf(
 ): Hash {
   const entries = batch.entries.map((entry) => ({ entryHash: entryHashOf(entry), price: entry.outcome.value.price }));
   return receiptSetTree(domain, { epoch: batch.epoch, entries }).root.hash;
-}
-
-function decodeBody(bytes: Uint8Array): readonly Entry[] | undefined {
-  try {
-    return decode(batchBodyCodec, bytes);
-  } catch (error) {
-    if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
-    throw error;
-  }
 }

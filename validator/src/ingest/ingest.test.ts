@@ -130,7 +130,11 @@ describe('headers', () => {
 describe('bodies', () => {
   const { batch, body } = batchOf(entries);
   test('an honest body gives its entries', () => {
-    expect(judgeBatchBody(domain, { batch, bytes: body })).toEqual({ verdict: 'accept', entries });
+    const judged = judgeBatchBody(domain, { batch, bytes: body });
+    if (judged.verdict !== 'accept') throw new RangeError(judged.rule);
+    expect(judged.entries.map(({ entry, entryHash }) => ({ entry: entry(), entryHash }))).toEqual(
+      entries.map((entry) => ({ entry, entryHash: entryHashOf(entry) })),
+    );
   });
   test('I-10: rejects bytes of another hash', () => {
     const bytes = body.slice();
@@ -162,7 +166,7 @@ describe('the service', () => {
   let store: Store;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'validator-ingest-'));
-    store = await openStore({ folder, domain });
+    store = await openStore({ folder });
   });
   afterEach(async () => {
     await store[Symbol.asyncDispose]();
@@ -201,7 +205,7 @@ describe('the service', () => {
     const { taker, asked, counts } = service({ bodies: new Map([[toHex(batch.bodyHash), body]]) });
     expect(taker.header(headerBytes(batch))).toBe('accept');
     await taker.idle();
-    expect([...(store.book(5n)?.entries.keys() ?? [])].sort()).toEqual(
+    expect([...(store.book(5n)?.entries() ?? [])].map(({ entryHash }) => toHex(entryHash)).sort()).toEqual(
       entries.map((e) => toHex(entryHashOf(e))).sort(),
     );
     expect(asked).toEqual([{ hash: batch.bodyHash, from: gateway.keypair.publicKey }]);
@@ -231,7 +235,7 @@ describe('the service', () => {
     // A minute later, as when its gateway was down.
     bodies.set(toHex(batch.bodyHash), body);
     await look(60_000);
-    expect(store.book(5n)?.entries.size).toBe(2);
+    expect(store.book(5n)?.entryCount).toBe(2);
     expect(missed()).toBe(3);
     at.epoch = 7n;
     await look(120_000);
@@ -252,7 +256,7 @@ describe('the service', () => {
     const signed = signRecord(batchRecord, { domain, signer: gateway.keypair }, batch);
     expect(taker.answered(gateway.address, [signed])).toBe(1n);
     await taker.idle();
-    expect(store.book(5n)?.entries.size).toBe(2);
+    expect(store.book(5n)?.entryCount).toBe(2);
     await taker[Symbol.asyncDispose]();
   });
 
@@ -297,7 +301,7 @@ describe('the service', () => {
     known = true;
     await taker.retry();
     expect(taker.waiting).toBe(0);
-    expect(store.book(5n)?.entries.size).toBe(2);
+    expect(store.book(5n)?.entryCount).toBe(2);
     expect(counts).toEqual([
       'entry ignore E-15',
       'entry ignore E-15',

@@ -6,20 +6,22 @@ import {
   type EntryContext,
   encode,
   entryCodec,
-  entryHashOf,
   equalBytes,
   type Hash,
+  hash,
   type Identity,
   MAX_ENTRY_BYTES,
+  MAX_SET_ENTRIES,
   type Participant,
   type Signed,
   signedBatchCodec,
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
+import { inTurns } from '../inTurns.ts';
 import type { StoredEntry } from '../store/epochRecords.ts';
 import type { Store } from '../store/openStore.ts';
-import { judgeBatchBody, MAX_BATCH_BODY_BYTES } from './batchBody.ts';
+import { type HashedEntry, judgeBatchBody, MAX_BATCH_BODY_BYTES } from './batchBody.ts';
 import { type Fault, type HeaderVerdict, judgeBatchHeader, type ProducerHistory } from './batchHeader.ts';
 import { bodyQueue } from './bodyQueue.ts';
 import { producerHistories } from './producerHistories.ts';
@@ -29,14 +31,14 @@ export interface IngestOptions {
   readonly maxQueued?: number;
   /** Entries that wait for knowledge, 4,096 unless told; the oldest make room. */
   readonly maxWaiting?: number;
-  /** Entries of one epoch, 65,536 unless told; more are ignored. */
+  /** Entries of one epoch, as many as a set may have (E-30) unless told; more are ignored. */
   readonly maxEntriesPerEpoch?: number;
   /** How long a body may take, 10,000 milliseconds unless told. */
   readonly fetchTimeoutMs?: number;
 }
 
 export interface IngestParts {
-  readonly store: Pick<Store, 'addEntry' | 'book' | 'entry'>;
+  readonly store: Pick<Store, 'addEntries' | 'book' | 'hasEntry'>;
   /** What is known now. */
   readonly context: () => EntryContext;
   readonly currentEpoch: () => bigint | undefined;
@@ -79,20 +81,27 @@ export interface Ingest extends AsyncDisposable {
 /** Entries that one retry judges: each costs signatures and hashes. */
 const RETRIED_AT_ONCE = 64;
 
-interface Waiting {
-  readonly entry: Entry;
-}
+/** Entries that one fsync makes durable: it takes little beside their signatures, and more of them would outlive a young generation. */
+const STORED_AT_ONCE = 64;
+
+/** Entries that are judged in one turn of the event loop, a millisecond each. */
+const JUDGED_IN_A_TURN = 16;
 
 /** Takes in what gateways publish: headers by gossip, bodies by hash, entries by the rules of E-10 to E-22. Bounded in everything. */
 export const ingest =
   (options: IngestOptions = {}) =>
   (parts: IngestParts): Ingest => {
-    const { maxQueued = 256, maxWaiting = 4096, maxEntriesPerEpoch = 65_536, fetchTimeoutMs = 10_000 } = options;
+    const {
+      maxQueued = 256,
+      maxWaiting = 4096,
+      maxEntriesPerEpoch = MAX_SET_ENTRIES,
+      fetchTimeoutMs = 10_000,
+    } = options;
     const { store, log } = parts;
     const histories = producerHistories({ nowMs: parts.nowMs });
     const stopped = new AbortController();
     const bodies = bodyQueue({ maxPerProducer: maxQueued })({ take: takeBody, nowMs: parts.nowMs });
-    const waiting = new Map<string, Waiting>();
+    const waiting = new Map<string, HashedEntry>();
 
     const counted = (kind: 'header' | 'body', fault: Fault): Fault['verdict'] => {
       parts.count({ kind, verdict: fault.verdict, rule: fault.rule });
@@ -179,59 +188,94 @@ export const ingest =
         return true;
       }
       parts.count({ kind: 'body', verdict: 'accept', rule: '' });
-      await Promise.all(verdict.entries.map((entry) => takeEntry(entry)));
+      await takeEntries(verdict.entries);
       return true;
     }
 
-    async function takeEntry(entry: Entry): Promise<'accept' | 'ignore' | 'reject'> {
-      const entryHash = entryHashOf(entry);
-      const key = toHex(entryHash);
-      if (store.entry(entryHash) !== undefined) return 'accept';
-      if (encode(entryCodec, entry).length > MAX_ENTRY_BYTES) {
-        parts.count({ kind: 'entry', verdict: 'reject', rule: 'I-11' });
-        return 'reject';
+    async function takeEntries(entries: readonly HashedEntry[]): Promise<void> {
+      let accepted: StoredEntry[] = [];
+      const keepAccepted = async (): Promise<void> => {
+        const batch = accepted;
+        accepted = [];
+        if (batch.length > 0) await keep(batch);
+      };
+      for await (const hashed of inTurns(entries, { every: JUDGED_IN_A_TURN, signal: stopped.signal })) {
+        const judged = judgeEntry(hashed, accepted.length);
+        if (judged.verdict === 'accept' && judged.stored !== undefined) accepted.push(judged.stored);
+        if (accepted.length >= STORED_AT_ONCE) await keepAccepted();
       }
+      await keepAccepted();
+    }
+
+    async function takeEntry(hashed: HashedEntry): Promise<'accept' | 'ignore' | 'reject'> {
+      const judged = judgeEntry(hashed, 0);
+      if (judged.verdict === 'accept' && judged.stored !== undefined) await keep([judged.stored]);
+      return judged.verdict;
+    }
+
+    async function keep(accepted: readonly StoredEntry[]): Promise<void> {
+      await store.addEntries(accepted);
+      for (const { entryHash } of accepted) {
+        waiting.delete(toHex(entryHash));
+        parts.count({ kind: 'entry', verdict: 'accept', rule: '' });
+      }
+    }
+
+    /** `stored` is what has to be kept; an entry that is held already has none. `coming` entries are accepted and not yet kept. */
+    function judgeEntry(
+      hashed: HashedEntry,
+      coming: number,
+    ): { readonly verdict: 'accept' | 'ignore' | 'reject'; readonly stored?: StoredEntry } {
+      const { entryHash } = hashed;
+      const key = toHex(entryHash);
+      if (store.hasEntry(entryHash)) return { verdict: 'accept' };
       const context = parts.context();
-      const verdict = checkEntry(context, entry);
+      const entry = hashed.entry();
+      const verdict = checkEntry(context, entry, { entryHash });
       if (verdict.verdict === 'accept') {
-        const held = store.book(verdict.epoch)?.entries.size ?? 0;
+        const held = (store.book(verdict.epoch)?.entryCount ?? 0) + coming;
         const slotHash = context.slotHash(entry.dispatch.value.slot);
         if (held >= maxEntriesPerEpoch || slotHash === undefined) {
           parts.count({ kind: 'entry', verdict: 'ignore', rule: 'I-14' });
-          return 'ignore';
+          return { verdict: 'ignore' };
         }
-        const stored: StoredEntry = { entryHash, slotHash, checked: verdict.entry };
-        await store.addEntry(stored);
-        waiting.delete(key);
-        parts.count({ kind: 'entry', verdict: 'accept', rule: '' });
-        return 'accept';
+        return { verdict: 'accept', stored: { entryHash, slotHash, checked: verdict.entry } };
       }
+      parts.count({ kind: 'entry', verdict: verdict.verdict, rule: verdict.rule });
       if (verdict.verdict === 'reject') {
         waiting.delete(key);
-        parts.count({ kind: 'entry', verdict: 'reject', rule: verdict.rule });
         log.info({ rule: verdict.rule, facts: verdict.facts, entry: key }, 'An entry was rejected.');
-        return 'reject';
+        return { verdict: 'reject' };
       }
-      parts.count({ kind: 'entry', verdict: 'ignore', rule: verdict.rule });
-      waiting.set(key, { entry });
+      waiting.set(key, hashed);
       if (waiting.size > maxWaiting) {
         for (const oldest of waiting.keys()) {
           waiting.delete(oldest);
           break;
         }
       }
-      return 'ignore';
+      return { verdict: 'ignore' };
+    }
+
+    /** An entry that came alone: I-11 is its own bound. */
+    async function takeLoneEntry(entry: Entry): Promise<'accept' | 'ignore' | 'reject'> {
+      const bytes = encode(entryCodec, entry);
+      if (bytes.length > MAX_ENTRY_BYTES) {
+        parts.count({ kind: 'entry', verdict: 'reject', rule: 'I-11' });
+        return 'reject';
+      }
+      return takeEntry({ entry: () => entry, entryHash: hash(bytes) });
     }
 
     async function retry(): Promise<void> {
       const context = parts.context();
       bodies.retry((batch) => isOver(batch.epoch));
-      for (const [key, { entry }] of [...waiting].slice(0, RETRIED_AT_ONCE)) {
+      for (const [key, hashed] of [...waiting].slice(0, RETRIED_AT_ONCE)) {
         // What still waits goes to the end, so that every entry gets its turn.
         waiting.delete(key);
-        const epoch = context.epochOf(entry.dispatch.value.slot);
+        const epoch = context.epochOf(hashed.entry().dispatch.value.slot);
         if (epoch !== undefined && isOver(epoch)) continue;
-        await takeEntry(entry);
+        await takeEntry(hashed);
       }
     }
 
@@ -240,7 +284,7 @@ export const ingest =
       answered,
       isBack: bodies.isBack,
       knownTo: histories.knownTo,
-      entry: takeEntry,
+      entry: takeLoneEntry,
       retry,
       idle: bodies.idle,
       get waiting() {

@@ -1,22 +1,24 @@
+import { crc32 } from 'node:zlib';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import {
   agreeingReceipts,
+  type Candidate,
   type CandidateGroup,
   type CheckedEntry,
-  candidateCodec,
+  type Codec,
   candidateGroupCodec,
-  concatBytes,
-  type Decoded,
-  decode,
   encode,
   entryCodec,
-  entryHashOf,
+  equalBytes,
   type Hash,
+  hash,
   hashCodec,
   MAX_DRAWN,
   type Signed,
   signedCodec,
   struct,
+  tryDecode,
+  u32,
   u64,
   type Verdict,
   vector,
@@ -37,77 +39,85 @@ export interface StoredVerdict {
   readonly arrivedSlot: bigint;
 }
 
-/** One record of an epoch's log. A `carried` entry was dispatched earlier and waits for this epoch's tally. */
-export type EpochRecord =
-  | { readonly type: 'entry' | 'carried'; readonly stored: StoredEntry }
-  | { readonly type: 'verdict'; readonly stored: StoredVerdict }
-  | { readonly type: 'snapshot'; readonly groups: readonly CandidateGroup[] };
-
 /** No cluster has more pairs of an engine class and a model in one epoch. */
 const MAX_GROUPS = 1024;
 
-/** The largest record: a snapshot with as many candidates as one group may have. */
-export const MAX_RECORD_BYTES = 16 << 20;
-
-const storedEntryCodec = struct({
+/** `drawn` names candidates by their numbers in the epoch's own table: whole they would be a fifth of the row. */
+const entryRowCodec = struct({
   epoch: u64,
   slotHash: hashCodec,
   activeParameters: u64,
-  drawn: vector(candidateCodec, MAX_DRAWN),
+  drawn: vector(u32, MAX_DRAWN),
   entry: entryCodec,
 });
-const storedVerdictCodec = struct({ arrivedSlot: u64, signed: signedCodec(verdictRecord) });
+const verdictRowCodec = struct({ arrivedSlot: u64, signed: signedCodec(verdictRecord) });
 const snapshotCodec = vector(candidateGroupCodec, MAX_GROUPS);
 
-const TAGS = { entry: 1, carried: 2, verdict: 3, snapshot: 4 } as const;
-
-/** The bytes of one record: a tag and its fields. */
-export function encodeEpochRecord(record: EpochRecord): Uint8Array {
-  return concatBytes(new Uint8Array([TAGS[record.type]]), fieldsOf(record));
+export function encodeEntryRow(stored: StoredEntry, numberOf: (candidate: Candidate) => number): Uint8Array {
+  const { epoch, activeParameters, drawn, entry } = stored.checked;
+  const { slotHash } = stored;
+  return withChecksum(encode(entryRowCodec, { epoch, slotHash, activeParameters, drawn: drawn.map(numberOf), entry }));
 }
 
-function fieldsOf(record: EpochRecord): Uint8Array {
-  switch (record.type) {
-    case 'entry':
-    case 'carried': {
-      const { slotHash, checked } = record.stored;
-      const { epoch, activeParameters, drawn, entry } = checked;
-      return encode(storedEntryCodec, { epoch, slotHash, activeParameters, drawn, entry });
-    }
-    case 'verdict':
-      return encode(storedVerdictCodec, record.stored);
-    case 'snapshot':
-      return encode(snapshotCodec, record.groups);
-  }
-}
-
-/** Reads a record of the log. `verdictHashOf` needs the domain, which the log does not repeat. Throws `STORE_FAILED` on an unknown tag. */
-export function decodeEpochRecord(bytes: Uint8Array, verdictHashOf: (verdict: Verdict) => Hash): EpochRecord {
-  const fields = bytes.subarray(1);
-  switch (bytes[0]) {
-    case TAGS.entry:
-      return { type: 'entry', stored: storedEntryOf(decode(storedEntryCodec, fields)) };
-    case TAGS.carried:
-      return { type: 'carried', stored: storedEntryOf(decode(storedEntryCodec, fields)) };
-    case TAGS.verdict: {
-      const { arrivedSlot, signed } = decode(storedVerdictCodec, fields);
-      return { type: 'verdict', stored: { arrivedSlot, signed, verdictHash: verdictHashOf(signed.value) } };
-    }
-    case TAGS.snapshot:
-      return { type: 'snapshot', groups: decode(snapshotCodec, fields) };
-    default:
-      throw new KarmeshError('STORE_FAILED', 'The log of an epoch holds a record of an unknown kind.', {
-        tag: bytes[0],
-      });
-  }
-}
-
-function storedEntryOf(row: Decoded<typeof storedEntryCodec>): StoredEntry {
-  const { epoch, slotHash, activeParameters, drawn, entry } = row;
-  const agreeing = agreeingReceipts(entry);
+/** Throws `STORE_FAILED` for a row that is not what was written. */
+export function decodeEntryRow(
+  row: { readonly entryHash: Hash; readonly bytes: Uint8Array },
+  candidateOf: (number: number) => Candidate | undefined,
+): StoredEntry {
+  const { entryHash } = row;
+  const { epoch, slotHash, activeParameters, drawn, entry } = decodeRow(entryRowCodec, row.bytes);
+  const candidates = drawn.flatMap((number) => candidateOf(number) ?? []);
+  if (candidates.length < drawn.length) throw damagedRow();
   return {
-    entryHash: entryHashOf(entry),
+    entryHash,
     slotHash,
-    checked: { entry, epoch, drawn, agreeing, activeParameters },
+    checked: { entry, entryHash, epoch, drawn: candidates, agreeing: agreeingReceipts(entry), activeParameters },
   };
+}
+
+/** The entry's own bytes, which hash to `entryHash` (E-02): what a peer fetches. Throws `STORE_FAILED`. */
+export function entryBytesOf(row: { readonly entryHash: Hash; readonly bytes: Uint8Array }): Uint8Array {
+  const bytes = encode(entryCodec, decodeRow(entryRowCodec, row.bytes).entry);
+  if (!equalBytes(hash(bytes), row.entryHash)) throw damagedRow();
+  return bytes;
+}
+
+export function encodeVerdictRow({ arrivedSlot, signed }: StoredVerdict): Uint8Array {
+  return withChecksum(encode(verdictRowCodec, { arrivedSlot, signed }));
+}
+
+/** Throws `STORE_FAILED` for a row that is not what was written. */
+export function decodeVerdictRow(row: { readonly verdictHash: Hash; readonly bytes: Uint8Array }): StoredVerdict {
+  return { verdictHash: row.verdictHash, ...decodeRow(verdictRowCodec, row.bytes) };
+}
+
+export function encodeSnapshot(groups: readonly CandidateGroup[]): Uint8Array {
+  return withChecksum(encode(snapshotCodec, groups));
+}
+
+/** Throws `STORE_FAILED` for bytes that are not what was written. */
+export function decodeSnapshot(bytes: Uint8Array): readonly CandidateGroup[] {
+  return decodeRow(snapshotCodec, bytes);
+}
+
+const CHECKSUM_BYTES = 4;
+
+/** SQLite finds a damaged tree, but not a flipped bit within a row: each begins with a CRC-32 of the rest. */
+function withChecksum(fields: Uint8Array): Uint8Array {
+  const row = new Uint8Array(CHECKSUM_BYTES + fields.length);
+  new DataView(row.buffer).setUint32(0, crc32(fields), true);
+  row.set(fields, CHECKSUM_BYTES);
+  return row;
+}
+
+function decodeRow<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  const fields = bytes.subarray(CHECKSUM_BYTES);
+  const sum = bytes.length < CHECKSUM_BYTES ? -1 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const value = crc32(fields) === sum ? tryDecode(codec, fields) : undefined;
+  if (value === undefined) throw damagedRow();
+  return value;
+}
+
+export function damagedRow(): KarmeshError {
+  return new KarmeshError('STORE_FAILED', 'A row of an epoch is damaged; restore the data folder from a copy.');
 }

@@ -1,8 +1,9 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkEntry, entryHashOf, hash, signRecord, type Verdict, verdictRecord } from '@karmesh/sdk/protocol';
+import { hash, signRecord, type Verdict, verdictRecord } from '@karmesh/sdk/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { accepted as acceptedOf } from '../fixtures/accepted.ts';
 import { fixtureMarket, named } from '../fixtures/market.ts';
 import type { StoredEntry } from './epochRecords.ts';
 import { openStore } from './openStore.ts';
@@ -18,10 +19,7 @@ afterEach(async () => {
 });
 
 function accepted(dispatchNumber: number, slot: bigint): StoredEntry {
-  const entry = market.entry({ dispatchNumber, slot });
-  const verdict = checkEntry(market.context, entry);
-  if (verdict.verdict !== 'accept') throw new RangeError(JSON.stringify(verdict));
-  return { entryHash: entryHashOf(entry), slotHash: market.slotHash(slot), checked: verdict.entry };
+  return acceptedOf(market, { dispatchNumber, slot });
 }
 
 test('what was added is there after opening again, and a torn end is cut', async () => {
@@ -43,7 +41,7 @@ test('what was added is there after opening again, and a torn end is cut', async
   const verdict = { signed, arrivedSlot: 120n, verdictHash: verdictRecord.hash(domain, signed.value) };
   const body = new TextEncoder().encode('a manifest');
   {
-    await using store = await openStore({ folder, domain });
+    await using store = await openStore({ folder });
     await store.addEntry(entry);
     await store.addEntry(entry);
     await store.addCarried(1n, carried);
@@ -53,13 +51,16 @@ test('what was added is there after opening again, and a torn end is cut', async
       hash(body),
     );
   }
-  await appendFile(join(folder, 'epochs', '0.log'), new Uint8Array([9, 0, 0, 0, 1]));
-  await using store = await openStore({ folder, domain });
+  await appendFile(join(folder, 'bodies.log'), new Uint8Array([9, 0, 0, 0, 1]));
+  await using store = await openStore({ folder });
   expect(store.cutBytes).toBe(5);
   expect(store.epochs()).toEqual([0n, 1n]);
-  expect([...(store.book(0n)?.entries.values() ?? [])]).toEqual([entry]);
+  expect([...(store.book(0n)?.entries() ?? [])]).toEqual([entry]);
   expect([...(store.book(0n)?.verdicts.values() ?? [])]).toEqual([verdict]);
-  expect([...(store.book(1n)?.carried.values() ?? [])]).toEqual([carried]);
+  expect(store.book(1n)?.carriedEntry(carried.entryHash)).toEqual(carried);
+  expect(store.book(1n)?.entryCount).toBe(0);
+  expect(store.book(0n)?.entryCount).toBe(1);
+  expect([...(store.book(0n)?.escrows() ?? [])]).toEqual([market.escrow]);
   expect(store.book(0n)?.snapshot).toEqual([market.group(0n)]);
   expect(store.bodiesOf(0n)).toEqual([{ kind: 'manifest', key: named('manifest'), bodyHash: hash(body) }]);
   expect(new Uint8Array((await store.bytesOf(hash(body))) ?? [])).toEqual(body);
@@ -68,16 +69,16 @@ test('what was added is there after opening again, and a torn end is cut', async
 });
 
 test('a second process is refused', async () => {
-  await using store = await openStore({ folder, domain });
-  await expect(openStore({ folder, domain })).rejects.toMatchObject({
+  await using store = await openStore({ folder });
+  await expect(openStore({ folder })).rejects.toMatchObject({
     code: 'STORE_LOCKED',
     facts: { pid: process.pid },
   });
   expect(store.epochs()).toEqual([]);
 });
 
-test('only the newest epochs stay in memory, and older bodies are found on disk', async () => {
-  await using store = await openStore({ folder, domain, loadedEpochs: 2 });
+test('only the newest epochs stay open, and older bodies are found on disk', async () => {
+  await using store = await openStore({ folder, loadedEpochs: 2 });
   const body = new TextEncoder().encode('an old report');
   await store.addBody({ epoch: 0n, kind: 'report', key: named('report'), bytes: body });
   await store.addSnapshot(1n, []);
@@ -90,11 +91,22 @@ test('only the newest epochs stay in memory, and older bodies are found on disk'
 test('epochs beyond those kept leave the disk with their bodies', async () => {
   const body = new TextEncoder().encode('an old report');
   {
-    await using store = await openStore({ folder, domain });
+    await using store = await openStore({ folder });
     await store.addBody({ epoch: 0n, kind: 'report', key: named('report'), bytes: body });
     await store.addSnapshot(1n, []);
   }
-  await using store = await openStore({ folder, domain, keptEpochs: 1 });
+  await using store = await openStore({ folder, keptEpochs: 1 });
   expect(store.epochs()).toEqual([1n]);
   expect(await store.bytesOf(hash(body))).toBeUndefined();
+});
+
+test('a folder of the older form is refused, and nothing in it changes', async () => {
+  await mkdir(join(folder, 'epochs'));
+  await writeFile(join(folder, 'epochs', '3.log'), 'KARMLOG1');
+  await expect(openStore({ folder })).rejects.toMatchObject({
+    code: 'STORE_FAILED',
+    message: 'The data folder is of an older version of Karmesh; choose an empty one.',
+    facts: { path: join(folder, 'epochs', '3.log') },
+  });
+  expect(await readFile(join(folder, 'epochs', '3.log'), 'utf8')).toBe('KARMLOG1');
 });
