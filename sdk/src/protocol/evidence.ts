@@ -2,6 +2,7 @@ import { KarmeshError } from '../errors.ts';
 import { concatBytes, u32le, u64le } from './bytes.ts';
 import type { ClaimPath } from './claimsTree.ts';
 import { encode } from './codec.ts';
+import type { ReceiptCredit } from './creditList.ts';
 import { type Hash, hash } from './hash.ts';
 import { type Domain, type HeaderCodec, KIND } from './header.ts';
 import type { SumNode, SumPath } from './merkle.ts';
@@ -15,7 +16,7 @@ import {
   type Verdict,
   verdictRecord,
 } from './records.ts';
-import type { Lifetime, ReceiptCredit } from './tally.ts';
+import type { Lifetime } from './tally.ts';
 
 // What shows an offence or a false report on chain (docs/protocol.md, Evidence).
 
