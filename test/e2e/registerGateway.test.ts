@@ -96,7 +96,7 @@ test('karmesh gateway register bonds a gateway and opens its escrow, both or nei
     instructions  registerValidator
     signed by     OWNER (owner)
                   IDENTITY (identity)
-    costs         1004909840 lamports to the owner, 10000 of them as fee
+    costs         1008863120 lamports to the owner, 10000 of them as fee
     runs          SOME compute units
     Nothing was signed or sent.
     "
@@ -106,7 +106,7 @@ test('karmesh gateway register bonds a gateway and opens its escrow, both or nei
     instructions  registerWorker
     signed by     OWNER (owner)
                   IDENTITY (identity)
-    costs         104909840 lamports to the owner, 10000 of them as fee
+    costs         108863120 lamports to the owner, 10000 of them as fee
     runs          SOME compute units
     Nothing was signed or sent.
     "
@@ -128,7 +128,7 @@ test('karmesh gateway register bonds a gateway and opens its escrow, both or nei
   expect(await client.participant(address, { signal })).toMatchObject({
     role: ROLE.gateway,
     owner: owner.publicKey,
-    bondLamports: chain.minGatewayBond,
+    ownUnits: chain.minGatewayBond,
   });
   const escrow = await client.escrow(addressFromBase58(shown.escrow), { signal });
   expect(escrow?.balance).toBe(5_000_000_000n);
