@@ -47,6 +47,9 @@ test('V-26: a second process with the identity of one that runs watches, sees it
 }, async () => {
   const { view, validators } = running;
   const before = view.epoch() ?? 0n;
+  // Something to vote on, so that the one that runs is heard of.
+  const entries = running.entries([{ dispatchNumber: 3 }]);
+  await running.publish(entries, { epoch: before, sequence: 2n });
   const copy = await running.startCopy(2);
   const seen = await copy.stopped;
   expect(seen).toMatchObject({ code: 'DOPPELGANGER', facts: { seen: expect.stringMatching(/^a (vote|verdict)/) } });
