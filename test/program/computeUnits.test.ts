@@ -17,6 +17,7 @@ import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { provenToken } from './provenToken.ts';
 import { compareUnits } from './units/compareUnits.ts';
 import { unitMeter } from './units/unitMeter.ts';
+import { wholeCase } from './wholeCase.ts';
 import { wholeEpoch } from './wholeEpoch.ts';
 import { wholeStake } from './wholeStake.ts';
 import { wholeVote } from './wholeVote.ts';
@@ -33,6 +34,7 @@ test('every instruction takes the compute units of compute-units.json, give or t
   await provenToken(meter.on(liteSvmLedger()));
   await wholeStake(meter.on(liteSvmLedger()));
   await wholeVote(meter.on(liteSvmLedger()));
+  await wholeCase(meter.on(liteSvmLedger()));
 
   const ledger = meter.on(liteSvmLedger());
   const world = await buildWorld(ledger);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BorshCoder, Program } from '@coral-xyz/anchor';
 import { CLUSTER_NAMES, clusterPreset } from '@karmesh/sdk/clusters';
-import { ACCOUNT_SIZE, initialise, PROGRAM_ID, provenSize, toBase58 } from '@karmesh/sdk/program';
+import { ACCOUNT_SIZE, bufferSize, initialise, PROGRAM_ID, provenSize, toBase58 } from '@karmesh/sdk/program';
 import { Connection } from '@solana/web3.js';
 import { describe, expect, test } from 'vitest';
 import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
@@ -58,13 +58,16 @@ function topLevel(list: string): string[] {
   return parts;
 }
 
+/** What docs/protocol.md calls the number of items of an account's list. */
+const COUNTS: Readonly<Record<string, string>> = { Proven: 'keyCount', Buffer: 'size' };
+
 /** Name to offset of every field of an account, as the IDL lays it. */
 function offsets(account: string): Record<string, number> {
   const out: Record<string, number> = {};
   let offset = 8;
   for (const field of structs.get(account) ?? []) {
     const isList = typeof field.type === 'object' && 'vec' in field.type;
-    if (isList) out.keyCount = offset;
+    if (isList) out[COUNTS[account] ?? 'count'] = offset;
     out[camelCase(field.name)] = isList ? offset + sizeOf(field.type) : offset;
     offset += sizeOf(field.type);
   }
@@ -84,33 +87,40 @@ function documented(account: string): { readonly size: number; readonly offsets:
 
 const ACCOUNTS = ['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'Epoch', 'Vote', 'ModelKeys'];
 
-describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven', 'Stake', 'Proposal', 'Ballot'])('%s', (account) => {
-  test('has the offsets and the size of docs/protocol.md', () => {
-    const lays = offsets(account);
-    const doc = documented(account);
-    expect(Object.keys(doc.offsets).length).toBeGreaterThan(2);
-    expect(Object.fromEntries(Object.keys(doc.offsets).map((name) => [name, lays[name]]))).toEqual(doc.offsets);
-    expect(Object.keys(lays).filter((name) => !/^padding/.test(name))).toEqual(Object.keys(doc.offsets));
-    expect(8 + sizeOf({ defined: { name: account } })).toBe(doc.size);
-    const sizes: Readonly<Record<string, number>> = { ...ACCOUNT_SIZE, proven: provenSize(0) };
-    expect(doc.size).toBe(sizes[`${account[0]?.toLowerCase()}${account.slice(1)}`]);
-  });
+const EVIDENCE = ['Buffer', 'Finding', 'Case', 'Fault'];
 
-  test('has no hidden padding, so that borsh reads what the program laid', () => {
-    let offset = 8;
-    for (const field of structs.get(account) ?? []) {
-      expect([field.name, offset % alignmentOf(field.type)]).toEqual([field.name, 0]);
-      offset += sizeOf(field.type);
-    }
-    expect(offset % 8).toBe(0);
-  });
-});
+describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven', 'Stake', 'Proposal', 'Ballot', ...EVIDENCE])(
+  '%s',
+  (account) => {
+    test('has the offsets and the size of docs/protocol.md', () => {
+      const lays = offsets(account);
+      const doc = documented(account);
+      expect(Object.keys(doc.offsets).length).toBeGreaterThan(2);
+      expect(Object.fromEntries(Object.keys(doc.offsets).map((name) => [name, lays[name]]))).toEqual(doc.offsets);
+      expect(Object.keys(lays).filter((name) => !/^padding/.test(name))).toEqual(Object.keys(doc.offsets));
+      expect(8 + sizeOf({ defined: { name: account } })).toBe(doc.size);
+      const sizes: Readonly<Record<string, number>> = { ...ACCOUNT_SIZE, proven: provenSize(0), buffer: bufferSize(0) };
+      expect(doc.size).toBe(sizes[`${account[0]?.toLowerCase()}${account.slice(1)}`]);
+    });
+
+    test('has no hidden padding, so that borsh reads what the program laid', () => {
+      let offset = 8;
+      for (const field of structs.get(account) ?? []) {
+        expect([field.name, offset % alignmentOf(field.type)]).toEqual([field.name, 0]);
+        offset += sizeOf(field.type);
+      }
+      expect(offset % 8).toBe(0);
+    });
+  },
+);
 
 test('no account has the size of another type, by which who reads the chain tells them apart', () => {
   const sizes = Object.values(ACCOUNT_SIZE) as number[];
   expect(new Set(sizes).size).toBe(sizes.length);
   const records = Array.from({ length: 257 }, (_, keyCount) => provenSize(keyCount));
   expect(records.filter((size) => sizes.includes(size))).toEqual([]);
+  // A buffer's content is 4 bytes more than a multiple of 8, and so is the buffer.
+  expect([...sizes, ...records].filter((size) => size % 8 === bufferSize(4) % 8)).toEqual([]);
 });
 
 test('discriminators are those of Anchor and of the program', async () => {

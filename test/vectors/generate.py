@@ -1290,6 +1290,38 @@ def frames_vectors() -> None:
     write("frames.json", {"rule": "W-04, U-10, U-11, U-12", "infer": rows(infer), "audit": rows(audit)})
 
 
+# -------------------------------------------------------------------------------------------------------- evidence.json
+
+def evidence_vectors() -> None:
+    """P-41, P-42, P-44: what evidence is committed to by, and what offences are named by."""
+    finder, salt = label("finder"), label("finding salt")
+    commitments = [{"evidence": evidence.hex(), "finder": finder.hex(), "salt": salt.hex(),
+                    "commitment": sha256(header_bytes(23, finder, sha256(evidence), salt)).hex()} for evidence in (b"", bytes(range(200)))]
+    one = {
+        "receipt": dict(dispatchHash=label("dispatch"), worker=label("worker"), epoch=7, counter=3, promptTokens=20, outputTokens=8,
+                        outputHash=label("output"), bodyHash=label("body")),
+        "verdict": dict(epoch=7, entryHash=label("entry"), receiptHash=label("receipt"), validator=label("validator"), attempt=1, verdict="fail", rule=21,
+                        measurementsHash=label("measurements")),
+        "ticket": dict(requestId=label("request"), gateway=label("gateway"), ticketNumber=77, lane=0, priceCap=10, escrow=label("escrow"), issuedAtMs=1),
+        "batch": dict(producer=label("gateway"), sequence=9, epoch=7, merkleRoot=label("merkle"), bodyHash=label("batch body"), count=4, issuedAtMs=2),
+    }
+    names = {"receipt": ("worker", "epoch", "counter"), "verdict": ("epoch", "entryHash", "validator", "attempt"), "ticket": ("gateway", "ticketNumber"),
+             "batch": ("producer", "sequence")}
+    plain = lambda value, field: value if isinstance(value, bytes) else u8(value) if field == "attempt" else u64(value)
+    double_signs = []
+    for name, value in one.items():
+        kind, _, layout = RECORDS[name]
+        key = sha256(b"karmesh:offence", u8(1), u8(kind), *(plain(value[field], field) for field in names[name]))
+        double_signs.append({"name": name, "kind": kind, "fields": layout.js(value), "encoded": layout.enc(value).hex(), "offenceKey": key.hex()})
+    write("evidence.json", {
+        "rule": "P-41, P-42, P-44, P-47",
+        "domain": DOMAIN.hex(),
+        "commitments": commitments,
+        "doubleSigns": double_signs,
+        "falseVote": {"epoch": "7", "offenceKey": sha256(b"karmesh:offence", u8(2), u64(7)).hex()},
+    })
+
+
 def main() -> None:
     karma_vectors()
     merkle_vectors()
@@ -1305,6 +1337,7 @@ def main() -> None:
     manifest_vectors()
     tally_vectors()
     frames_vectors()
+    evidence_vectors()
 
 
 if __name__ == "__main__":

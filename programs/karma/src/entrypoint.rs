@@ -72,5 +72,16 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::CloseBallot => processor::close_ballot::process(cx),
         Instruction::AuthoriseDebit => processor::authorise_debit::process(cx),
         Instruction::CloseEpochAccount => processor::close_epoch_account::process(cx),
+        Instruction::OpenBuffer => processor::open_buffer::process(cx),
+        Instruction::WriteBuffer => processor::write_buffer::process(cx),
+        Instruction::CloseBuffer => processor::close_buffer::process(cx),
+        Instruction::CommitFinding => processor::commit_finding::process(cx),
+        Instruction::CloseFinding => processor::close_finding::process(cx),
+        Instruction::ProveDoubleSign => processor::prove_double_sign::process(cx),
+        Instruction::ProveFalseSum => processor::prove_false_sum::process(cx),
+        Instruction::ProveFalseLifetime => processor::prove_false_lifetime::process(cx),
+        Instruction::ProveFalseClaimsLeaf => processor::prove_false_claims_leaf::process(cx),
+        Instruction::AccuseVoter => processor::accuse_voter::process(cx),
+        Instruction::ExecuteCase => processor::execute_case::process(cx),
     }
 }

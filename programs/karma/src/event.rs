@@ -29,6 +29,9 @@ pub const PROPOSAL_VOTED: [u8; 8] = [237, 153, 165, 162, 162, 46, 243, 224];
 pub const PROPOSAL_EXECUTED: [u8; 8] = [92, 213, 189, 201, 101, 83, 111, 83];
 pub const DEBIT_AUTHORISED: [u8; 8] = [212, 19, 60, 79, 26, 29, 96, 43];
 pub const EPOCH_ACCOUNT_CLOSED: [u8; 8] = [192, 33, 13, 162, 246, 92, 54, 142];
+pub const CASE_FILED: [u8; 8] = [71, 129, 88, 128, 118, 207, 190, 148];
+pub const CASE_EXECUTED: [u8; 8] = [237, 145, 66, 101, 205, 110, 22, 194];
+pub const FAULT_PROVEN: [u8; 8] = [172, 112, 187, 131, 69, 183, 194, 48];
 
 /// The longest event is `LayerProven`: 8 + 32 + 32 + 8 + 32 + 4 + 4 + 32 bytes.
 const CAPACITY: usize = 152;

@@ -1,4 +1,5 @@
 //! What an instruction's data says: eight bytes of discriminator and the arguments in borsh order.
+use crate::error::{require, KarmaError};
 use pinocchio::error::ProgramError;
 
 macro_rules! instructions {
@@ -69,6 +70,17 @@ instructions! {
     CloseBallot = [243, 82, 194, 215, 41, 255, 65, 98],
     AuthoriseDebit = [200, 107, 151, 101, 213, 51, 245, 228],
     CloseEpochAccount = [142, 189, 100, 11, 115, 13, 139, 178],
+    OpenBuffer = [44, 175, 185, 234, 87, 198, 98, 249],
+    WriteBuffer = [164, 194, 69, 154, 75, 169, 228, 85],
+    CloseBuffer = [46, 114, 179, 58, 57, 45, 194, 172],
+    CommitFinding = [55, 41, 38, 79, 46, 236, 248, 152],
+    CloseFinding = [75, 252, 175, 206, 114, 1, 81, 134],
+    ProveDoubleSign = [19, 42, 245, 6, 33, 120, 210, 64],
+    ProveFalseSum = [9, 22, 234, 167, 79, 64, 2, 94],
+    ProveFalseLifetime = [34, 170, 214, 198, 35, 194, 49, 110],
+    ProveFalseClaimsLeaf = [184, 56, 171, 207, 175, 56, 109, 2],
+    AccuseVoter = [255, 121, 184, 198, 23, 170, 32, 176],
+    ExecuteCase = [193, 137, 28, 13, 205, 236, 73, 9],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.
@@ -88,6 +100,12 @@ impl<'a> Arguments<'a> {
         let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(ProgramError::InvalidInstructionData)?;
         self.rest = rest;
         Ok(head)
+    }
+
+    /// The next `N` bytes, which stay to be read.
+    #[inline(always)]
+    pub fn peek<const N: usize>(&self) -> Result<&'a [u8; N], ProgramError> {
+        self.rest.first_chunk::<N>().ok_or(ProgramError::InvalidInstructionData)
     }
 
     /// The next `length` bytes.
@@ -138,6 +156,12 @@ impl<'a> Arguments<'a> {
             *value = self.u64()?;
         }
         Ok(out)
+    }
+
+    /// Refuses anything behind the last field of a buffer but the few zeros that its length is rounded up by.
+    #[inline(always)]
+    pub fn finish_padded(&self) -> Result<(), ProgramError> {
+        require(self.rest.len() < 8 && self.rest.iter().all(|byte| *byte == 0), KarmaError::BadEvidence)
     }
 
     /// Refuses bytes after the last argument, so that one meaning has one encoding.

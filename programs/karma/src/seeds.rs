@@ -15,3 +15,8 @@ pub const STAKE: &[u8] = b"stake";
 pub const TOKENS: &[u8] = b"tokens";
 pub const PROPOSAL: &[u8] = b"proposal";
 pub const BALLOT: &[u8] = b"ballot";
+
+pub const BUFFER: &[u8] = b"buffer";
+pub const FINDING: &[u8] = b"finding";
+pub const CASE: &[u8] = b"case";
+pub const FAULT: &[u8] = b"fault";

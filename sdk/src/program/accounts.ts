@@ -224,6 +224,8 @@ export interface EpochAccount {
   readonly faults: number;
   /** Votes that were not closed. */
   readonly openVotes: number;
+  /** In which the newest fault was proven. */
+  readonly faultSlot: bigint;
 }
 
 export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8, accused: 16 } as const;
@@ -338,6 +340,58 @@ export interface BallotAccount {
   readonly bump: number;
 }
 
+/** docs/protocol.md, Buffer. */
+export interface BufferAccount {
+  readonly address: Address;
+  readonly owner: Address;
+  readonly nonce: bigint;
+  readonly bump: number;
+  readonly content: Uint8Array;
+}
+
+/** docs/protocol.md, Finding. */
+export interface FindingAccount {
+  readonly address: Address;
+  readonly finder: Address;
+  readonly commitment: Uint8Array;
+  readonly slot: bigint;
+  readonly bump: number;
+}
+
+/** docs/protocol.md, Case. */
+export interface CaseAccount {
+  readonly address: Address;
+  readonly offender: Address;
+  readonly offenceKey: Uint8Array;
+  readonly finder: Address;
+  /** The escrow of the buyer that was harmed, or zeros. */
+  readonly harmed: Address;
+  readonly filedEpoch: bigint;
+  /** What the stake is still to be multiplied by; 2^60 when nothing is left to take. */
+  readonly left: bigint;
+  readonly slashedLamports: bigint;
+  readonly bps: number;
+  /** `OFFENCE` of the protocol. */
+  readonly kind: number;
+  readonly executed: number;
+  readonly bump: number;
+}
+
+/** What a report is shown to be false by. */
+export const FAULT = { sum: 1, lifetime: 2, claims: 3 } as const;
+
+/** docs/protocol.md, Fault. */
+export interface FaultAccount {
+  readonly address: Address;
+  readonly epoch: bigint;
+  readonly finder: Address;
+  readonly reportHash: Uint8Array;
+  readonly slot: bigint;
+  /** `FAULT`. */
+  readonly kind: number;
+  readonly bump: number;
+}
+
 /** Sizes of the accounts in bytes, by which an RPC node finds them. */
 export const ACCOUNT_SIZE = {
   config: 1152,
@@ -353,11 +407,19 @@ export const ACCOUNT_SIZE = {
   stake: 184,
   proposal: 216,
   ballot: 152,
+  finding: 88,
+  case: 176,
+  fault: 104,
 } as const;
 
 /** Bytes of a record of what was proven under so many keys. No other account has such a size. */
 export function provenSize(keyCount: number): number {
   return 136 + 32 * keyCount;
+}
+
+/** Bytes of a buffer for so much content, which is 4 more than a multiple of 8. No other account has such a size. */
+export function bufferSize(content: number): number {
+  return 56 + content;
 }
 
 /** Where a `Proven` account has its entry's hash. */
@@ -394,6 +456,26 @@ export function decodeParticipant(account: Pick<RawAccount, 'address' | 'data'>)
 
 export function decodeStake(account: Pick<RawAccount, 'address' | 'data'>): StakeAccount {
   return { address: account.address, ...(fields('Stake', account.data) as unknown as Omit<StakeAccount, 'address'>) };
+}
+
+export function decodeBuffer(account: Pick<RawAccount, 'address' | 'data'>): BufferAccount {
+  const decoded = fields('Buffer', account.data) as unknown as Omit<BufferAccount, 'address' | 'content'> & {
+    readonly content: readonly number[];
+  };
+  return { address: account.address, ...decoded, content: Uint8Array.from(decoded.content) };
+}
+
+export function decodeFinding(account: Pick<RawAccount, 'address' | 'data'>): FindingAccount {
+  const decoded = fields('Finding', account.data) as unknown as Omit<FindingAccount, 'address'>;
+  return { address: account.address, ...decoded };
+}
+
+export function decodeCase(account: Pick<RawAccount, 'address' | 'data'>): CaseAccount {
+  return { address: account.address, ...(fields('Case', account.data) as unknown as Omit<CaseAccount, 'address'>) };
+}
+
+export function decodeFault(account: Pick<RawAccount, 'address' | 'data'>): FaultAccount {
+  return { address: account.address, ...(fields('Fault', account.data) as unknown as Omit<FaultAccount, 'address'>) };
 }
 
 export function decodeGatewayChain(account: Pick<RawAccount, 'address' | 'data'>): GatewayChainAccount {

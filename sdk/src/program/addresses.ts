@@ -24,6 +24,12 @@ export interface ProgramAddresses {
   /** Of what a validator asked under a number of its own. */
   proposal(proposer: Address, nonce: bigint): Address;
   ballot(proposal: Address, validator: Address): Address;
+  buffer(owner: Address, nonce: bigint): Address;
+  finding(finder: Address, commitment: Uint8Array): Address;
+  /** Of an offence, by its name (P-42). */
+  offenceCase(offender: Address, offenceKey: Uint8Array): Address;
+  /** Of a report, by `FAULT`. */
+  fault(epoch: bigint, kind: number): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -73,5 +79,9 @@ export function programAddresses(programId: Address): ProgramAddresses {
     tokenVault: derive('tokens'),
     proposal: (proposer, nonce) => derive('proposal', proposer, u64le(nonce)),
     ballot: (proposal, validator) => derive('ballot', proposal, validator),
+    buffer: (owner, nonce) => derive('buffer', owner, u64le(nonce)),
+    finding: (finder, commitment) => derive('finding', finder, commitment),
+    offenceCase: (offender, offenceKey) => derive('case', offender, offenceKey),
+    fault: (epoch, kind) => derive('fault', u64le(epoch), new Uint8Array([kind])),
   };
 }

@@ -84,7 +84,40 @@ export type ProgramEvent =
       };
     }
   | { readonly name: 'DebitAuthorised'; readonly data: { readonly escrow: Address; readonly authorised: bigint } }
-  | { readonly name: 'EpochAccountClosed'; readonly data: { readonly epoch: bigint } };
+  | { readonly name: 'EpochAccountClosed'; readonly data: { readonly epoch: bigint } }
+  | {
+      readonly name: 'CaseFiled';
+      readonly data: {
+        readonly offender: Address;
+        readonly offenceKey: Uint8Array;
+        readonly finder: Address;
+        readonly kind: number;
+        readonly bps: bigint;
+        readonly epoch: bigint;
+      };
+    }
+  | {
+      readonly name: 'CaseExecuted';
+      readonly data: {
+        readonly offender: Address;
+        readonly offenceKey: Uint8Array;
+        /** What left the stake, and of it what nobody gets. */
+        readonly lamports: bigint;
+        readonly weight: bigint;
+        readonly burned: bigint;
+        /** 0 while more is left to take. */
+        readonly executed: number;
+      };
+    }
+  | {
+      readonly name: 'FaultProven';
+      readonly data: {
+        readonly epoch: bigint;
+        readonly kind: number;
+        readonly finder: Address;
+        readonly reportHash: Uint8Array;
+      };
+    };
 
 const DATA = 'Program data: ';
 const INVOKE = /^Program (\w+) invoke \[\d+\]$/;

@@ -18,6 +18,7 @@ export * from './instructions/chain.ts';
 export * from './instructions/claim.ts';
 export * from './instructions/epoch.ts';
 export * from './instructions/escrow.ts';
+export * from './instructions/evidence.ts';
 export * from './instructions/governance.ts';
 export * from './instructions/proofs.ts';
 export * from './instructions/registration.ts';

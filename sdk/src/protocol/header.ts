@@ -38,6 +38,7 @@ export const KIND = {
   sealValue: 20,
   output: 21,
   voucher: 22,
+  finding: 23,
 } as const;
 
 /** F-03: what is signed is the hash of a header of at most this many bytes, so that evidence fits a Solana transaction. */

@@ -20,6 +20,7 @@ export * from './entry.ts';
 export * from './epochClock.ts';
 export * from './epochFrames.ts';
 export * from './escrowAvailable.ts';
+export * from './evidence.ts';
 export * from './freivalds.ts';
 export * from './hash.ts';
 export * from './header.ts';

@@ -4,3 +4,5 @@ pub mod mul_div;
 pub mod quorum;
 pub mod rewards;
 pub mod units;
+
+pub mod slash;

@@ -83,13 +83,16 @@ fn require_evidence_is_over(config: &Config, account: &Epoch, slot: u64) -> Prog
         require(!config.is_after_last_finalised(account.epoch), KarmaError::NotFinalised)?;
         account.epoch
     };
+    // P-45: a proven fault gives time anew, in which those are accused who voted for the report.
+    let decided =
+        if account.faults > 0 { decided.max(config.epoch_at(account.fault_slot).unwrap_or(0)) } else { decided };
     require(sub(current, decided)? >= config.parameter_in(place::EVIDENCE_EPOCHS, account.epoch), KarmaError::TooEarly)
 }
 
 /// P-32: this vote's part of what the epoch set aside.
 #[inline(never)]
 fn reward_of(account: &Epoch, vote: &Vote) -> Result<u64, ProgramError> {
-    if account.state != epoch::FINALISED || account.vote_points == 0 {
+    if account.state != epoch::FINALISED || account.faults > 0 || account.vote_points == 0 {
         return Ok(0);
     }
     mul_div(account.vote_reward, vote.points(&account.report_hash)?, account.vote_points)

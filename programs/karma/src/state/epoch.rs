@@ -90,7 +90,9 @@ pub struct Epoch {
     pub faults: u32,
     /// Votes of this epoch that were not closed: each needs this account for its pay.
     pub open_votes: u32,
-    pub reserved: [u8; 48],
+    /// In which the newest fault was proven.
+    pub fault_slot: u64,
+    pub reserved: [u8; 40],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
@@ -104,7 +106,7 @@ const _: () = assert!(offset_of!(Epoch, beacon) == 312);
 const _: () = assert!(offset_of!(Epoch, candidates) == 432);
 const _: () = assert!(offset_of!(Epoch, totals) == 688);
 const _: () = assert!(offset_of!(Epoch, claims_root) == 880);
-const _: () = assert!(offset_of!(Epoch, reserved) == 976);
+const _: () = assert!(offset_of!(Epoch, fault_slot) == 976);
 
 impl Epoch {
     /// `WrongEpoch` unless this is the account of `epoch`.

@@ -20,6 +20,11 @@ pub mod vault;
 pub mod vote;
 pub mod weights;
 
+pub mod buffer;
+pub mod case;
+pub mod fault;
+pub mod finding;
+
 use crate::error::KarmaError;
 use pinocchio::{
     account::{Ref, RefMut},

@@ -12,6 +12,7 @@ pub mod kind {
     pub const BEACON: u8 = 17;
     pub const SECP256K1: u8 = 19;
     pub const VOUCHER: u8 = 22;
+    pub const FINDING: u8 = 23;
 }
 
 /// SHA-256 of the parts one after another.

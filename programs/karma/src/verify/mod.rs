@@ -6,3 +6,7 @@ pub mod proofs;
 pub mod records;
 pub mod secp256k1;
 pub mod sum_path;
+
+pub mod evidence;
+pub mod false_report;
+pub mod signed_headers;

@@ -1,0 +1,62 @@
+//! `prove_false_lifetime`
+use super::report_fault::{record, require_false, require_provable};
+use crate::{
+    entrypoint::Context,
+    error::{require, KarmaError},
+    instruction::Arguments,
+    state::{
+        buffer,
+        config::Config,
+        epoch::{Epoch, FINALISED},
+        fault::LIFETIME,
+        read,
+    },
+    verify::false_report::{is_false_lifetime, Report},
+};
+use pinocchio::{error::ProgramError, ProgramResult};
+
+/// P-46: a report says of a participant what is not its prior lifetime and its credits of the epoch.
+///
+/// | # | account | | |
+/// |---|---|---|---|
+/// | 0 | finder | signer, writable | pays the fault's rent; gets the finding's back |
+/// | 1 | config | | |
+/// | 2 | epochAccount | writable | |
+/// | 3 | vault | writable | |
+/// | 4 | finding | writable | `["finding", finder, commitment]` |
+/// | 5 | buffer | | holds the evidence |
+/// | 6 | fault | writable | `["fault", epoch, 2]` |
+/// | 7 | system program | | |
+/// | 8 | prior | | the final epoch that the report follows on; anything if priorRoot is zero |
+///
+/// Arguments: epoch u64, salt [32].
+#[inline(never)]
+pub fn process(cx: &mut Context) -> ProgramResult {
+    let number = cx.arguments.u64()?;
+    let salt = cx.arguments.bytes::<32>()?;
+    cx.arguments.finish()?;
+    require_provable(cx, number, salt)?;
+    {
+        let [_finder, config, epoch_account, _vault, _finding, buffer, _fault, _system, prior, ..] = &*cx.accounts
+        else {
+            return Err(ProgramError::NotEnoughAccountKeys);
+        };
+        let config = read::<Config>(config, cx.program)?;
+        let account = read::<Epoch>(epoch_account, cx.program)?;
+        let content = buffer::content(buffer, cx.program)?;
+        let mut fields = Arguments::new(&content);
+        let report = Report { domain: &config.domain, epoch: &account };
+        // P-46: before the first final report, and after one without leaves, there is nothing.
+        let is_false = if account.prior_root == [0; 32] {
+            is_false_lifetime(&report, None, &mut fields)
+        } else {
+            let prior = read::<Epoch>(prior, cx.program)?;
+            let precedes = prior.state == FINALISED && prior.root == account.prior_root;
+            require(precedes, KarmaError::StalePrior)?; // P-46
+            is_false_lifetime(&report, Some(&Report { domain: &config.domain, epoch: &prior }), &mut fields)
+        };
+        require_false(is_false)?; // P-46
+        fields.finish_padded()?;
+    }
+    record(cx, number, LIFETIME)
+}
