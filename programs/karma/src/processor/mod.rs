@@ -4,6 +4,7 @@ pub mod attest_keys;
 pub mod authorise_debit;
 pub mod claim;
 pub mod close_ballot;
+pub mod close_chain;
 pub mod close_epoch;
 pub mod close_epoch_account;
 pub mod close_proposal;
