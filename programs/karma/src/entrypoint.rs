@@ -84,5 +84,6 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::ProveFalseClaimsLeaf => processor::prove_false_claims_leaf::process(cx),
         Instruction::AccuseVoter => processor::accuse_voter::process(cx),
         Instruction::ExecuteCase => processor::execute_case::process(cx),
+        Instruction::ProveLazyVerdict => processor::prove_lazy_verdict::process(cx),
     }
 }

@@ -82,6 +82,7 @@ instructions! {
     ProveFalseClaimsLeaf = [184, 56, 171, 207, 175, 56, 109, 2],
     AccuseVoter = [255, 121, 184, 198, 23, 170, 32, 176],
     ExecuteCase = [193, 137, 28, 13, 205, 236, 73, 9],
+    ProveLazyVerdict = [168, 224, 43, 55, 183, 168, 62, 247],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.

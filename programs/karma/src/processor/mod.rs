@@ -55,6 +55,7 @@ pub mod prove_double_sign;
 pub mod prove_false_claims_leaf;
 pub mod prove_false_lifetime;
 pub mod prove_false_sum;
+pub mod prove_lazy_verdict;
 pub mod report_fault;
 pub mod write_buffer;
 
