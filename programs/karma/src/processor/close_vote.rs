@@ -59,6 +59,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         validator.take_reward(reward, current, config.token_rate)?; // P-31
         let mut vault = write::<Vault>(vault, cx.program)?;
         vault.rewards_paid = add(vault.rewards_paid, reward)?;
+        account.votes_paid = add(account.votes_paid, reward)?;
         account.open_votes = account.open_votes.checked_sub(1).ok_or(KarmaError::Overflow)?;
         reward
     };
@@ -89,11 +90,13 @@ fn require_evidence_is_over(config: &Config, account: &Epoch, slot: u64) -> Prog
     require(sub(current, decided)? >= config.parameter_in(place::EVIDENCE_EPOCHS, account.epoch), KarmaError::TooEarly)
 }
 
-/// P-32: this vote's part of what the epoch set aside.
+/// P-32: this vote's part of what the epoch set aside, or what is left of it: a report that lost its place among the candidates and
+/// won it back is without the stake of its first voters (P-18), whose points count here.
 #[inline(never)]
 fn reward_of(account: &Epoch, vote: &Vote) -> Result<u64, ProgramError> {
     if account.state != epoch::FINALISED || account.faults > 0 || account.vote_points == 0 {
         return Ok(0);
     }
-    mul_div(account.vote_reward, vote.points(&account.report_hash)?, account.vote_points)
+    let share = mul_div(account.vote_reward, vote.points(&account.report_hash)?, account.vote_points)?;
+    Ok(share.min(sub(account.vote_reward, account.votes_paid)?))
 }

@@ -77,6 +77,7 @@ pub fn record(cx: &mut Context, number: u64, kind: u8) -> ProgramResult {
     account.faults = increment(account.faults)?;
     account.fault_slot = slot;
     let mut vault = write::<Vault>(vault, cx.program)?;
+    // No vote took of it yet: none is closed before evidence is over (P-22).
     vault.rewards = sub(vault.rewards, account.vote_reward)?;
     account.vote_reward = 0;
     let report_hash = account.report_hash;

@@ -92,7 +92,9 @@ pub struct Epoch {
     pub open_votes: u32,
     /// In which the newest fault was proven.
     pub fault_slot: u64,
-    pub reserved: [u8; 40],
+    /// Of `vote_reward`, what votes that were closed took.
+    pub votes_paid: u64,
+    pub reserved: [u8; 32],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
@@ -106,7 +108,7 @@ const _: () = assert!(offset_of!(Epoch, beacon) == 312);
 const _: () = assert!(offset_of!(Epoch, candidates) == 432);
 const _: () = assert!(offset_of!(Epoch, totals) == 688);
 const _: () = assert!(offset_of!(Epoch, claims_root) == 880);
-const _: () = assert!(offset_of!(Epoch, fault_slot) == 976);
+const _: () = assert!(offset_of!(Epoch, votes_paid) == 984);
 
 impl Epoch {
     /// `WrongEpoch` unless this is the account of `epoch`.
