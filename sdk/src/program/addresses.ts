@@ -30,6 +30,8 @@ export interface ProgramAddresses {
   offenceCase(offender: Address, offenceKey: Uint8Array): Address;
   /** Of a report, by `FAULT`. */
   fault(epoch: bigint, kind: number): Address;
+  /** Of a closed set, by its manifest (P-48). */
+  setFault(manifestHash: Uint8Array, kind: number): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -83,5 +85,6 @@ export function programAddresses(programId: Address): ProgramAddresses {
     finding: (finder, commitment) => derive('finding', finder, commitment),
     offenceCase: (offender, offenceKey) => derive('case', offender, offenceKey),
     fault: (epoch, kind) => derive('fault', u64le(epoch), new Uint8Array([kind])),
+    setFault: (manifestHash, kind) => derive('fault', manifestHash, new Uint8Array([kind])),
   };
 }
