@@ -380,7 +380,7 @@ export interface CaseAccount {
 }
 
 /** What a report is shown to be false by. */
-export const FAULT = { sum: 1, lifetime: 2, claims: 3 } as const;
+export const FAULT = { sum: 1, lifetime: 2, claims: 3, signature: 4 } as const;
 
 /** docs/protocol.md, Fault. */
 export interface FaultAccount {

@@ -45,6 +45,11 @@ export function falseVoteKey(epoch: bigint): Hash {
   return offenceKey(OFFENCE.falseVote, u64le(epoch));
 }
 
+/** P-48: of the attestation of a set with a bad signature. */
+export function falseAttestationKey(epoch: bigint): Hash {
+  return offenceKey(OFFENCE.falseVote, u64le(epoch), new Uint8Array([1]));
+}
+
 /** Two records that no honest participant signs both (P-44). */
 export type SignedTwice =
   | { readonly name: 'receipt'; readonly first: Receipt; readonly second: Receipt }

@@ -3,6 +3,7 @@ export * from './assignment.ts';
 export * from './audit.ts';
 export * from './auditCredits.ts';
 export * from './auditFrames.ts';
+export * from './badSignature.ts';
 export * from './batchFrames.ts';
 export * from './bundle.ts';
 export * from './bytes.ts';

@@ -51,6 +51,7 @@ pub mod commit_finding;
 pub mod execute_case;
 pub mod file_case;
 pub mod open_buffer;
+pub mod prove_bad_signature;
 pub mod prove_double_sign;
 pub mod prove_false_claims_leaf;
 pub mod prove_false_lifetime;
