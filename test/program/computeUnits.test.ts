@@ -18,6 +18,7 @@ import { provenToken } from './provenToken.ts';
 import { compareUnits } from './units/compareUnits.ts';
 import { unitMeter } from './units/unitMeter.ts';
 import { wholeCase } from './wholeCase.ts';
+import { wholeChallenge } from './wholeChallenge.ts';
 import { wholeEpoch } from './wholeEpoch.ts';
 import { wholeStake } from './wholeStake.ts';
 import { wholeVote } from './wholeVote.ts';
@@ -35,6 +36,7 @@ test('every instruction takes the compute units of compute-units.json, give or t
   await wholeStake(meter.on(liteSvmLedger()));
   await wholeVote(meter.on(liteSvmLedger()));
   await wholeCase(meter.on(liteSvmLedger()));
+  await wholeChallenge(meter.on(liteSvmLedger()));
 
   const ledger = meter.on(liteSvmLedger());
   const world = await buildWorld(ledger);

@@ -83,5 +83,9 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::ProveFalseClaimsLeaf => processor::prove_false_claims_leaf::process(cx),
         Instruction::AccuseVoter => processor::accuse_voter::process(cx),
         Instruction::ExecuteCase => processor::execute_case::process(cx),
+        Instruction::OpenChallenge => processor::open_challenge::process(cx),
+        Instruction::AnswerChallenge => processor::answer_challenge::process(cx),
+        Instruction::CloseChallenge => processor::close_challenge::process(cx),
+        Instruction::AccuseSilent => processor::accuse_silent::process(cx),
     }
 }

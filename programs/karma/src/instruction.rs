@@ -81,6 +81,10 @@ instructions! {
     ProveFalseClaimsLeaf = [184, 56, 171, 207, 175, 56, 109, 2],
     AccuseVoter = [255, 121, 184, 198, 23, 170, 32, 176],
     ExecuteCase = [193, 137, 28, 13, 205, 236, 73, 9],
+    OpenChallenge = [56, 176, 3, 12, 28, 205, 10, 5],
+    AnswerChallenge = [20, 121, 207, 120, 205, 130, 71, 42],
+    CloseChallenge = [29, 156, 109, 17, 41, 99, 71, 236],
+    AccuseSilent = [16, 59, 126, 242, 124, 0, 112, 21],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.

@@ -7,6 +7,8 @@ use pinocchio::error::ProgramError;
 pub const DOUBLE_SIGN: u8 = 1;
 /// A vote for a report that evidence shows to be false (P-47).
 pub const FALSE_VOTE: u8 = 2;
+/// A vote for a report of which nobody showed what a challenge asked for (P-50).
+pub const SILENCE: u8 = 3;
 
 #[repr(C)]
 pub struct Case {
