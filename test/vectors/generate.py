@@ -1314,11 +1314,12 @@ def evidence_vectors() -> None:
         key = sha256(b"karmesh:offence", u8(1), u8(kind), *(plain(value[field], field) for field in names[name]))
         double_signs.append({"name": name, "kind": kind, "fields": layout.js(value), "encoded": layout.enc(value).hex(), "offenceKey": key.hex()})
     write("evidence.json", {
-        "rule": "P-41, P-42, P-44, P-47",
+        "rule": "P-41, P-42, P-44, P-47, P-50",
         "domain": DOMAIN.hex(),
         "commitments": commitments,
         "doubleSigns": double_signs,
         "falseVote": {"epoch": "7", "offenceKey": sha256(b"karmesh:offence", u8(2), u64(7)).hex()},
+        "silence": {"epoch": "7", "offenceKey": sha256(b"karmesh:offence", u8(3), u64(7)).hex()},
     })
 
 
