@@ -16,7 +16,7 @@ function kept(credits: number): KeptReport {
     karma: [BigInt(i), 1n, 0n, 0n, 0n],
     owed: 2n,
   }));
-  const participant = named('participant');
+  const participant: Uint8Array = named('participant');
   const lifetimes = [{ index: 2, participant, karma: [9n, 9n, 0n, 0n, 0n] as const, owed: 99n, credits: list }];
   const result = {
     lifetimes,

@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn p_47_p_50_the_keys_of_votes() {
         let vectors = read("evidence");
-        for (name, kind) in [("falseVote", 2), ("silence", 3)] {
+        for (name, kind) in [("falseVote", 2), ("silence", 4)] {
             let v = &vectors[name];
             let key_of = offence_key(kind, &[&number(&v["epoch"]).to_le_bytes(), &[], &[]]);
             assert_eq!(key_of.unwrap(), key(&v["offenceKey"]));
