@@ -1327,12 +1327,13 @@ def evidence_vectors() -> None:
         "offenceKey": sha256(b"karmesh:offence", u8(3), u64(7), verdict["entryHash"], u8(verdict["attempt"])).hex(),
     }
     write("evidence.json", {
-        "rule": "P-41, P-42, P-44, P-47, P-52",
+        "rule": "P-41, P-42, P-44, P-47, P-50, P-52",
         "domain": DOMAIN.hex(),
         "commitments": commitments,
         "doubleSigns": double_signs,
         "falseVote": {"epoch": "7", "offenceKey": sha256(b"karmesh:offence", u8(2), u64(7)).hex()},
         "lazyVerdict": lazy_verdict,
+        "silence": {"epoch": "7", "offenceKey": sha256(b"karmesh:offence", u8(4), u64(7)).hex()},
     })
 
 

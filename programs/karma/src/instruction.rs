@@ -84,6 +84,10 @@ instructions! {
     ExecuteCase = [193, 137, 28, 13, 205, 236, 73, 9],
     ProveLazyVerdict = [168, 224, 43, 55, 183, 168, 62, 247],
     ProveBadSignature = [241, 136, 214, 0, 37, 108, 131, 43],
+    OpenChallenge = [56, 176, 3, 12, 28, 205, 10, 5],
+    AnswerChallenge = [20, 121, 207, 120, 205, 130, 71, 42],
+    CloseChallenge = [29, 156, 109, 17, 41, 99, 71, 236],
+    AccuseSilent = [16, 59, 126, 242, 124, 0, 112, 21],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.

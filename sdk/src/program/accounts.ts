@@ -228,6 +228,10 @@ export interface EpochAccount {
   readonly faultSlot: bigint;
   /** Of `voteReward`, what votes that were closed took. */
   readonly votesPaid: bigint;
+  /** Neither a vote nor this account is closed before: a challenge waits for its answer, or for accusations. */
+  readonly heldUntilSlot: bigint;
+  /** Challenges that were neither answered nor closed. */
+  readonly openChallenges: number;
 }
 
 export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8, accused: 16 } as const;
@@ -394,6 +398,24 @@ export interface FaultAccount {
   readonly bump: number;
 }
 
+/** docs/protocol.md, Challenge. */
+export interface ChallengeAccount {
+  readonly address: Address;
+  readonly epoch: bigint;
+  readonly reportHash: Uint8Array;
+  readonly challenger: Address;
+  /** Lamports beside the rent; 0 once it was answered. */
+  readonly bond: bigint;
+  /** The first slot in which it can no longer be answered. */
+  readonly untilSlot: bigint;
+  /** From which on an unanswered one may be ended. */
+  readonly closableSlot: bigint;
+  /** Registration index of the place that is asked for. */
+  readonly index: number;
+  readonly answered: number;
+  readonly bump: number;
+}
+
 /** Sizes of the accounts in bytes, by which an RPC node finds them. */
 export const ACCOUNT_SIZE = {
   config: 1152,
@@ -412,6 +434,7 @@ export const ACCOUNT_SIZE = {
   finding: 88,
   case: 176,
   fault: 104,
+  challenge: 120,
 } as const;
 
 /** Bytes of a record of what was proven under so many keys. No other account has such a size. */
@@ -478,6 +501,11 @@ export function decodeCase(account: Pick<RawAccount, 'address' | 'data'>): CaseA
 
 export function decodeFault(account: Pick<RawAccount, 'address' | 'data'>): FaultAccount {
   return { address: account.address, ...(fields('Fault', account.data) as unknown as Omit<FaultAccount, 'address'>) };
+}
+
+export function decodeChallenge(account: Pick<RawAccount, 'address' | 'data'>): ChallengeAccount {
+  const decoded = fields('Challenge', account.data) as unknown as Omit<ChallengeAccount, 'address'>;
+  return { address: account.address, ...decoded };
 }
 
 export function decodeGatewayChain(account: Pick<RawAccount, 'address' | 'data'>): GatewayChainAccount {

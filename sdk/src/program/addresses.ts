@@ -30,6 +30,8 @@ export interface ProgramAddresses {
   offenceCase(offender: Address, offenceKey: Uint8Array): Address;
   /** Of a report by its hash (P-18), of a closed set by its manifest (P-48), and `FAULT`. */
   fault(hash: Uint8Array, kind: number): Address;
+  /** Of a place of a report's lifetime tree, by registration index. */
+  challenge(reportHash: Uint8Array, index: number): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -83,5 +85,6 @@ export function programAddresses(programId: Address): ProgramAddresses {
     finding: (finder, commitment) => derive('finding', finder, commitment),
     offenceCase: (offender, offenceKey) => derive('case', offender, offenceKey),
     fault: (hash, kind) => derive('fault', hash, new Uint8Array([kind])),
+    challenge: (reportHash, index) => derive('challenge', reportHash, u32le(index)),
   };
 }

@@ -15,6 +15,7 @@ export { eventsInLogs, type ProgramEvent } from './events.ts';
 export { explorerLink } from './explorer.ts';
 export { idl } from './idl.ts';
 export * from './instructions/chain.ts';
+export * from './instructions/challenge.ts';
 export * from './instructions/claim.ts';
 export * from './instructions/epoch.ts';
 export * from './instructions/escrow.ts';

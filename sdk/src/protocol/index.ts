@@ -40,6 +40,7 @@ export * from './quorum.ts';
 export * from './records.ts';
 export * from './report.ts';
 export * from './request.ts';
+export * from './shownGrowth.ts';
 export * from './signature.ts';
 export * from './tally.ts';
 export * from './tensorCommitments.ts';
