@@ -1,0 +1,20 @@
+import {
+  rewardsCommand,
+  type StakedRole,
+  stakeCommand,
+  unstakeCommand,
+  withdrawCommand,
+} from '@karmesh/sdk/participant/staking';
+import { registerSchema, startSchema } from './config.ts';
+
+/** Validators, with the settings that `init` wrote. */
+const validators: StakedRole = {
+  role: 'validator',
+  section: 'validator',
+  sharedWith: [startSchema, registerSchema],
+};
+
+export const stake = stakeCommand(validators);
+export const unstake = unstakeCommand(validators);
+export const withdraw = withdrawCommand(validators);
+export const rewards = rewardsCommand(validators);
