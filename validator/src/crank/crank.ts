@@ -68,7 +68,7 @@ export const crank =
       for (const chore of alone) await send([chore], now);
       for (let at = 0; at < together.length; at += AT_ONCE) await send(together.slice(at, at + AT_ONCE), now);
       if (collects && collectedIn !== epoch) {
-        await collect(account, { epoch, now });
+        await collect({ epoch, now });
         collectedIn = epoch;
       }
     }
@@ -92,10 +92,10 @@ export const crank =
       }
     }
 
-    async function collect(
-      participant: NonNullable<ReturnType<CrankParts['view']['participant']>>,
-      { epoch, now }: { readonly epoch: bigint; readonly now: Now },
-    ): Promise<void> {
+    async function collect({ epoch, now }: { readonly epoch: bigint; readonly now: Now }): Promise<void> {
+      // What was paid a moment ago counts, too, which the view may not show yet.
+      const participant = await client.participant(me, { signal });
+      if (participant === undefined) return;
       const staker = participant.owner;
       const owed = await readOwed({ client, config: view.config(), now, epoch }, { participant, staker }, { signal });
       if (owed.collectableLamports <= WORTH_COLLECTING) return;
