@@ -26,6 +26,9 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh gateway keys', 'web/gateway/main.ts', 'keys'],
   ['karmesh worker start', 'node/src/main.ts', 'start'],
   ['karmesh worker register', 'node/src/main.ts', 'register'],
+  ...['stake', 'unstake', 'withdraw', 'capacity', 'rewards'].map(
+    (name) => [`karmesh worker ${name}`, 'node/src/main.ts', name] as const,
+  ),
   ['karmesh access', 'node/src/main.ts', 'access'],
   ['karmesh worker describe', 'node/src/main.ts', 'describe'],
   ['karmesh model inspect', 'node/src/main.ts', 'model', 'inspect'],
@@ -39,6 +42,9 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh validator register', 'validator/src/main.ts', 'register'],
   ['karmesh validator doctor', 'validator/src/main.ts', 'doctor'],
   ['karmesh validator init', 'validator/src/main.ts', 'init'],
+  ...['stake', 'unstake', 'withdraw', 'rewards', 'commission', 'proposals', 'propose', 'vote', 'execute'].map(
+    (name) => [`karmesh validator ${name}`, 'validator/src/main.ts', name] as const,
+  ),
   ['karmesh validator slashing-protection export', 'validator/src/main.ts', 'slashing-protection', 'export'],
   ['karmesh validator slashing-protection import', 'validator/src/main.ts', 'slashing-protection', 'import'],
   ['karmesh validator sign-epoch', 'validator/src/main.ts', 'sign-epoch'],

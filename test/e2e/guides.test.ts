@@ -95,6 +95,7 @@ test('what nobody runs says why', () => {
       "docs/guides/monitoring.md: needs a collector",
       "docs/guides/run-a-validator.md: you are reading it in one",
       "docs/guides/run-a-worker.md: GATEWAY stands for the address of one that has asked",
+      "docs/guides/run-a-worker.md: ends the worker of this page",
       "docs/guides/run-a-worker.md: my.gguf stands for a model of your own",
       "docs/guides/run-a-worker.md: my.gguf stands for a model of your own, and Rust builds the prover",
       "docs/guides/run-a-worker.md: needs the keys of a ceremony",

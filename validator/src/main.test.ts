@@ -128,6 +128,14 @@ test('a validator registers, starts, keeps a second process out, shows its statu
     phase: 'open',
     stakeLamports: '1000000000',
     stakeShareBps: 10_000,
+    paidLamports: '0',
+    claimableLamports: '0',
+    owed: {
+      collectableLamports: '0',
+      commission: { lamports: '0', bps: 0 },
+      votes: { count: 0, lamports: '0', yoursLamports: '0' },
+      stakes: [{ asset: 'lamports', worth: '1000000000', rewardLamports: '0' }],
+    },
     karmaMicro: { inference: '0', seeding: '0', uptime: '0', redundancy: '0', validation: '0' },
     duties: { epochs: 0 },
     lastFinalisedEpoch: null,
@@ -136,6 +144,21 @@ test('a validator registers, starts, keeps a second process out, shows its statu
   const shown = (await run('status', ...withKey(), '--data-dir', dataDir)).stdout;
   expect(shown).toContain('100.00 % of all');
   expect(shown).toContain('next        the first epoch has not begun');
+  expect(shown).toContain('to collect  nothing yet');
+
+  // The commands of stake read the same settings, and a process of their own says what they refuse.
+  const owner = ['--url', url, '--owner', join(folder, 'owner.json')];
+  const staked = await run('stake', '0.5sol', ...owner, '--json');
+  expect(JSON.parse(staked.stdout)).toMatchObject({ action: 'stake', amount: '500000000', validator: participant });
+  const kept = await run('unstake', '1sol', ...owner, '--json');
+  expect([kept.code, errorOf(kept)]).toMatchObject([
+    1,
+    { error: { code: 'STAKE_REFUSED', facts: { unstakeAtMost: '500000000' } } },
+  ]);
+  const talked = await run('unstake', '0.5sol', ...owner);
+  expect(talked.stderr).toMatch(/^Going to take 0\.5 SOL \(500000000 lamports\) of \S+ from behind validator /);
+  expect(talked.stderr).toMatch(/^Fee 5000 lamports; who signs pays 0\.000005 SOL \(5000 lamports\) in all\.$/m);
+  expect(talked.stdout).toMatch(/^Unstaked 0\.5 SOL \(500000000 lamports\)\.\n.*\nsignature {2}\S+\nhttps:/);
 
   // While it runs nothing of its log leaves or comes in.
   const exported = join(folder, 'protection.json');
@@ -237,7 +260,10 @@ test('a cluster that does not answer, and a command that is not there, are said'
     {
       error: {
         code: 'CONFIG_INVALID',
-        facts: { known: 'start, status, doctor, init, register, slashing-protection, sign-epoch' },
+        facts: {
+          known:
+            'start, status, doctor, init, register, stake, unstake, withdraw, rewards, commission, proposals, propose, vote, execute, slashing-protection, sign-epoch',
+        },
       },
     },
   ]);

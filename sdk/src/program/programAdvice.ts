@@ -29,6 +29,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   Overflow: 'Stake less: the cluster counts no more than 2^62 lamports.',
 };
 
+/** The errors that there is an advice on. */
+export const ADVISED: readonly string[] = Object.keys(ADVICE);
+
 /** A sentence with what to do about the program's error of this name; undefined where only a program's fault leads to it. */
 export function programAdvice(name: string): string | undefined {
   return ADVICE[name];
