@@ -50,7 +50,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh validator sign-epoch', 'validator/src/main.ts', 'sign-epoch'],
 ];
 
-test('docs/reference/commands.md holds every command’s help', { timeout: 120_000 }, async () => {
+test('docs/reference/commands.md holds every command’s help', { timeout: 280_000 }, async () => {
   const sections: string[] = [];
   for (const [title, script, ...args] of commands) {
     const { stdout } = await promisify(execFile)(process.execPath, [`${root}${script}`, ...args, '--help'], {
