@@ -16,12 +16,13 @@ import {
   type Verdict,
   verdictRecord,
 } from './records.ts';
+import { type Report, reportCodec } from './report.ts';
 import type { Lifetime } from './tally.ts';
 
 // What shows an offence or a false report on chain (docs/protocol.md, Evidence).
 
 /** What a case is about (P-42). */
-export const OFFENCE = { doubleSign: 1, falseVote: 2 } as const;
+export const OFFENCE = { doubleSign: 1, falseVote: 2, lazyVerdict: 3 } as const;
 
 /** P-41: a finding is older than this when its evidence is shown. */
 export const FINDING_SLOTS = 32n;
@@ -105,6 +106,39 @@ export function doubleSign(domain: Domain, twice: SignedTwice): DoubleSign {
   }
 }
 
+/** What `prove_lazy_verdict` takes. */
+export interface LazyVerdict {
+  readonly verdict: Uint8Array;
+  readonly receipt: Uint8Array;
+  readonly secret: Uint8Array;
+  readonly offender: Uint8Array;
+  readonly offenceKey: Hash;
+  /** What was signed: the hash of the verdict. */
+  readonly message: Hash;
+  /** What the finder commits to (P-41). */
+  readonly evidence: Uint8Array;
+}
+
+/** P-52: the evidence that a verdict passes a planted answer: `secret` is what the receipt's output hash was made of. Whether it is an offence is for the program to say. */
+export function lazyVerdict(
+  domain: Domain,
+  shown: { readonly verdict: Verdict; readonly receipt: Receipt; readonly secret: Uint8Array },
+): LazyVerdict {
+  const { secret } = shown;
+  const { epoch, entryHash, validator, attempt } = shown.verdict;
+  const verdict = encode(verdictRecord.fields, shown.verdict);
+  const receipt = encode(receiptRecord.fields, shown.receipt);
+  return {
+    verdict,
+    receipt,
+    secret,
+    offender: validator,
+    offenceKey: offenceKey(OFFENCE.lazyVerdict, u64le(epoch), entryHash, new Uint8Array([attempt])),
+    message: verdictRecord.hash(domain, shown.verdict),
+    evidence: concatBytes(new Uint8Array([verdictRecord.kind]), verdict, receipt, secret),
+  };
+}
+
 /** P-40: evidence as a buffer holds it: rounded up with zeros to 4 more than a multiple of 8. */
 export function bufferContent(evidence: Uint8Array): Uint8Array {
   const content = new Uint8Array(8 * Math.ceil((evidence.length - 4) / 8) + 4);
@@ -185,8 +219,8 @@ export interface FalseSum {
   readonly below: readonly ShownNode[];
 }
 
-/** P-45: the evidence of a false sum. Throws `BAD_ARGUMENT` for a chain that does not fit together. */
-export function falseSumEvidence(shown: FalseSum): Uint8Array {
+/** P-45: the evidence that a report has a false sum. Throws `BAD_ARGUMENT` for a chain that does not fit together. */
+export function falseSumEvidence(report: Report, shown: FalseSum): Uint8Array {
   const depth = shown.nodes.length;
   if (shown.turns.length !== Math.max(0, depth - 1) || shown.below.length !== (depth === 0 ? 1 : 2)) {
     throw new KarmeshError(
@@ -202,6 +236,7 @@ export function falseSumEvidence(shown: FalseSum): Uint8Array {
   const of = shown.creditsOf;
   const turns = shown.turns.reduce((bits, isRight, i) => bits + (isRight ? 2 ** i : 0), 0);
   return concatBytes(
+    encode(reportCodec, report),
     ...(of === undefined ? [ABSENT] : [LEAF, lifetimeBytes(of), u32le(of.index), pathBytes(of.path)]),
     new Uint8Array([depth]),
     u32le(turns),
@@ -218,15 +253,20 @@ function placeBytes({ leaf, path }: ShownPlace): Uint8Array {
   return leaf === undefined ? concatBytes(ABSENT, way) : concatBytes(LEAF, lifetimeBytes(leaf), way);
 }
 
-/** P-46: the evidence that a lifetime is not the prior one and the epoch's credits. `prior` is left out if the report follows on none. */
-export function falseLifetimeEvidence(shown: {
+/** What a report says of a registration index, with what it follows from. */
+export interface ShownGrowth {
   readonly index: number;
   readonly now: ShownPlace;
   /** The top of the leaf's receiptsRoot; left out if that is zero. */
   readonly credits?: ShownNode;
+  /** Left out if the report follows on none. */
   readonly prior?: ShownPlace;
-}): Uint8Array {
+}
+
+/** P-46: the evidence that a lifetime is not the prior one and the epoch's credits. */
+export function falseLifetimeEvidence(report: Report, shown: ShownGrowth): Uint8Array {
   return concatBytes(
+    encode(reportCodec, report),
     u32le(shown.index),
     placeBytes(shown.now),
     ...(shown.credits === undefined ? [] : [shownBytes(shown.credits, true)]),
@@ -234,14 +274,18 @@ export function falseLifetimeEvidence(shown: {
   );
 }
 
-/** P-46: the evidence that the claims tree has another leaf at an index than the lifetime tree. */
-export function falseClaimsLeafEvidence(shown: {
+/** What the claims tree and the lifetime tree have at a registration index. */
+export interface ShownClaim {
   readonly index: number;
   readonly claimed: { readonly leaf: Hash; readonly path: ClaimPath };
   readonly lifetime: { readonly leaf: SumNode; readonly path: SumPath };
-}): Uint8Array {
+}
+
+/** P-46: the evidence that the claims tree has another leaf at an index than the lifetime tree. */
+export function falseClaimsLeafEvidence(report: Report, shown: ShownClaim): Uint8Array {
   const { index, claimed, lifetime } = shown;
   return concatBytes(
+    encode(reportCodec, report),
     u32le(index),
     claimed.leaf,
     u32le(claimed.path.length),

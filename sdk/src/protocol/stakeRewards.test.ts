@@ -14,7 +14,7 @@ test('P-28: tokens count by their rate, rounded down', () => {
 
 test('P-32: a salt counts once, the winning report twice, and a salt kept back costs all', () => {
   const reportHash = new Uint8Array(32).fill(1);
-  const epoch = { voteReward: 1_000n, votePoints: 100n, faults: 0, reportHash };
+  const epoch = { voteReward: 1_000n, votePoints: 100n, votesPaid: 0n, faults: 0, reportHash };
   const vote = { stake: 10n, attested: true, saltRevealed: true, revealed: true, accused: false, reportHash };
   expect([
     voteEarns(vote, epoch),
@@ -25,5 +25,6 @@ test('P-32: a salt counts once, the winning report twice, and a salt kept back c
     voteEarns({ ...vote, accused: true }, epoch),
     voteEarns(vote, { ...epoch, faults: 1 }),
     voteEarns(vote, { ...epoch, votePoints: 0n }),
-  ]).toEqual([300n, 100n, 100n, 200n, 0n, 0n, 0n, 0n]);
+    voteEarns(vote, { ...epoch, votesPaid: 750n }),
+  ]).toEqual([300n, 100n, 100n, 200n, 0n, 0n, 0n, 0n, 250n]);
 });

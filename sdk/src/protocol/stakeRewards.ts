@@ -29,15 +29,18 @@ export interface VoteDeeds {
 export interface VotePay {
   readonly voteReward: bigint;
   readonly votePoints: bigint;
+  /** What votes that were ended took of it. */
+  readonly votesPaid: bigint;
   readonly faults: number;
   readonly reportHash: Uint8Array;
 }
 
 /** P-32: lamports that a vote in a final epoch earns once it is ended, the owner's commission included. */
 export function voteEarns(vote: VoteDeeds, epoch: VotePay): bigint {
-  const { voteReward, votePoints, faults } = epoch;
+  const { voteReward, votePoints, votesPaid, faults } = epoch;
   if (faults > 0 || votePoints === 0n || vote.accused || (vote.attested && !vote.saltRevealed)) return 0n;
   const salt = vote.saltRevealed ? vote.stake : 0n;
   const report = vote.revealed && equalBytes(vote.reportHash, epoch.reportHash) ? 2n * vote.stake : 0n;
-  return (voteReward * (salt + report)) / votePoints;
+  const share = (voteReward * (salt + report)) / votePoints;
+  return share < voteReward - votesPaid ? share : voteReward - votesPaid;
 }

@@ -1,6 +1,6 @@
-import { PublicKey, TransactionInstruction } from '@solana/web3.js';
+import { Ed25519Program, PublicKey, TransactionInstruction } from '@solana/web3.js';
 import { concatBytes } from '../../protocol/bytes.ts';
-import type { DoubleSign } from '../../protocol/evidence.ts';
+import type { DoubleSign, LazyVerdict } from '../../protocol/evidence.ts';
 import { FAULT } from '../accounts.ts';
 import { type Address, addressFromBase58 } from '../address.ts';
 import type { ProgramAddresses } from '../addresses.ts';
@@ -154,10 +154,44 @@ export function proveDoubleSign(
   });
 }
 
+/** P-52: the precompile that checks the verdict's signature, and what shows the verdict to be lazy, in this order and with nothing between them. The finder signs. */
+export function proveLazyVerdict(
+  addresses: ProgramAddresses,
+  options: {
+    readonly finder: Address;
+    readonly commitment: Uint8Array;
+    readonly salt: Uint8Array;
+    readonly shown: LazyVerdict;
+    /** The validator's identity in the verdict's epoch, and its signature. */
+    readonly identity: Uint8Array;
+    readonly signature: Uint8Array;
+  },
+): readonly [TransactionInstruction, TransactionInstruction] {
+  const { finder, commitment, salt, shown, identity, signature } = options;
+  const { verdict, receipt, secret, offender, offenceKey } = shown;
+  return [
+    Ed25519Program.createInstructionWithPublicKey({ publicKey: identity, message: shown.message, signature }),
+    buildInstruction({
+      programId: addresses.programId,
+      name: 'proveLazyVerdict',
+      args: { salt, verdict, receipt, secret },
+      accounts: {
+        finder,
+        config: addresses.config,
+        offender,
+        finding: addresses.finding(finder, commitment),
+        case: addresses.offenceCase(offender, offenceKey),
+      },
+    }),
+  ];
+}
+
 /** What shows a report to be false: evidence in a buffer that the finder committed to. */
 export interface FaultOptions {
   readonly finder: Address;
   readonly epoch: bigint;
+  /** `reportHashOf` the report that the evidence begins with. */
+  readonly reportHash: Uint8Array;
   readonly commitment: Uint8Array;
   readonly salt: Uint8Array;
   readonly buffer: Address;
@@ -167,7 +201,7 @@ function faultInstruction(
   addresses: ProgramAddresses,
   fault: FaultOptions & { readonly name: string; readonly kind: number; readonly prior?: Address },
 ): TransactionInstruction {
-  const { name, kind, prior, finder, epoch, commitment, salt, buffer } = fault;
+  const { name, kind, prior, finder, epoch, reportHash, commitment, salt, buffer } = fault;
   return buildInstruction({
     programId: addresses.programId,
     name,
@@ -179,7 +213,7 @@ function faultInstruction(
       vault: addresses.vault,
       finding: addresses.finding(finder, commitment),
       buffer,
-      fault: addresses.fault(epoch, kind),
+      fault: addresses.fault(reportHash, kind),
       ...(prior === undefined ? {} : { prior }),
     },
   });
@@ -211,6 +245,8 @@ export function accuseVoter(
   options: {
     readonly payer: Address;
     readonly epoch: bigint;
+    /** Of the report that the vote is for. */
+    readonly reportHash: Uint8Array;
     /** `FAULT`. */
     readonly fault: number;
     readonly validator: Address;
@@ -218,7 +254,7 @@ export function accuseVoter(
     readonly offenceKey: Uint8Array;
   },
 ): TransactionInstruction {
-  const { payer, epoch, fault, validator, offenceKey } = options;
+  const { payer, epoch, reportHash, fault, validator, offenceKey } = options;
   return buildInstruction({
     programId: addresses.programId,
     name: 'accuseVoter',
@@ -226,7 +262,7 @@ export function accuseVoter(
     accounts: {
       payer,
       config: addresses.config,
-      fault: addresses.fault(epoch, fault),
+      fault: addresses.fault(reportHash, fault),
       vote: addresses.vote(epoch, validator),
       validator,
       case: addresses.offenceCase(validator, offenceKey),
