@@ -23,7 +23,7 @@ const named = (role: StakedRole['role'], otherwise: string) =>
 const signer = {
   ...clusterSettings,
   owner: z.string().optional().meta({
-    description: 'the keypair file of the owner, who signs, pays the fee and is paid; needed for this command alone',
+    description: 'the keypair file of the owner, who signs, pays the fee and is paid; no program that runs needs it',
     placeholder: 'file',
   }),
 };
