@@ -80,7 +80,7 @@ const withKey = (): string[] => ['--url', url, '--keypair', join(folder, 'identi
 const errorOf = ({ stderr }: Ended): unknown => JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
 
 test('a validator registers, starts, keeps a second process out, shows its status and ends in order', {
-  timeout: 180_000,
+  timeout: 240_000,
 }, async () => {
   const dataDir = join(folder, 'data');
   const early = await run('start', ...withKey(), '--data-dir', dataDir, '--json');
@@ -146,20 +146,6 @@ test('a validator registers, starts, keeps a second process out, shows its statu
   expect(shown).toContain('next        the first epoch has not begun');
   expect(shown).toContain('to collect  nothing yet');
 
-  // The commands of stake read the same settings, and a process of their own says what they refuse.
-  const owner = ['--url', url, '--owner', join(folder, 'owner.json')];
-  const staked = await run('stake', '0.5sol', ...owner, '--json');
-  expect(JSON.parse(staked.stdout)).toMatchObject({ action: 'stake', amount: '500000000', validator: participant });
-  const kept = await run('unstake', '1sol', ...owner, '--json');
-  expect([kept.code, errorOf(kept)]).toMatchObject([
-    1,
-    { error: { code: 'STAKE_REFUSED', facts: { unstakeAtMost: '500000000' } } },
-  ]);
-  const talked = await run('unstake', '0.5sol', ...owner);
-  expect(talked.stderr).toMatch(/^Going to take 0\.5 SOL \(500000000 lamports\) of \S+ from behind validator /);
-  expect(talked.stderr).toMatch(/^Fee 5000 lamports; who signs pays 0\.000005 SOL \(5000 lamports\) in all\.$/m);
-  expect(talked.stdout).toMatch(/^Unstaked 0\.5 SOL \(500000000 lamports\)\.\n.*\nsignature {2}\S+\nhttps:/);
-
   // While it runs nothing of its log leaves or comes in.
   const exported = join(folder, 'protection.json');
   const withData = ['--data-dir', dataDir];
@@ -200,6 +186,21 @@ test('a validator registers, starts, keeps a second process out, shows its statu
   await writeFile(foreign, JSON.stringify(file));
   const refused = await run('slashing-protection', 'import', foreign, ...withKey(), ...elsewhere, '--json');
   expect([refused.code, errorOf(refused)]).toMatchObject([1, { error: { code: 'SLASHING_PROTECTION' } }]);
+});
+
+test('the commands of stake say what they do, what it costs and what they refuse', { timeout: 180_000 }, async () => {
+  const owner = ['--url', url, '--owner', join(folder, 'owner.json')];
+  const staked = await run('stake', '0.5sol', ...owner, '--json');
+  expect(JSON.parse(staked.stdout)).toMatchObject({ action: 'stake', amount: '500000000', validator: participant });
+  const kept = await run('unstake', '1sol', ...owner, '--json');
+  expect([kept.code, errorOf(kept)]).toMatchObject([
+    1,
+    { error: { code: 'STAKE_REFUSED', facts: { unstakeAtMost: '500000000' } } },
+  ]);
+  const talked = await run('unstake', '0.5sol', ...owner);
+  expect(talked.stderr).toMatch(/^Going to take 0\.5 SOL \(500000000 lamports\) of \S+ from behind validator /);
+  expect(talked.stderr).toMatch(/^Fee 5000 lamports; who signs pays 0\.000005 SOL \(5000 lamports\) in all\.$/m);
+  expect(talked.stdout).toMatch(/^Unstaked 0\.5 SOL \(500000000 lamports\)\.\n.*\nsignature {2}\S+\nhttps:/);
 });
 
 test('V-27: a cluster that runs another build of the program is refused, and doctor says so with a cross', {
