@@ -2,8 +2,18 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createChainView, createProgramClient, setStakeToken, toBase58, transactionSigner } from '@karmesh/sdk/program';
-import { type Command, logger } from '@karmesh/sdk/runtime';
+import {
+  associatedTokenAccount,
+  createChainView,
+  createProgramClient,
+  setStakeToken,
+  TOKEN_PROGRAM,
+  toBase58,
+  toPublicKey,
+  transactionSigner,
+} from '@karmesh/sdk/program';
+import { type Command, type Keypair, logger } from '@karmesh/sdk/runtime';
+import { PublicKey, TransactionInstruction } from '@solana/web3.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { capacityCommand } from '../../node/src/cli/capacityCommand.ts';
 import * as worker from '../../node/src/cli/stakeCommands.ts';
@@ -34,6 +44,7 @@ import {
 
 // The commands of those who stake and vote, in the order in which a year brings them, against a cluster whose slots pass only where a test lets them.
 
+const ASSOCIATED_TOKENS = 'ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL';
 const { signal } = new AbortController();
 const stack = new AsyncDisposableStack();
 let folder = '';
@@ -52,6 +63,7 @@ beforeAll(async () => {
   const mint = await makeMint(ledger, operator, { name: 'mint' });
   stakerTokens = await makeTokenAccount(ledger, operator, { name: 'tokens', mint, owner: staker.publicKey });
   await mintTo(ledger, operator, { mint, to: stakerTokens, amount: 4n * SOL });
+  await mintTo(ledger, operator, { mint, to: await walletOf(ledger, { mint, owner: staker }), amount: 500n });
   await fixSupply(ledger, operator, mint);
   await ledger.send(
     [setStakeToken(addresses, { initialiser: operator.publicKey, mint, rate: TOKEN_RATE })],
@@ -93,8 +105,10 @@ test('stake: of the owner, of anyone, of tokens; tried without being sent', asyn
   const tokens = ['--token', '--token-account', toBase58(stakerTokens)];
   const token = await run(validator.stake, '1000', ...asStaker(), ...tokens);
   expect(token).toMatchObject({ ok: true, data: { asset: 'tokens', amount: '1000', ...sent } });
+  // Where a wallet has them, unless told.
+  expect(await run(validator.stake, '500', ...asStaker(), '--token')).toMatchObject({ ok: true, data: sent });
   expect(await readParticipant(world, first().address)).toMatchObject({
-    units: [10n * SOL, 1_000n],
+    units: [10n * SOL, 1_500n],
     ownUnits: (5n * SOL) / 2n,
   });
 });
@@ -110,7 +124,7 @@ test('stake: refused before anything is sent', async () => {
     await run(validator.stake, '0', ...asStaker()),
     await run(validator.stake, '1.2345678901sol', ...asStaker()),
     await run(validator.stake, '1sol', ...asStaker(), '--token'),
-    await run(validator.stake, '5', ...asStaker(), '--token'),
+    await run(validator.stake, '5', ...asStaker(), '--token', '--token-account', toBase58(first().address)),
     await run(validator.stake, '5000000000', ...asStaker(), '--token', '--token-account', toBase58(stakerTokens)),
     await run(worker.stake, '1sol', '--owner', keyOf('staker'), '--worker', whole),
     await run(validator.stake, '1sol', '--staker', keyOf('stranger'), ...behind()),
@@ -263,13 +277,13 @@ test('unstake and withdraw: the way out, when it is not over, and its end with t
 
 test('unstake and withdraw: tokens go back to where they came from', async () => {
   const tokens = [...asStaker(), '--token', '--token-account', toBase58(stakerTokens)];
-  expect(await run(validator.unstake, 'all', ...tokens)).toMatchObject({ ok: true, data: { amount: '1000' } });
+  expect(await run(validator.unstake, 'all', ...tokens)).toMatchObject({ ok: true, data: { amount: '1500' } });
   await world.ledger.untilSlot((await world.ledger.slot()) + 192n);
   expect(await run(validator.withdraw, ...tokens)).toMatchObject({
     ok: true,
-    data: { amount: '1000', hasEnded: true },
+    data: { amount: '1500', hasEnded: true },
   });
-  expect(await tokensIn(world.ledger, stakerTokens)).toBe(4n * SOL);
+  expect(await tokensIn(world.ledger, stakerTokens)).toBe(4n * SOL + 500n);
 });
 
 test('a worker’s bond and capacity go together', async () => {
@@ -408,6 +422,43 @@ test('proposals: asked, voted, locked, executed by the crank, and their rent com
     facts: { until: expect.stringContaining(`epoch ${(await currentEpoch(world)) + 2n},`) },
   });
 });
+
+test('stake: refused behind a validator whose owner has taken its bond out', async () => {
+  const last = world.validators[3] as Member;
+  const there = ['--validator', toBase58(last.address)];
+  await toEpoch((await currentEpoch(world)) + 2n);
+  expect(await run(validator.unstake, 'all', '--owner', keyOf('operator'), ...there)).toMatchObject({
+    ok: true,
+    data: { amount: '2000000000' },
+  });
+  const came = [
+    await run(validator.stake, '1sol', '--staker', keyOf('staker'), ...there),
+    await run(validator.stake, '1sol', '--owner', keyOf('operator'), ...there),
+  ];
+  expect(came.map(refusal)).toMatchInlineSnapshot(`
+    [
+      "STAKE_REFUSED: The owner has less behind it than its role asks for, so that nothing behind it counts.",
+      "STAKE_REFUSED: What the owner has behind it would stay below the minimum of its role, and nothing would count.",
+    ]
+  `);
+  expect(await run(validator.stake, '2sol', '--owner', keyOf('operator'), ...there)).toMatchObject({ ok: true });
+});
+
+/** The token account that a wallet makes for its owner, by the program that says where it lies. */
+async function walletOf(
+  ledger: TickedLedger,
+  { mint, owner }: { readonly mint: Uint8Array; readonly owner: Keypair },
+): Promise<Uint8Array> {
+  const address = associatedTokenAccount(owner.publicKey, mint);
+  const systemProgram = new Uint8Array(32);
+  const metas = [owner.publicKey, address, owner.publicKey, mint, systemProgram, TOKEN_PROGRAM];
+  const keys = metas.map((key, i) => ({ pubkey: toPublicKey(key), isSigner: i === 0, isWritable: i < 2 }));
+  await ledger.send(
+    [new TransactionInstruction({ programId: new PublicKey(ASSOCIATED_TOKENS), keys, data: Buffer.alloc(0) })],
+    [owner],
+  );
+  return address;
+}
 
 /** Lets the crank of a validator run until it has done something. */
 async function cranked(at: number, done: () => Promise<boolean>): Promise<void> {

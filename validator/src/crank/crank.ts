@@ -40,7 +40,7 @@ export interface CrankParts {
 const ROUNDS_PER_EPOCH = 8n;
 /** Instructions in one transaction; votes, the largest, take some 90 bytes each. */
 const AT_ONCE = 5;
-/** What a payment to the owner has to exceed: the fees of the two transactions that it may take. */
+/** What a payment to the owner has to exceed: twice the fee of its transaction. */
 const WORTH_COLLECTING = 10_000n;
 
 /**
@@ -63,7 +63,7 @@ export const crank =
       const now = nowOf(view);
       const state = await readChores(client, { account, config: view.config(), now }, { signal });
       const due = dueChores(state).filter((chore) => (rests.get(nameOf(chore)) ?? 0n) <= now.slot);
-      const alone = due.filter(({ kind }) => kind === 'executeProposal' || kind === 'closeEpochAccount');
+      const alone = due.filter(({ kind }) => kind === 'executeProposal');
       const together = due.filter((chore) => !alone.includes(chore));
       for (const chore of alone) await send([chore], now);
       for (let at = 0; at < together.length; at += AT_ONCE) await send(together.slice(at, at + AT_ONCE), now);

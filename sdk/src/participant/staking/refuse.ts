@@ -42,8 +42,14 @@ export function checkStake(
   if (amount > available)
     throw stakeRefused('The staker holds less than the amount.', { amount, available, missing: amount - available });
   const least = leastBond({ config, participant });
-  const after = ownBond(participant) + amount;
-  if (isOwner && asset === 'lamports' && after < least)
+  const isBond = isOwner && asset === 'lamports';
+  // P-28
+  if (!isBond && ownBond(participant) < least)
+    throw stakeRefused('The owner has less behind it than its role asks for, so that nothing behind it counts.', {
+      behindIt: ownBond(participant),
+      minimum: least,
+    });
+  if (isBond && ownBond(participant) + amount < least)
     throw stakeRefused(
       'What the owner has behind it would stay below the minimum of its role, and nothing would count.',
       {
