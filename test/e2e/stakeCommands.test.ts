@@ -173,7 +173,7 @@ test('commission: a raise waits for a cool-down, and a second change for the fir
 });
 
 test('rewards: shows what comes when, refuses while nothing is due, and collects for whoever staked', async () => {
-  const asIdentity = ['--keypair', keyOf('validator 0')];
+  const asIdentity = ['--keypair', keyOf('validator 0'), '--data-dir', join(folder, 'no-validator')];
   const nothing = await run(validator.rewards, ...asIdentity, '--collect');
   expect(refusal(nothing)).toBe('STAKE_REFUSED: Nothing is due yet.');
   const earned = new Map([[world.workers[0] as Member, { karma: [9n, 0n, 0n, 0n, 0n], owed: 500_000n }]] as const);

@@ -5,6 +5,7 @@ import {
   unstakeCommand,
   withdrawCommand,
 } from '@karmesh/sdk/participant/staking';
+import { peekClaimable } from '../epoch/peekClaimable.ts';
 import { registerSchema, startSchema } from './config.ts';
 
 /** Validators, with the settings that `init` wrote. */
@@ -12,6 +13,7 @@ const validators: StakedRole = {
   role: 'validator',
   section: 'validator',
   sharedWith: [startSchema, registerSchema],
+  claimable: peekClaimable,
 };
 
 export const stake = stakeCommand(validators);

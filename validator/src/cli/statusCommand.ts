@@ -72,7 +72,11 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
   };
   const owner = { participant: account, staker: account.owner };
   const owed = await readOwed({ client, config: chain, now, epoch }, owner, { signal });
-  const claimableLamports = await peekClaimable(config.dataDir, { view, participant: account });
+  const claimableLamports = await peekClaimable(config.dataDir, {
+    config: chain,
+    lastFinal: view.epochAccount(chain.lastFinalisedEpoch),
+    participant: account,
+  });
   const totalStake = weightIn(chain.stake, epoch ?? 0n) ?? 0n;
   const weight = weightIn(account.weights, epoch ?? 0n) ?? 0n;
   return {
@@ -95,7 +99,7 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
     stakeShareBps: totalStake === 0n ? 0 : Number((weight * 10_000n) / totalStake),
     identityLamports: (await client.balance(keypair.publicKey, { signal })).toString(),
     paidLamports: account.lifetimePaid.toString(),
-    claimableLamports: claimableLamports?.toString() ?? null,
+    claimableLamports,
     owed,
     karmaMicro: Object.fromEntries(KARMA_PARTS.map((part, i) => [part, (account.karma[i] ?? 0n).toString()])),
     duties: await readDutyCounts(join(config.dataDir, 'duties.json')),
@@ -156,8 +160,7 @@ function renderStatus(status: Status): string {
     `voting on   ${status.votingOn ?? '-'} (${status.phase})`,
     `stake       ${status.stakeLamports} lamports, ${(status.stakeShareBps / 100).toFixed(2)} % of all`,
     `identity    ${status.identityLamports} lamports for fees`,
-    ...owedLines(status.owed),
-    `claimable   ${status.claimableLamports === null ? 'not known without the last report, which a running validator keeps' : `${status.claimableLamports} lamports by the last report, on their way to the owner`}`,
+    ...owedLines(status.owed, status.claimableLamports),
     `karma       ${Object.entries(status.karmaMicro)
       .map(([part, value]) => `${part} ${value}`)
       .join(', ')} (micro-karma)`,

@@ -1,7 +1,8 @@
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ChainView, NONE, type ParticipantAccount } from '@karmesh/sdk/program';
+import type { ClaimsOnChain } from '@karmesh/sdk/participant/staking';
+import { NONE } from '@karmesh/sdk/program';
 import { equalBytes, toHex } from '@karmesh/sdk/protocol';
 import { openBodyIndex } from '../store/bodyIndex.ts';
 import { parseReport } from './ledger.ts';
@@ -10,18 +11,11 @@ import { parseReport } from './ledger.ts';
  * P-21: lamports that the last final report owes a participant and that no claim has brought yet, from a validator's folder, whether it runs or not. Undefined if the folder has
  * no such report.
  */
-export async function peekClaimable(
-  folder: string,
-  of: {
-    readonly view: Pick<ChainView, 'config' | 'epochAccount'>;
-    readonly participant: Pick<ParticipantAccount, 'address' | 'lifetimePaid'>;
-  },
-): Promise<bigint | undefined> {
-  const { domain, lastFinalisedEpoch: epoch } = of.view.config();
+export async function peekClaimable(folder: string, of: ClaimsOnChain): Promise<bigint | undefined> {
+  const { domain, lastFinalisedEpoch: epoch } = of.config;
   if (epoch === NONE) return 0n;
-  const account = of.view.epochAccount(epoch);
-  if (account === undefined) return undefined;
-  const { verdictsRoot, reportHash } = account;
+  if (of.lastFinal?.epoch !== epoch) return undefined;
+  const { verdictsRoot, reportHash } = of.lastFinal;
   const bodyHash = await reportIn(folder, { epoch, reportHash });
   const bytes = bodyHash === undefined ? undefined : await readIfThere(join(folder, 'bodies', toHex(bodyHash)));
   const report = bytes === undefined ? undefined : parseReport(domain, { bytes, epoch, verdictsRoot, reportHash });

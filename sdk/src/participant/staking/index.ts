@@ -7,7 +7,7 @@ export { readOwed } from './readOwed.ts';
 export { checkCapacity, checkCommission } from './refuse.ts';
 export { rewardsCommand } from './rewardsCommand.ts';
 export { sendStaking, sentLines } from './sendStaking.ts';
-export { type StakedRole, validatorOwnerSchema, workerOwnerSchema } from './settings.ts';
+export { type ClaimsOnChain, type StakedRole, validatorOwnerSchema, workerOwnerSchema } from './settings.ts';
 export { stakeCommand } from './stakeCommand.ts';
 export { commissionStanding, voteEndsAt } from './standing.ts';
 export { unstakeCommand } from './unstakeCommand.ts';

@@ -4,7 +4,11 @@ import type { Owed } from './readOwed.ts';
 import type { StakeStanding } from './standing.ts';
 
 /** What is owed, as a person reads it: a line for each thing that there is. */
-export function owedLines({ stakes, collectableLamports, commission, votes, paidLamports }: Owed): readonly string[] {
+export function owedLines(
+  { stakes, collectableLamports, commission, votes, paidLamports }: Owed,
+  /** What claims have yet to bring, where that is known. */
+  claimableLamports: bigint | undefined,
+): readonly string[] {
   return [
     ...stakes.flatMap(stakeLines),
     ...(commission === undefined ? [] : [`commission  ${commissionText(commission)}`]),
@@ -12,10 +16,14 @@ export function owedLines({ stakes, collectableLamports, commission, votes, paid
     ...(votes === undefined ? [] : [`open votes  ${votesText(votes)}`]),
     ...(paidLamports === undefined
       ? []
-      : [
-          `claims      ${amountText(paidLamports)} paid to the owner so far; validators bring what is owed by themselves`,
-        ]),
+      : [`claims      ${amountText(paidLamports)} paid to the owner so far; ${claimableText(claimableLamports)}`]),
   ];
+}
+
+function claimableText(lamports: bigint | undefined): string {
+  return lamports === undefined
+    ? 'validators bring what is owed by themselves'
+    : `${amountText(lamports)} by the last report are on their way, which validators bring by themselves`;
 }
 
 function stakeLines({ asset, worth, rewardLamports, leaving }: StakeStanding): readonly string[] {

@@ -4,6 +4,7 @@ import {
   ASSET,
   collectCommission,
   collectRewards,
+  NONE,
   type ParticipantAccount,
   toBase58,
 } from '../../program/index.ts';
@@ -20,7 +21,7 @@ import { sendStaking, sentLines } from './sendStaking.ts';
 import { type StakedRole, validatorRewardsSchema, workerRewardsSchema } from './settings.ts';
 
 /** `karmesh validator rewards`, `karmesh worker rewards`: what is owed, and with `--collect` its payment (P-31). It needs no owner's key. */
-export function rewardsCommand({ role, section, sharedWith }: StakedRole): Command {
+export function rewardsCommand({ role, section, sharedWith, claimable }: StakedRole): Command {
   return command({
     program: `karmesh ${role} rewards`,
     summary:
@@ -38,11 +39,22 @@ export function rewardsCommand({ role, section, sharedWith }: StakedRole): Comma
       const participant = findParticipant(participants, { role, named, key: keypair.publicKey });
       const staker = await stakerOf('staker' in settings ? settings.staker : undefined, { participant, keypair });
       const owed = await readOwed(cluster, { participant, staker }, options);
+      const { config } = cluster;
+      const lastFinal =
+        config.lastFinalisedEpoch === NONE ? undefined : await cluster.client.epoch(config.lastFinalisedEpoch, options);
+      const claimableLamports =
+        claimable === undefined || owed.paidLamports === undefined || !('dataDir' in settings)
+          ? undefined
+          : await claimable(settings.dataDir, { config, lastFinal, participant });
       const names = { [role]: toBase58(participant.address), staker: toBase58(staker) };
-      const state = { epoch: cluster.epoch, slot: cluster.now.slot, ...owed };
+      const state = { epoch: cluster.epoch, slot: cluster.now.slot, ...owed, claimableLamports };
       if (!settings.collect) {
         talk.data({ ...names, ...state }, () =>
-          [`${role.padEnd(10)}  ${names[role]}`, `staker      ${names.staker}`, ...owedLines(owed)].join('\n'),
+          [
+            `${role.padEnd(10)}  ${names[role]}`,
+            `staker      ${names.staker}`,
+            ...owedLines(owed, claimableLamports),
+          ].join('\n'),
         );
         return 0;
       }

@@ -1,7 +1,17 @@
+import { join } from 'node:path';
 import { z } from 'zod';
 import { clusterSettings } from '../../clusters/chooseCluster.ts';
+import type { ConfigAccount, EpochAccount, ParticipantAccount } from '../../program/index.ts';
 import type { ConfigSchema } from '../../runtime/index.ts';
 import { bondSettings, identitySettings, speechSettings } from '../settings.ts';
+
+/** What the chain says of an owner's claims. */
+export interface ClaimsOnChain {
+  readonly config: Pick<ConfigAccount, 'domain' | 'lastFinalisedEpoch'>;
+  /** The last final epoch; undefined before the first. */
+  readonly lastFinal: Pick<EpochAccount, 'epoch' | 'verdictsRoot' | 'reportHash'> | undefined;
+  readonly participant: Pick<ParticipantAccount, 'address' | 'lifetimePaid'>;
+}
 
 /** Whom a command of stake is for. */
 export interface StakedRole {
@@ -9,6 +19,8 @@ export interface StakedRole {
   /** The part of karmesh.config.json that it reads, and the schemas of the other commands that do. */
   readonly section: string;
   readonly sharedWith: readonly ConfigSchema[];
+  /** Lamports that claims have yet to bring, from a data folder; undefined if it cannot tell. */
+  readonly claimable?: (folder: string, of: ClaimsOnChain) => Promise<bigint | undefined>;
 }
 
 const named = (role: StakedRole['role'], otherwise: string) =>
@@ -73,5 +85,9 @@ export const validatorRewardsSchema = z.object({
     placeholder: 'address',
   }),
   validator: named('validator', 'the one of the keypair'),
+  dataDir: z.string().default(join('.karmesh', 'validator')).meta({
+    description: 'the validator’s folder, whose last report says what claims have yet to bring',
+    placeholder: 'folder',
+  }),
 });
 export const workerRewardsSchema = z.object({ ...looks, worker: named('worker', 'the one of the keypair') });
