@@ -437,6 +437,9 @@ export const ACCOUNT_SIZE = {
   challenge: 120,
 } as const;
 
+/** Where accounts name whose they are: a vote and a ballot their validator, an epoch who paid its rent. */
+export const OWNER_OFFSET = { vote: 8, ballot: 40, epoch: 936 } as const;
+
 /** Bytes of a record of what was proven under so many keys. No other account has such a size. */
 export function provenSize(keyCount: number): number {
   return 136 + 32 * keyCount;

@@ -27,6 +27,7 @@ export * from './instructions/setFault.ts';
 export * from './instructions/setup.ts';
 export * from './instructions/stake.ts';
 export * from './instructions/voucher.ts';
+export { programAdvice } from './programAdvice.ts';
 export {
   createProgramClient,
   type ProgramClient,
@@ -41,4 +42,5 @@ export { rpcRequest } from './rpc.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
 export { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';
+export { associatedTokenAccount, readTokenAccount, type TokenAccount } from './tokenAccount.ts';
 export { type TransactionSigner, transactionSigner } from './transactionSigner.ts';
