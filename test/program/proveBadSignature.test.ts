@@ -8,6 +8,7 @@ import {
   refusalRecord,
   signRecord,
 } from '@karmesh/sdk/protocol';
+import { nativeVerifySignature } from '@karmesh/sdk/runtime';
 import { describe, expect, test } from 'vitest';
 import { withAccount } from './bent.ts';
 import {
@@ -147,6 +148,13 @@ test('P-48: a seal, a receipt and a refusal alike, in entries of this epoch and 
 });
 
 describe('F-05', () => {
+  test('the check that validators run says of odd keys and signatures what the SDK’s says', () => {
+    const message = namedHash('message');
+    const odd = oddSignatures();
+    const said = odd.map((one) => ({ message, signature: one.sign(message), identity: one.key }));
+    expect(said.map(nativeVerifySignature)).toEqual(odd.map((one) => holds(one, message)));
+  });
+
   test('P-48: a signature is bad where the SDK’s check says so, and nowhere else', { timeout: 120_000 }, async () => {
     const { world, a, market, finder, entry } = await forgedWorld();
     const base = await signedEntry(world, market, 0n, 3);
@@ -183,6 +191,39 @@ describe('F-05', () => {
     expect(held.filter((name) => /small order/.test(name)).length).toBeGreaterThan(10);
     expect(odd.length - held.length).toBeGreaterThan(50);
   });
+});
+
+test('P-48: the longest entry, among thousands of candidates, stays far below an instruction’s 200,000 compute units', async () => {
+  const { world, a, market, finder } = await forgedWorld();
+  const base = await signedEntry(world, market, 0n, 3);
+  const { seals, receipts } = base.evidence;
+  const [seal, receipt] = [seals[0], receipts[0]];
+  if (seal === undefined || receipt === undefined) throw new RangeError('Three workers answered.');
+  const { dispatchHash, worker } = receipt.receipt.value;
+  const refusal = { dispatchHash, worker, reason: 'paused', refusedAtMs: 1n } as const;
+  const timeout = { dispatchHash, worker, cause: 'no-seal', recordedAtMs: 1n } as const;
+  const eight = <T>(one: T): T[] => Array.from({ length: 8 }, () => one);
+  const entry: Entry = {
+    ...base,
+    evidence: {
+      seals: eight(seal),
+      receipts: eight(receipt),
+      refusals: eight({ value: refusal, signature: FORGED }),
+      timeouts: eight({ value: timeout, signature: FORGED }),
+    },
+  };
+  const candidates = Array.from({ length: 5_000 }, (_, i) => ({
+    participant: namedHash(`worker ${i}`),
+    index: 100 + i,
+    identity: namedHash(`identity ${i}`),
+    weight: 1n,
+  }));
+  const set = signedSet(world, market, { epoch: 0n, entries: [entry], candidates });
+  await attestSet(world, set, [a]);
+  const evidence = evidenceOf(world, { set, entry, record: 'refusal', place: 7 });
+  expect(evidence.length).toBe(8_241);
+  const { computeUnits } = await showSignature(world, finder, { set, evidence });
+  expect(computeUnits).toBeLessThan(70_000n);
 });
 
 test('P-48: a set that nobody attested is replaced, and no fault', async () => {
