@@ -35,7 +35,6 @@ test('every instruction refuses every account that is another, unsigned or given
   const { outcomes, moved } = bent;
 
   const ran = outcomes.filter(({ outcome }) => outcome === RAN);
-  expect(ran.filter((one) => accepted(one) === undefined).map(words)).toEqual([]);
   const used = new Set(ran.map(accepted));
   expect(ACCEPTED.filter((one) => !used.has(one))).toEqual([]);
   expect(moved).toEqual([]);

@@ -17,7 +17,7 @@ export const ACCEPTED: readonly Accepted[] = [
     instruction: 'initialise',
     account: 'payer',
     as: ANY_SIGNER,
-    why: 'whoever comes first; docs/guides/deploy.md checks who did',
+    why: 'whoever comes first; docs/guides/deploy.md says how that shows',
   },
   { instruction: 'claim', account: 'payer', as: ANY_SIGNER, why: 'anyone may send it; the owner is paid' },
   {

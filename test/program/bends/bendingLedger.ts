@@ -19,7 +19,7 @@ export interface BendOutcome {
 export const RAN = 'it ran';
 
 export interface BenderOptions {
-  /** True of a bent copy that may well run, so that it is only simulated. */
+  /** True of a bent copy that may well run, so that it is only simulated. Another that runs is thrown. */
   mayRun(bend: { readonly instruction: string; readonly part: string; readonly as: string }): boolean;
 }
 
@@ -89,6 +89,7 @@ function bending(ledger: LiteSvmLedger, noted: Noted, { mayRun }: BenderOptions)
       const bend = { instruction: called, part, as };
       const transaction = instructions.map((one) => (one === instruction ? bent : one));
       const outcome = await ledger.tryUnsigned(transaction, { payer, keep: !mayRun(bend) }).then(() => RAN, outcomeOf);
+      if (outcome === RAN && !mayRun(bend)) throw new RangeError(`${called} ran with ${as} as its ${part}.`);
       noted.outcomes.push({ ...bend, outcome });
     }
     if ((await state(bends)) !== before) noted.moved.push(called);
