@@ -111,6 +111,10 @@ export const startSchema = z.object({
   watchEpochs: z.int().min(1).max(16).default(2).meta({
     description: 'whole epochs to look for another process with this identity, if this folder did not sign last',
   }),
+  evidenceLamports: z.bigint().min(0n).default(50_000_000n).meta({
+    description:
+      'lamports that bringing evidence of others’ offences may cost in one epoch; a case costs 2,130,840 and pays a share of the slash',
+  }),
   ...models,
   modelKeys: z.array(z.string()).default([BUNDLED_KEYS_PATH]).meta({
     description: 'files with the keys of models whose answers have to be proven; it attests them on chain',
