@@ -63,13 +63,13 @@ export function caseWatch(parts: CaseWatchParts): CaseWatch {
     },
     async run({ signal }) {
       const open = (await parts.chain.cases({ signal })).filter(({ executed }) => executed === 0);
-      let next = parts.firstSlotOf(parts.epochAt(parts.slot()) + 1n);
+      let next: bigint | undefined;
       for (const filed of open) {
         const due = dueSlot(filed);
         const again = parts.slot() < due ? due : await execute(filed, signal);
-        if (again < next) next = again;
+        if (next === undefined || again < next) next = again;
       }
-      nextSlot = next;
+      nextSlot = next ?? parts.firstSlotOf(parts.epochAt(parts.slot()) + 1n);
       return 'done';
     },
   };
