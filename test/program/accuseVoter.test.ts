@@ -45,7 +45,8 @@ async function accusedWorld(options: WorldOptions = {}) {
   for (const { of, report } of votes) await sendReveal(world, of, { epoch: 0n, report });
   const finder = await fundedFinder(world);
   const chain: FalseSum = told.tree.chain(1, 2);
-  const show = () => showFault(world, finder, { name: 'sum', epoch: 0n, evidence: falseSumEvidence(chain) });
+  const show = () =>
+    showFault(world, finder, { name: 'sum', epoch: 0n, evidence: falseSumEvidence(told.built.report, chain) });
   const accuse = (validator: Member) => sendAccuse(world, { epoch: 0n, fault: FAULT.sum, validator });
   const offenceKey = falseVoteKey(0n);
   return { world, a, b, c, d, finder, show, accuse, offenceKey };
@@ -73,7 +74,15 @@ test('P-47: refuses another’s vote, another validator and another fault', asyn
   const { world, a, b, show, offenceKey } = await accusedWorld();
   const { addresses, ledger, operator } = world;
   await show();
-  const options = { payer: operator.publicKey, epoch: 0n, fault: FAULT.sum, validator: a.address, offenceKey };
+  const { reportHash } = await readEpoch(world, 0n);
+  const options = {
+    payer: operator.publicKey,
+    epoch: 0n,
+    reportHash,
+    fault: FAULT.sum,
+    validator: a.address,
+    offenceKey,
+  };
   const instruction = accuseVoter(addresses, options);
   const send = (position: number, address: Uint8Array) =>
     ledger.send([withAccount(instruction, position, address)], [operator]);

@@ -20,6 +20,7 @@ import {
   toReported,
   toVerdicts,
 } from './epochSteps.ts';
+import { namedHash } from './keys.ts';
 import { type LiteSvmLedger, liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { refused } from './refused.ts';
 import {
@@ -115,6 +116,38 @@ test('P-32: a vote earns by its stake, once for its salt and twice for the repor
   expect(paid).toEqual([16_666n, 50_000n, 0n, 33_333n]);
   expect(await readVault(world)).toMatchObject({ rewards: 100_000n, rewardsPaid: 99_999n });
   expect(await readParticipant(world, b.address)).toMatchObject({ rewardLamports: 50_000n, commissionLamports: 0n });
+});
+
+test('P-32: who voted for the winner before it was pushed out and came back never takes more than was set aside', async () => {
+  const world = await buildWorld(liteSvmLedger(), { stakes: [2n, 3n, 3n, 3n, 4n, 40n] });
+  await startWorld(world);
+  const [first, b, c, d, e, whale] = world.validators as [Member, Member, Member, Member, Member, Member];
+  const settlements = [settlement(world, 1_000_000n)];
+  const built = await makeReport(world, { epoch: 0n, earned: new Map(), settlements });
+  const { report } = built;
+  const others = [b, c, d, e].map((of, i) => ({ of, report: { ...report, carriedRoot: namedHash(`other ${i}`) } }));
+  const votes = [{ of: first, report }, ...others, { of: whale, report }];
+  await toVerdicts(world, 0n);
+  for (const vote of votes)
+    await sendSeal(world, vote.of, 0n, sealOf(world, vote.of, { epoch: 0n, report: vote.report }));
+  // The fifth report takes the winner's place, of which the sixth vote makes a new one, without the first vote's stake.
+  for (const vote of votes) await sendReveal(world, vote.of, { epoch: 0n, report: vote.report });
+  await sendSettle(world, built, 0);
+  const { quorumSlot } = await readEpoch(world, 0n);
+  await world.ledger.untilSlot(quorumSlot + world.parameters.challengeSlots);
+  await sendFinalise(world, 0n);
+  expect(await readEpoch(world, 0n)).toMatchObject({ voteReward: 100_000n, votePoints: (55n + 80n) * SOL });
+
+  const paid = [];
+  for (const { of } of [...votes].reverse()) {
+    const before = await lamportsOf(world, of.address);
+    await sendCloseVote(world, of, 0n);
+    paid.unshift((await lamportsOf(world, of.address)) - before);
+  }
+  // Points in SOL, of 135: 6, 3, 3, 3, 4, 120. The first vote's 4,444 would be too much: it closes last and takes what is left.
+  expect(paid).toEqual([1_484n, 2_222n, 2_222n, 2_222n, 2_962n, 88_888n]);
+  expect(await readEpoch(world, 0n)).toMatchObject({ votesPaid: 100_000n });
+  expect(await readVault(world)).toMatchObject({ rewards: 100_000n, rewardsPaid: 100_000n });
 });
 
 test('P-22: votes stay open to evidence for as many epochs as the cluster says', async () => {

@@ -7,6 +7,7 @@ import {
   decodeFault,
   executeCase,
   type FaultAccount,
+  type FaultOptions,
   openBuffer,
   proveDoubleSign,
   proveFalseClaimsLeaf,
@@ -18,18 +19,24 @@ import {
 import {
   bufferContent,
   type DoubleSign,
+  decode,
   doubleSign,
   FINDING_SLOTS,
   falseVoteKey,
   findingCommitment,
   type Receipt,
+  reportCodec,
+  reportHashOf,
   type SignedTwice,
 } from '@karmesh/sdk/protocol';
 import type { Keypair } from '@karmesh/sdk/runtime';
 import type { TransactionInstruction } from '@solana/web3.js';
+import { verdictsRoot } from './epochSteps.ts';
 import { namedHash, namedKey } from './keys.ts';
 import type { Ran } from './ledger/ledger.ts';
-import { type Member, must, SOL, type World } from './world.ts';
+import { type Member, must, readEpoch, SOL, type World } from './world.ts';
+
+const REPORT_BYTES = 228;
 
 /** Who looks for offences in these tests. */
 export async function fundedFinder(world: World, name = 'finder'): Promise<Keypair> {
@@ -85,6 +92,23 @@ export function sendCloseBuffer(world: World, finder: Keypair, nonce = 0n): Prom
 export type FaultName = 'sum' | 'lifetime' | 'claims';
 const PROVE = { sum: proveFalseSum, lifetime: proveFalseLifetime, claims: proveFalseClaimsLeaf } as const;
 
+/** The hash of the report that evidence begins with. */
+export function hashOfReport(world: World, epoch: bigint, evidence: Uint8Array): Uint8Array {
+  const report = decode(reportCodec, evidence.subarray(0, REPORT_BYTES));
+  return reportHashOf(world.domain, { epoch, verdictsRoot: verdictsRoot(epoch), report });
+}
+
+/** As `buffered`, of a report: what the instructions take that show it to be false. */
+export async function bufferedFault(
+  world: World,
+  finder: Keypair,
+  fault: { readonly epoch: bigint; readonly evidence: Uint8Array; readonly nonce?: bigint },
+): Promise<FaultOptions> {
+  const { epoch, evidence, nonce = 0n } = fault;
+  const reportHash = hashOfReport(world, epoch, evidence);
+  return { ...(await buffered(world, finder, evidence, nonce)), epoch, reportHash };
+}
+
 /** Commits to the evidence, writes it and shows it. */
 export async function showFault(
   world: World,
@@ -98,7 +122,7 @@ export async function showFault(
   },
 ): Promise<Ran> {
   const { name, evidence, nonce = 0n, ...rest } = shown;
-  const options = await buffered(world, finder, evidence, nonce);
+  const options = await bufferedFault(world, finder, { epoch: rest.epoch, evidence, nonce });
   return await world.ledger.send([PROVE[name](world.addresses, { ...options, ...rest })], [finder]);
 }
 
@@ -106,8 +130,12 @@ export async function readCase({ ledger, addresses }: World, of: Uint8Array, key
   return decodeCase(await must(ledger.account(addresses.offenceCase(of, key))));
 }
 
-export async function readFault({ ledger, addresses }: World, epoch: bigint, kind: number): Promise<FaultAccount> {
-  return decodeFault(await must(ledger.account(addresses.fault(epoch, kind))));
+export async function readFault(
+  { ledger, addresses }: World,
+  reportHash: Uint8Array,
+  kind: number,
+): Promise<FaultAccount> {
+  return decodeFault(await must(ledger.account(addresses.fault(reportHash, kind))));
 }
 
 export function receiptOf(worker: Member, answer: string, changed: Partial<Receipt> = {}): Receipt {
@@ -177,17 +205,24 @@ export function sendExecute(
   return world.ledger.send([executeCase(world.addresses, executed)], [world.operator]);
 }
 
-export function sendAccuse(
+export async function sendAccuse(
   world: World,
-  accused: { readonly epoch: bigint; readonly fault: number; readonly validator: Member },
+  accused: {
+    readonly epoch: bigint;
+    readonly fault: number;
+    readonly validator: Member;
+    /** Of the report that is false; that which won, unless told. */
+    readonly reportHash?: Uint8Array;
+  },
 ): Promise<Ran> {
-  const { epoch, fault, validator } = accused;
+  const { epoch, fault, validator, reportHash = (await readEpoch(world, epoch)).reportHash } = accused;
   const offenceKey = falseVoteKey(epoch);
   return world.ledger.send(
     [
       accuseVoter(world.addresses, {
         payer: world.operator.publicKey,
         epoch,
+        reportHash,
         fault,
         validator: validator.address,
         offenceKey,

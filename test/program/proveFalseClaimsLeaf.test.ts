@@ -1,5 +1,11 @@
 import { FAULT } from '@karmesh/sdk/program';
-import { falseClaimsLeafEvidence, type Hash, type KarmaVector, ZERO_HASH } from '@karmesh/sdk/protocol';
+import {
+  falseClaimsLeafEvidence,
+  type Hash,
+  type KarmaVector,
+  type ShownClaim,
+  ZERO_HASH,
+} from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import { fundedFinder, readFault, showFault } from './evidenceSteps.ts';
 import { tell, voteFor } from './falseReport.ts';
@@ -7,7 +13,7 @@ import { namedHash } from './keys.ts';
 import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { refused } from './refused.ts';
 import { shownLeaf } from './shownTree.ts';
-import { buildWorld, type Member, startWorld } from './world.ts';
+import { buildWorld, type Member, readEpoch, startWorld } from './world.ts';
 
 const KARMA: KarmaVector = [1n, 2n, 3n, 4n, 5n];
 const WORKER = 4;
@@ -26,11 +32,16 @@ async function claimedWorld(claimed: ReadonlyMap<number, Hash>) {
       leaf === undefined ? { hash: ZERO_HASH, sums: KARMA.map(() => 0n).concat(0n) } : shownLeaf(world, 0n, leaf);
     return { leaf: node, path: told.tree.path(index) };
   };
-  const show = (index: number, bent: Partial<Parameters<typeof falseClaimsLeafEvidence>[0]> = {}, nonce = 0n) => {
+  const show = (index: number, bent: Partial<ShownClaim> = {}, nonce = 0n) => {
     const lifetime = lifetimeAt(index);
     const leaf = claimed.get(index) ?? lifetime.leaf.hash;
     const shown = { index, claimed: { leaf, path: told.built.trees.claims.path(index) }, lifetime, ...bent };
-    return showFault(world, finder, { name: 'claims', epoch: 0n, evidence: falseClaimsLeafEvidence(shown), nonce });
+    return showFault(world, finder, {
+      name: 'claims',
+      epoch: 0n,
+      evidence: falseClaimsLeafEvidence(told.built.report, shown),
+      nonce,
+    });
   };
   return { world, told, finder, lifetimeAt, show };
 }
@@ -38,7 +49,9 @@ async function claimedWorld(claimed: ReadonlyMap<number, Hash>) {
 test('P-46, T-06: another leaf in the claims tree is a fault, and so is one where the lifetime tree has none', async () => {
   const another = await claimedWorld(new Map([[WORKER, namedHash('a leaf that claims more')]]));
   await another.show(WORKER);
-  expect(await readFault(another.world, 0n, FAULT.claims)).toMatchObject({ finder: another.finder.publicKey });
+  expect(await readFault(another.world, (await readEpoch(another.world, 0n)).reportHash, FAULT.claims)).toMatchObject({
+    finder: another.finder.publicKey,
+  });
   const added = await claimedWorld(new Map([[2, namedHash('a leaf that nobody earned')]]));
   await refused(added.show(WORKER, {}, 1n), 'NotAnOffence');
   await refused(added.show(1, {}, 2n), 'NotAnOffence');

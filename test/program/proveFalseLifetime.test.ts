@@ -9,7 +9,7 @@ import {
 } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
 import { toFinalised } from './epochSteps.ts';
-import { buffered, fundedFinder, readFault, showFault } from './evidenceSteps.ts';
+import { bufferedFault, fundedFinder, readFault, showFault } from './evidenceSteps.ts';
 import { type Said, type ToldReport, tell, voteFor } from './falseReport.ts';
 import { namedHash } from './keys.ts';
 import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
@@ -82,7 +82,7 @@ async function followed(
     nonce = 0n,
   ) => {
     const { index = WORKER } = shown;
-    const evidence = falseLifetimeEvidence({
+    const evidence = falseLifetimeEvidence(second.built.report, {
       index,
       now: placeOf(second, index),
       prior: placeOf(first, index),
@@ -107,7 +107,7 @@ test('P-46: a lifetime that grew by more than its credits is a fault; one that d
   await show({ credits: top });
   const { reportHash, faults } = await readEpoch(world, epoch);
   expect(faults).toBe(1);
-  expect(await readFault(world, epoch, FAULT.lifetime)).toMatchObject({
+  expect(await readFault(world, reportHash, FAULT.lifetime)).toMatchObject({
     epoch,
     finder: finder.publicKey,
     reportHash,
@@ -172,9 +172,13 @@ test('P-46: before the first final report there is nothing', async () => {
   const finder = await fundedFinder(world);
   const show = (evidence: Uint8Array, nonce: bigint) =>
     showFault(world, finder, { name: 'lifetime', epoch: 0n, evidence, nonce });
-  const honest = falseLifetimeEvidence({ index: WORKER, now: placeOf(told, WORKER), credits: top });
+  const honest = falseLifetimeEvidence(told.built.report, {
+    index: WORKER,
+    now: placeOf(told, WORKER),
+    credits: top,
+  });
   await refused(show(honest, 0n), 'NotAnOffence');
-  await show(falseLifetimeEvidence({ index: OTHER, now: placeOf(told, OTHER) }), 1n);
+  await show(falseLifetimeEvidence(told.built.report, { index: OTHER, now: placeOf(told, OTHER) }), 1n);
 });
 
 test('P-46: nothing passes for what it is not: places, credits and prior reports', async () => {
@@ -205,8 +209,8 @@ test('P-46: nothing passes for what it is not: places, credits and prior reports
   // Behind both trees nobody is missed.
   await refused(show({ index: 9, now: {}, prior: {} }, 10n), 'NotAnOffence');
   // Another report than the one it follows on.
-  const evidence = falseLifetimeEvidence({ index: WORKER, now, credits: top, prior });
-  const options = { ...(await buffered(world, finder, evidence, 11n)), epoch };
+  const evidence = falseLifetimeEvidence(second.built.report, { index: WORKER, now, credits: top, prior });
+  const options = await bufferedFault(world, finder, { epoch, evidence, nonce: 11n });
   const send = (priorEpoch?: bigint) =>
     world.ledger.send(
       [proveFalseLifetime(world.addresses, { ...options, ...(priorEpoch === undefined ? {} : { priorEpoch }) })],

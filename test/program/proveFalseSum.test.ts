@@ -10,7 +10,7 @@ import {
 import { expect, test } from 'vitest';
 import { withAccount } from './bent.ts';
 import { sendFinalise, settlement, toFinalised, toVerdicts } from './epochSteps.ts';
-import { buffered, fundedFinder, readFault, showFault } from './evidenceSteps.ts';
+import { bufferedFault, fundedFinder, readFault, showFault } from './evidenceSteps.ts';
 import { tell, voteFor } from './falseReport.ts';
 import { namedHash } from './keys.ts';
 import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
@@ -42,7 +42,12 @@ async function toldWorld(lies: readonly Lie[], options: WorldOptions & { readonl
   const told = await tell(world, { epoch: 0n, said, lies, ...totalled });
   await voteFor(world, told);
   const show = (shown: FalseSum, nonce = 0n) =>
-    showFault(world, started.finder, { name: 'sum', epoch: 0n, evidence: falseSumEvidence(shown), nonce });
+    showFault(world, started.finder, {
+      name: 'sum',
+      epoch: 0n,
+      evidence: falseSumEvidence(told.built.report, shown),
+      nonce,
+    });
   return { ...started, told, show };
 }
 
@@ -59,7 +64,7 @@ test.each([
   const { reportHash, faults, faultSlot } = await readEpoch(world, 0n);
   expect([faults, faultSlot]).toEqual([1, await world.ledger.slot()]);
   const fault = { epoch: 0n, kind: FAULT.sum, finder: finder.publicKey, reportHash };
-  expect(await readFault(world, 0n, FAULT.sum)).toMatchObject(fault);
+  expect(await readFault(world, reportHash, FAULT.sum)).toMatchObject(fault);
   expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([{ name: 'FaultProven', data: fault }]);
   // The epoch does not become final.
   const { quorumSlot } = await readEpoch(world, 0n);
@@ -81,7 +86,7 @@ test('P-45: sums that leave 64 bits are false, whatever the node says', async ()
   ];
   const told = await tell(world, { epoch: 0n, said, lies });
   await voteFor(world, told);
-  const evidence = falseSumEvidence(told.tree.chain(1, 2));
+  const evidence = falseSumEvidence(told.built.report, told.tree.chain(1, 2));
   await showFault(world, finder, { name: 'sum', epoch: 0n, evidence });
 });
 
@@ -139,13 +144,13 @@ test('P-45: nothing passes for what it is not: bent nodes, other turns, other ch
 
 test('P-45: what stands behind the evidence is refused, and evidence that ends early', async () => {
   const { world, finder, told } = await toldWorld([{ level: 1, index: 2, sums: more }]);
-  const evidence = falseSumEvidence(told.tree.chain(1, 2));
+  const evidence = falseSumEvidence(told.built.report, told.tree.chain(1, 2));
   const show = (bytes: Uint8Array, nonce: bigint) =>
     showFault(world, finder, { name: 'sum', epoch: 0n, evidence: bytes, nonce });
   await refused(show(evidence.subarray(0, -8), 0n), 'BadEvidence');
   await refused(show(Uint8Array.of(...evidence, ...new Uint8Array(16)), 1n), 'BadEvidence');
   await refused(show(Uint8Array.of(...evidence, 1), 2n), 'BadEvidence');
-  await refused(show(Uint8Array.of(2, ...evidence.subarray(1)), 3n), 'BadEvidence');
+  await refused(show(evidence.with(228, 2), 3n), 'BadEvidence');
   await show(evidence, 4n);
 });
 
@@ -177,7 +182,7 @@ async function creditsWorld(lies: readonly Lie[]) {
   if (leaf === undefined) throw new RangeError('The worker has a leaf.');
   const creditsOf = { ...leaf, index, path: told.tree.path(index) };
   const show = (shown: FalseSum, nonce = 0n) =>
-    showFault(world, finder, { name: 'sum', epoch: 0n, evidence: falseSumEvidence(shown), nonce });
+    showFault(world, finder, { name: 'sum', epoch: 0n, evidence: falseSumEvidence(told.built.report, shown), nonce });
   return { ...started, tree, creditsOf, show };
 }
 
@@ -210,18 +215,18 @@ test('P-45: shown once, by who committed to it, of a report that is there', asyn
     said: [{ member: worker, karma: KARMA }],
     lies: [{ level: 3, index: 0, sums: more }],
   });
-  const evidence = falseSumEvidence(told.tree.chain(3, 0));
+  const evidence = falseSumEvidence(told.built.report, told.tree.chain(3, 0));
   await toVerdicts(world, 0n);
   await refused(showFault(world, finder, { name: 'sum', epoch: 0n, evidence }), 'BadState');
 
   const again = await toldWorld([{ level: 3, index: 0, sums: more }]);
-  const shown = falseSumEvidence(again.told.tree.chain(3, 0));
+  const shown = falseSumEvidence(again.told.built.report, again.told.tree.chain(3, 0));
   const thief = await fundedFinder(again.world, 'thief');
-  const options = await buffered(again.world, again.finder, shown);
-  const stolen = proveFalseSum(again.world.addresses, { ...options, epoch: 0n, finder: thief.publicKey });
+  const options = await bufferedFault(again.world, again.finder, { epoch: 0n, evidence: shown });
+  const stolen = proveFalseSum(again.world.addresses, { ...options, finder: thief.publicKey });
   const finding = again.world.addresses.finding(again.finder.publicKey, options.commitment);
   await refused(again.world.ledger.send([withAccount(stolen, 4, finding)], [thief]), 'NotCommitted');
-  await again.world.ledger.send([proveFalseSum(again.world.addresses, { ...options, epoch: 0n })], [again.finder]);
+  await again.world.ledger.send([proveFalseSum(again.world.addresses, options)], [again.finder]);
   await refused(showFault(again.world, thief, { name: 'sum', epoch: 0n, evidence: shown }), 'AlreadyInitialised');
   expect((await readEpoch(again.world, 0n)).faults).toBe(1);
 });
@@ -236,9 +241,9 @@ test('P-45: of a final report within the time for evidence; what its votes would
   });
   await toFinalised(world, told.built);
   expect([(await readEpoch(world, 0n)).voteReward, (await readVault(world)).rewards]).toEqual([100_000n, 100_000n]);
-  const evidence = falseSumEvidence(told.tree.chain(1, 2));
-  const options = await buffered(world, finder, evidence);
-  await world.ledger.send([proveFalseSum(world.addresses, { ...options, epoch: 0n })], [finder]);
+  const evidence = falseSumEvidence(told.built.report, told.tree.chain(1, 2));
+  const options = await bufferedFault(world, finder, { epoch: 0n, evidence });
+  await world.ledger.send([proveFalseSum(world.addresses, options)], [finder]);
   expect(await readEpoch(world, 0n)).toMatchObject({ state: 6, faults: 1, voteReward: 0n });
   expect((await readVault(world)).rewards).toBe(0n);
 });
@@ -249,7 +254,8 @@ test('P-45: not of a final report whose time for evidence is over', async () => 
   const lies = [{ level: 1, index: 2, sums: more }];
   const told = await tell(world, { epoch: 0n, said, lies, settlements: [settlement(world, 1_000n)] });
   await toFinalised(world, told.built);
-  const options = await buffered(world, finder, falseSumEvidence(told.tree.chain(1, 2)));
+  const evidence = falseSumEvidence(told.built.report, told.tree.chain(1, 2));
+  const options = await bufferedFault(world, finder, { epoch: 0n, evidence });
   await world.ledger.untilSlot((await world.ledger.slot()) + world.parameters.slotsPerEpoch);
-  await refused(world.ledger.send([proveFalseSum(world.addresses, { ...options, epoch: 0n })], [finder]), 'TooLate');
+  await refused(world.ledger.send([proveFalseSum(world.addresses, options)], [finder]), 'TooLate');
 });

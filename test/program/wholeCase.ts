@@ -64,13 +64,13 @@ export async function wholeCase(ledger: Ledger): Promise<void> {
   const [index, mine, theirs] = [4, told.leaves[4], told.leaves[5]];
   if (mine === undefined || theirs === undefined) throw new RangeError('Both workers have leaves.');
   const evidence = {
-    sum: falseSumEvidence(told.tree.chain(1, 0)),
-    lifetime: falseLifetimeEvidence({
+    sum: falseSumEvidence(told.built.report, told.tree.chain(1, 0)),
+    lifetime: falseLifetimeEvidence(told.built.report, {
       index,
       now: { leaf: mine, path: told.tree.path(index) },
       credits: { type: 'credit', credit },
     }),
-    claims: falseClaimsLeafEvidence({
+    claims: falseClaimsLeafEvidence(told.built.report, {
       index: 5,
       claimed: { leaf: namedHash('claimed'), path: told.built.trees.claims.path(5) },
       lifetime: { leaf: shownLeaf(world, 0n, theirs), path: told.tree.path(5) },

@@ -226,6 +226,8 @@ export interface EpochAccount {
   readonly openVotes: number;
   /** In which the newest fault was proven. */
   readonly faultSlot: bigint;
+  /** Of `voteReward`, what votes that were closed took. */
+  readonly votesPaid: bigint;
 }
 
 export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8, accused: 16 } as const;

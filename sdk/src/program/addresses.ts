@@ -28,8 +28,8 @@ export interface ProgramAddresses {
   finding(finder: Address, commitment: Uint8Array): Address;
   /** Of an offence, by its name (P-42). */
   offenceCase(offender: Address, offenceKey: Uint8Array): Address;
-  /** Of a report, by `FAULT`. */
-  fault(epoch: bigint, kind: number): Address;
+  /** Of a report, by its hash (P-18) and `FAULT`. */
+  fault(reportHash: Uint8Array, kind: number): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -82,6 +82,6 @@ export function programAddresses(programId: Address): ProgramAddresses {
     buffer: (owner, nonce) => derive('buffer', owner, u64le(nonce)),
     finding: (finder, commitment) => derive('finding', finder, commitment),
     offenceCase: (offender, offenceKey) => derive('case', offender, offenceKey),
-    fault: (epoch, kind) => derive('fault', u64le(epoch), new Uint8Array([kind])),
+    fault: (reportHash, kind) => derive('fault', reportHash, new Uint8Array([kind])),
   };
 }

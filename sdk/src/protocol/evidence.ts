@@ -16,6 +16,7 @@ import {
   type Verdict,
   verdictRecord,
 } from './records.ts';
+import { type Report, reportCodec } from './report.ts';
 import type { Lifetime } from './tally.ts';
 
 // What shows an offence or a false report on chain (docs/protocol.md, Evidence).
@@ -185,8 +186,8 @@ export interface FalseSum {
   readonly below: readonly ShownNode[];
 }
 
-/** P-45: the evidence of a false sum. Throws `BAD_ARGUMENT` for a chain that does not fit together. */
-export function falseSumEvidence(shown: FalseSum): Uint8Array {
+/** P-45: the evidence that a report has a false sum. Throws `BAD_ARGUMENT` for a chain that does not fit together. */
+export function falseSumEvidence(report: Report, shown: FalseSum): Uint8Array {
   const depth = shown.nodes.length;
   if (shown.turns.length !== Math.max(0, depth - 1) || shown.below.length !== (depth === 0 ? 1 : 2)) {
     throw new KarmeshError(
@@ -202,6 +203,7 @@ export function falseSumEvidence(shown: FalseSum): Uint8Array {
   const of = shown.creditsOf;
   const turns = shown.turns.reduce((bits, isRight, i) => bits + (isRight ? 2 ** i : 0), 0);
   return concatBytes(
+    encode(reportCodec, report),
     ...(of === undefined ? [ABSENT] : [LEAF, lifetimeBytes(of), u32le(of.index), pathBytes(of.path)]),
     new Uint8Array([depth]),
     u32le(turns),
@@ -218,15 +220,20 @@ function placeBytes({ leaf, path }: ShownPlace): Uint8Array {
   return leaf === undefined ? concatBytes(ABSENT, way) : concatBytes(LEAF, lifetimeBytes(leaf), way);
 }
 
-/** P-46: the evidence that a lifetime is not the prior one and the epoch's credits. `prior` is left out if the report follows on none. */
-export function falseLifetimeEvidence(shown: {
+/** What a report says of a registration index, with what it follows from. */
+export interface ShownGrowth {
   readonly index: number;
   readonly now: ShownPlace;
   /** The top of the leaf's receiptsRoot; left out if that is zero. */
   readonly credits?: ShownNode;
+  /** Left out if the report follows on none. */
   readonly prior?: ShownPlace;
-}): Uint8Array {
+}
+
+/** P-46: the evidence that a lifetime is not the prior one and the epoch's credits. */
+export function falseLifetimeEvidence(report: Report, shown: ShownGrowth): Uint8Array {
   return concatBytes(
+    encode(reportCodec, report),
     u32le(shown.index),
     placeBytes(shown.now),
     ...(shown.credits === undefined ? [] : [shownBytes(shown.credits, true)]),
@@ -234,14 +241,18 @@ export function falseLifetimeEvidence(shown: {
   );
 }
 
-/** P-46: the evidence that the claims tree has another leaf at an index than the lifetime tree. */
-export function falseClaimsLeafEvidence(shown: {
+/** What the claims tree and the lifetime tree have at a registration index. */
+export interface ShownClaim {
   readonly index: number;
   readonly claimed: { readonly leaf: Hash; readonly path: ClaimPath };
   readonly lifetime: { readonly leaf: SumNode; readonly path: SumPath };
-}): Uint8Array {
+}
+
+/** P-46: the evidence that the claims tree has another leaf at an index than the lifetime tree. */
+export function falseClaimsLeafEvidence(report: Report, shown: ShownClaim): Uint8Array {
   const { index, claimed, lifetime } = shown;
   return concatBytes(
+    encode(reportCodec, report),
     u32le(index),
     claimed.leaf,
     u32le(claimed.path.length),

@@ -9,7 +9,7 @@ use crate::{
         mul_div::mul_div,
     },
     state::{
-        config::{place, Config},
+        config::Config,
         epoch::{self, Epoch},
         lamports::move_lamports,
         participant::Participant,
@@ -51,14 +51,15 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         require(vote.epoch == number, KarmaError::WrongEpoch)?;
         require(vote.validator == validator_key, KarmaError::BadPda)?;
         require(*payer.address().as_array() == vote.payer, KarmaError::BadOwner)?;
-        // P-22
-        require_evidence_is_over(&config, &account, slot)?;
+        let until = account.evidence_until(&config).ok_or(KarmaError::NotFinalised)?; // P-22
+        let current = config.epoch_at(slot).unwrap_or(0);
+        require(current >= until, KarmaError::TooEarly)?; // P-22
         let mut validator = write::<Participant>(validator, cx.program)?;
         let reward = reward_of(&account, &vote)?;
-        let current = config.epoch_at(slot).unwrap_or(0);
         validator.take_reward(reward, current, config.token_rate)?; // P-31
         let mut vault = write::<Vault>(vault, cx.program)?;
         vault.rewards_paid = add(vault.rewards_paid, reward)?;
+        account.votes_paid = add(account.votes_paid, reward)?;
         account.open_votes = account.open_votes.checked_sub(1).ok_or(KarmaError::Overflow)?;
         reward
     };
@@ -72,28 +73,13 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     Event::new(VOTE_PAID).u64(number).key(&validator_key).u64(paid).emit()
 }
 
-/// P-22: `NotFinalised` while the epoch may still become final, `TooEarly` while evidence may still come.
-#[inline(never)]
-fn require_evidence_is_over(config: &Config, account: &Epoch, slot: u64) -> ProgramResult {
-    let current = config.epoch_at(slot).ok_or(KarmaError::NotFinalised)?;
-    let decided = if account.state == epoch::FINALISED {
-        config.epoch_at(account.finalised_slot).unwrap_or(0)
-    } else {
-        // Passed over: a later epoch is final, so that this one never will be.
-        require(!config.is_after_last_finalised(account.epoch), KarmaError::NotFinalised)?;
-        account.epoch
-    };
-    // P-45: a proven fault gives time anew, in which those are accused who voted for the report.
-    let decided =
-        if account.faults > 0 { decided.max(config.epoch_at(account.fault_slot).unwrap_or(0)) } else { decided };
-    require(sub(current, decided)? >= config.parameter_in(place::EVIDENCE_EPOCHS, account.epoch), KarmaError::TooEarly)
-}
-
-/// P-32: this vote's part of what the epoch set aside.
+/// P-32: this vote's part of what the epoch set aside, or what is left of it: a report that lost its place among the candidates and
+/// won it back is without the stake of its first voters (P-18), whose points count here.
 #[inline(never)]
 fn reward_of(account: &Epoch, vote: &Vote) -> Result<u64, ProgramError> {
     if account.state != epoch::FINALISED || account.faults > 0 || account.vote_points == 0 {
         return Ok(0);
     }
-    mul_div(account.vote_reward, vote.points(&account.report_hash)?, account.vote_points)
+    let share = mul_div(account.vote_reward, vote.points(&account.report_hash)?, account.vote_points)?;
+    Ok(share.min(sub(account.vote_reward, account.votes_paid)?))
 }

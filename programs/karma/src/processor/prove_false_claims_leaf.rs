@@ -1,10 +1,13 @@
 //! `prove_false_claims_leaf`
-use super::report_fault::{record, require_false, require_provable};
+use super::report_fault::{record, require_false, require_provable, Proven};
 use crate::{
     entrypoint::Context,
     instruction::Arguments,
-    state::{buffer, config::Config, epoch::Epoch, fault::CLAIMS, read},
-    verify::false_report::{is_false_claims_leaf, Report},
+    state::{buffer, config::Config, fault::CLAIMS, read},
+    verify::{
+        false_report::{is_false_claims_leaf, LifetimeTree},
+        report::Report,
+    },
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
@@ -18,7 +21,7 @@ use pinocchio::{error::ProgramError, ProgramResult};
 /// | 3 | vault | writable | |
 /// | 4 | finding | writable | `["finding", finder, commitment]` |
 /// | 5 | buffer | | holds the evidence |
-/// | 6 | fault | writable | `["fault", epoch, 3]` |
+/// | 6 | fault | writable | `["fault", reportHash, 3]` |
 /// | 7 | system program | | |
 ///
 /// Arguments: epoch u64, salt [32].
@@ -27,18 +30,19 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let number = cx.arguments.u64()?;
     let salt = cx.arguments.bytes::<32>()?;
     cx.arguments.finish()?;
-    require_provable(cx, number, salt)?;
+    let report_hash = require_provable(cx, number, salt)?;
     {
-        let [_finder, config, epoch_account, _vault, _finding, buffer, ..] = &*cx.accounts else {
+        let [_finder, config, _epoch_account, _vault, _finding, buffer, ..] = &*cx.accounts else {
             return Err(ProgramError::NotEnoughAccountKeys);
         };
         let config = read::<Config>(config, cx.program)?;
-        let account = read::<Epoch>(epoch_account, cx.program)?;
         let content = buffer::content(buffer, cx.program)?;
         let mut fields = Arguments::new(&content);
-        let is_false = is_false_claims_leaf(&Report { domain: &config.domain, epoch: &account }, &mut fields);
+        let report = Report::read(fields.bytes()?)?;
+        let tree = LifetimeTree::of(&config.domain, number, &report);
+        let is_false = is_false_claims_leaf(&tree, report.claims_root, &mut fields);
         require_false(is_false)?; // P-46
         fields.finish_padded()?;
     }
-    record(cx, number, CLAIMS)
+    record(cx, &Proven { epoch: number, kind: CLAIMS, report_hash })
 }

@@ -1,5 +1,5 @@
 //! `prove_false_lifetime`
-use super::report_fault::{record, require_false, require_provable};
+use super::report_fault::{record, require_false, require_provable, Proven};
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
@@ -11,7 +11,10 @@ use crate::{
         fault::LIFETIME,
         read,
     },
-    verify::false_report::{is_false_lifetime, Report},
+    verify::{
+        false_report::{is_false_lifetime, LifetimeTree},
+        report::Report,
+    },
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
@@ -25,7 +28,7 @@ use pinocchio::{error::ProgramError, ProgramResult};
 /// | 3 | vault | writable | |
 /// | 4 | finding | writable | `["finding", finder, commitment]` |
 /// | 5 | buffer | | holds the evidence |
-/// | 6 | fault | writable | `["fault", epoch, 2]` |
+/// | 6 | fault | writable | `["fault", reportHash, 2]` |
 /// | 7 | system program | | |
 /// | 8 | prior | | the final epoch that the report follows on; anything if priorRoot is zero |
 ///
@@ -35,28 +38,28 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let number = cx.arguments.u64()?;
     let salt = cx.arguments.bytes::<32>()?;
     cx.arguments.finish()?;
-    require_provable(cx, number, salt)?;
+    let report_hash = require_provable(cx, number, salt)?;
     {
-        let [_finder, config, epoch_account, _vault, _finding, buffer, _fault, _system, prior, ..] = &*cx.accounts
+        let [_finder, config, _epoch_account, _vault, _finding, buffer, _fault, _system, prior, ..] = &*cx.accounts
         else {
             return Err(ProgramError::NotEnoughAccountKeys);
         };
         let config = read::<Config>(config, cx.program)?;
-        let account = read::<Epoch>(epoch_account, cx.program)?;
         let content = buffer::content(buffer, cx.program)?;
         let mut fields = Arguments::new(&content);
-        let report = Report { domain: &config.domain, epoch: &account };
+        let report = Report::read(fields.bytes()?)?;
+        let tree = LifetimeTree::of(&config.domain, number, &report);
         // P-46: before the first final report, and after one without leaves, there is nothing.
-        let is_false = if account.prior_root == [0; 32] {
-            is_false_lifetime(&report, None, &mut fields)
+        let is_false = if *report.prior_root == [0; 32] {
+            is_false_lifetime(&tree, None, &mut fields)
         } else {
             let prior = read::<Epoch>(prior, cx.program)?;
-            let precedes = prior.state == FINALISED && prior.root == account.prior_root;
+            let precedes = prior.state == FINALISED && prior.root == *report.prior_root;
             require(precedes, KarmaError::StalePrior)?; // P-46
-            is_false_lifetime(&report, Some(&Report { domain: &config.domain, epoch: &prior }), &mut fields)
+            is_false_lifetime(&tree, Some(&LifetimeTree::of_final(&config.domain, &prior)), &mut fields)
         };
         require_false(is_false)?; // P-46
         fields.finish_padded()?;
     }
-    record(cx, number, LIFETIME)
+    record(cx, &Proven { epoch: number, kind: LIFETIME, report_hash })
 }

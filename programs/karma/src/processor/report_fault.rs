@@ -8,7 +8,7 @@ use crate::{
     seeds,
     state::{
         buffer,
-        config::{place, Config},
+        config::Config,
         create::{create, Creation},
         epoch::{self, Epoch},
         fault::Fault,
@@ -17,14 +17,15 @@ use crate::{
         vault::Vault,
         write, Key,
     },
-    verify::hash::sha256,
+    verify::{hash::sha256, records::report_hash, report::REPORT_BYTES},
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
-/// Checks what is the same for every fault. The accounts are those of each such instruction: finder (signer, writable), config,
-/// epochAccount (writable), vault (writable), finding (writable), buffer, fault (writable), system program.
+/// Checks what is the same for every fault, and returns the hash of the report that the evidence begins with (P-18). The
+/// accounts are those of each such instruction: finder (signer, writable), config, epochAccount (writable), vault (writable), finding
+/// (writable), buffer, fault (writable), system program.
 #[inline(never)]
-pub fn require_provable(cx: &Context, number: u64, salt: &Key) -> ProgramResult {
+pub fn require_provable(cx: &Context, number: u64, salt: &Key) -> Result<Key, ProgramError> {
     let [finder, config, epoch_account, _vault, finding, buffer, ..] = &*cx.accounts else {
         return Err(ProgramError::NotEnoughAccountKeys);
     };
@@ -32,19 +33,32 @@ pub fn require_provable(cx: &Context, number: u64, salt: &Key) -> ProgramResult 
     let config = read::<Config>(config, cx.program)?;
     let account = read::<Epoch>(epoch_account, cx.program)?;
     account.require_epoch(number)?;
-    match account.state {
-        epoch::REPORTED => {}
-        epoch::FINALISED => {
-            // P-45: from then on its votes are paid and closed.
-            let current = config.epoch_at(slot).ok_or(KarmaError::NotStarted)?;
-            let decided = config.epoch_at(account.finalised_slot).unwrap_or(0);
-            require(sub(current, decided)? < config.parameter_in(place::EVIDENCE_EPOCHS, number), KarmaError::TooLate)?;
-        }
-        _ => return Err(KarmaError::BadState.into()), // P-45
-    }
-    let evidence = sha256(&[&buffer::content(buffer, cx.program)?])?;
+    require_open_to_evidence(&config, &account, slot)?;
+    let content = buffer::content(buffer, cx.program)?;
+    let evidence = sha256(&[&content])?;
     let shown = Shown { domain: &config.domain, evidence: &evidence, salt, slot, program: cx.program };
-    finding::require_committed(finder, finding, &shown) // P-41
+    finding::require_committed(finder, finding, &shown)?; // P-41
+    let report = content.first_chunk::<REPORT_BYTES>().ok_or(KarmaError::BadEvidence)?; // P-45
+    report_hash(&config.domain, &number.to_le_bytes(), &account.verdicts_root, &sha256(&[report])?)
+}
+
+/// P-45: `BadState` before a report has won, or the epoch is passed over with its seals: a fault of a report that wins afterwards
+/// would not count. `TooLate` once the votes of a final epoch may be closed.
+#[inline(never)]
+fn require_open_to_evidence(config: &Config, account: &Epoch, slot: u64) -> ProgramResult {
+    match account.state {
+        epoch::VERDICTS => {
+            let is_over = account.is_passed_over(config) && account.is_quorum(account.sealed_stake);
+            require(is_over, KarmaError::BadState) // P-45
+        }
+        epoch::REPORTED => Ok(()),
+        epoch::FINALISED => {
+            let current = config.epoch_at(slot).ok_or(KarmaError::NotStarted)?;
+            let until = account.evidence_until(config).unwrap_or(0);
+            require(current < until, KarmaError::TooLate) // P-45
+        }
+        _ => Err(KarmaError::BadState.into()), // P-45
+    }
 }
 
 /// `BadEvidence` for evidence that ends early, and `NotAnOffence` for a true report.
@@ -58,39 +72,56 @@ pub fn require_false(judged: Result<bool, ProgramError>) -> ProgramResult {
     }
 }
 
-/// P-45: records the fault, so that the epoch does not become final, and takes back what a final one had set aside for its votes.
+/// What was proven.
+pub struct Proven {
+    pub epoch: u64,
+    pub kind: u8,
+    pub report_hash: Key,
+}
+
+/// P-45: records the fault. Of the report that won it also counts in the epoch.
 #[inline(never)]
-pub fn record(cx: &mut Context, number: u64, kind: u8) -> ProgramResult {
+pub fn record(cx: &mut Context, proven: &Proven) -> ProgramResult {
     let [finder, _config, epoch_account, vault, finding, _buffer, fault, _system, ..] = &mut *cx.accounts else {
         return Err(ProgramError::NotEnoughAccountKeys);
     };
     let slot = current_slot()?;
+    let Proven { epoch: number, kind, report_hash } = proven;
     let finder_key = *finder.address().as_array();
     let bump = create::<Fault>(&mut Creation {
         program: cx.program,
         payer: finder,
         account: fault,
         lamports: 0,
-        seeds: &[seeds::FAULT, &number.to_le_bytes(), &[kind]],
+        seeds: &[seeds::FAULT, report_hash, &[*kind]],
     })?;
-    let mut account = write::<Epoch>(epoch_account, cx.program)?;
-    account.faults = increment(account.faults)?;
-    account.fault_slot = slot;
-    let mut vault = write::<Vault>(vault, cx.program)?;
-    vault.rewards = sub(vault.rewards, account.vote_reward)?;
-    account.vote_reward = 0;
-    let report_hash = account.report_hash;
-    drop(account);
-    drop(vault);
+    {
+        let mut account = write::<Epoch>(epoch_account, cx.program)?;
+        let mut vault = write::<Vault>(vault, cx.program)?;
+        if account.has_won(report_hash) {
+            count(&mut account, &mut vault, slot)?;
+        }
+    }
     let mut fault = write::<Fault>(fault, cx.program)?;
-    fault.epoch = number;
+    fault.epoch = *number;
     fault.finder = finder_key;
-    fault.report_hash = report_hash;
+    fault.report_hash = *report_hash;
     fault.slot = slot;
-    fault.kind = kind;
+    fault.kind = *kind;
     fault.bump = bump;
     drop(fault);
     finding::end(finder, finding)?;
 
-    Event::new(FAULT_PROVEN).u64(number).u8(kind).key(&finder_key).key(&report_hash).emit()
+    Event::new(FAULT_PROVEN).u64(*number).u8(*kind).key(&finder_key).key(report_hash).emit()
+}
+
+/// P-45: keeps the epoch from becoming final, and takes back what a final one had set aside for its votes.
+#[inline(never)]
+fn count(account: &mut Epoch, vault: &mut Vault, slot: u64) -> ProgramResult {
+    account.faults = increment(account.faults)?;
+    account.fault_slot = slot;
+    // No vote took of it yet: none is closed while evidence is taken (P-22).
+    vault.rewards = sub(vault.rewards, account.vote_reward)?;
+    account.vote_reward = 0;
+    Ok(())
 }

@@ -4,7 +4,6 @@ use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
     event::{Event, REPORT_REACHED},
-    instruction::Arguments,
     math::checked::{add, increment},
     state::{
         config::Config,
@@ -17,15 +16,13 @@ use crate::{
     verify::{
         hash::sha256,
         records::{self, RootSeal},
+        report::{Report, REPORT_BYTES},
     },
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
-/// root, totals, participantCount, settlementsRoot, settlementsTotal, escrowCount, carriedRoot, carriedCount, priorRoot,
-/// claimsRoot.
-const REPORT_BYTES: usize = 228;
-
-/// P-18: opens a seal and adds its stake to the report. The report that passes two thirds is stored.
+/// P-18: opens a seal and adds its stake to the report, which follows on the last final one: no other could become final, and
+/// whoever votes for one can be shown what it says of the final one's lifetimes. The report that passes two thirds is stored.
 ///
 /// | # | account | | |
 /// |---|---|---|---|
@@ -63,6 +60,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let opened = RootSeal { epoch, report_hash: &report_hash, salt, validator: &validator_key };
     require(records::root_seal(&config.domain, &opened)? == vote.seal, KarmaError::SealMismatch)?; // P-18
 
+    let stated = Report::read(report)?;
+    require(*stated.prior_root == config.last_root, KarmaError::StalePrior)?; // P-18
+
     vote.flags |= vote::REVEALED;
     vote.report_hash = report_hash;
     let paid = if vote.keeps_pay() { vote.stake } else { 0 };
@@ -70,8 +70,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     if account.state != epoch::VERDICTS || !account.is_quorum(stake) {
         return Ok(());
     }
-    store_report(&mut account, report)?;
-    require(account.prior_root == config.last_root, KarmaError::StalePrior)?; // P-18
+    store_report(&mut account, &stated);
     account.report_hash = report_hash;
     account.state = epoch::REPORTED;
     account.quorum_slot = current_slot()?;
@@ -114,17 +113,15 @@ fn add_stake(account: &mut Epoch, vote: Candidate) -> Result<u64, ProgramError> 
 }
 
 #[inline(never)]
-fn store_report(account: &mut Epoch, report: &[u8; REPORT_BYTES]) -> ProgramResult {
-    let mut fields = Arguments::new(report);
-    account.root = *fields.bytes()?;
-    account.totals = fields.u64s()?;
-    account.participant_count = fields.u32()?;
-    account.settlements_root = *fields.bytes()?;
-    account.settlements_total = fields.u64()?;
-    account.escrow_count = fields.u32()?;
-    account.carried_root = *fields.bytes()?;
-    account.carried_count = fields.u32()?;
-    account.prior_root = *fields.bytes()?;
-    account.claims_root = *fields.bytes()?;
-    fields.finish()
+fn store_report(account: &mut Epoch, report: &Report) {
+    account.root = *report.root;
+    account.totals = report.totals;
+    account.participant_count = report.participant_count;
+    account.settlements_root = *report.settlements_root;
+    account.settlements_total = report.settlements_total;
+    account.escrow_count = report.escrow_count;
+    account.carried_root = *report.carried_root;
+    account.carried_count = report.carried_count;
+    account.prior_root = *report.prior_root;
+    account.claims_root = *report.claims_root;
 }

@@ -1,5 +1,8 @@
 //! Epoch: what one epoch closed, which beacon it drew, and which report reached the quorum.
-use super::{Account, Key};
+use super::{
+    config::{place, Config},
+    Account, Key,
+};
 use crate::{
     error::{require, KarmaError},
     math::quorum::is_quorum,
@@ -92,7 +95,9 @@ pub struct Epoch {
     pub open_votes: u32,
     /// In which the newest fault was proven.
     pub fault_slot: u64,
-    pub reserved: [u8; 40],
+    /// Of `vote_reward`, what votes that were closed took.
+    pub votes_paid: u64,
+    pub reserved: [u8; 32],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
@@ -106,7 +111,7 @@ const _: () = assert!(offset_of!(Epoch, beacon) == 312);
 const _: () = assert!(offset_of!(Epoch, candidates) == 432);
 const _: () = assert!(offset_of!(Epoch, totals) == 688);
 const _: () = assert!(offset_of!(Epoch, claims_root) == 880);
-const _: () = assert!(offset_of!(Epoch, fault_slot) == 976);
+const _: () = assert!(offset_of!(Epoch, votes_paid) == 984);
 
 impl Epoch {
     /// `WrongEpoch` unless this is the account of `epoch`.
@@ -124,6 +129,33 @@ impl Epoch {
     #[inline(always)]
     pub fn winner(&self) -> Option<&Candidate> {
         self.candidates.iter().find(|candidate| candidate.report_hash == self.report_hash)
+    }
+
+    /// True if this is the report that passed two thirds.
+    #[inline(always)]
+    pub fn has_won(&self, report_hash: &Key) -> bool {
+        self.state >= REPORTED && self.report_hash == *report_hash
+    }
+
+    /// P-22: the first epoch in which votes may be closed, none while this one may still become final. A proven fault of the report
+    /// that won gives time anew, in which those are accused who voted for it.
+    #[inline(never)]
+    pub fn evidence_until(&self, config: &Config) -> Option<u64> {
+        let decided = if self.state == FINALISED {
+            config.epoch_at(self.finalised_slot).unwrap_or(0)
+        } else if self.is_passed_over(config) {
+            self.epoch
+        } else {
+            return None;
+        };
+        let fault = if self.faults > 0 { config.epoch_at(self.fault_slot).unwrap_or(0) } else { 0 };
+        Some(decided.max(fault).saturating_add(config.parameter_in(place::EVIDENCE_EPOCHS, self.epoch)))
+    }
+
+    /// True if a later epoch is final, so that this one never will be.
+    #[inline(always)]
+    pub fn is_passed_over(&self, config: &Config) -> bool {
+        self.state != FINALISED && !config.is_after_last_finalised(self.epoch)
     }
 
     /// True if `stake` is more than two thirds of the epoch's.

@@ -5,6 +5,7 @@ use super::{
     evidence::{credit_leaf, CreditLeaf},
     hash::sha256,
     records::{lifetime_leaf, LifetimeLeaf},
+    report::Report,
     sum_path::{follow, tree_height, Place, SumNode},
 };
 use crate::{
@@ -25,10 +26,26 @@ const INNER: u8 = 2;
 /// No tree is higher.
 const MAX_HEIGHT: u32 = 32;
 
-/// A report with its cluster.
-pub struct Report<'a> {
+/// A report's lifetime tree (T-01 to T-03).
+pub struct LifetimeTree<'a> {
     pub domain: &'a Key,
-    pub epoch: &'a Epoch,
+    pub epoch: u64,
+    pub root: &'a Key,
+    /// How many places it has.
+    pub count: u32,
+}
+
+impl<'a> LifetimeTree<'a> {
+    #[inline(always)]
+    pub fn of(domain: &'a Key, epoch: u64, report: &Report<'a>) -> Self {
+        Self { domain, epoch, root: report.root, count: report.participant_count }
+    }
+
+    /// Of the report that a final epoch's account holds.
+    #[inline(always)]
+    pub fn of_final(domain: &'a Key, epoch: &'a Epoch) -> Self {
+        Self { domain, epoch: epoch.epoch, root: &epoch.root, count: epoch.participant_count }
+    }
 }
 
 /// An inner node as its preimage shows it.
@@ -47,22 +64,22 @@ fn read_inner<'a>(fields: &mut Arguments<'a>) -> Result<Inner<'a>, ProgramError>
 
 /// A participant's leaf, T-01: participant, counters, receiptsRoot.
 #[inline(never)]
-fn read_lifetime<'a>(report: &Report, fields: &mut Arguments<'a>) -> Result<(Node, &'a Key), ProgramError> {
+fn read_lifetime<'a>(tree: &LifetimeTree, fields: &mut Arguments<'a>) -> Result<(Node, &'a Key), ProgramError> {
     let participant = fields.bytes::<32>()?;
     let counters = fields.bytes::<48>()?;
     let receipts_root = fields.bytes::<32>()?;
-    let epoch = report.epoch.epoch.to_le_bytes();
-    let hash = lifetime_leaf(report.domain, &LifetimeLeaf { epoch: &epoch, participant, counters, receipts_root })?;
+    let epoch = tree.epoch.to_le_bytes();
+    let hash = lifetime_leaf(tree.domain, &LifetimeLeaf { epoch: &epoch, participant, counters, receipts_root })?;
     Ok((Node { hash, sums: Arguments::new(counters).u64s()? }, receipts_root))
 }
 
 /// A credit, T-04: entryHash, receiptHash, counters.
 #[inline(never)]
-fn read_credit(report: &Report, fields: &mut Arguments) -> Result<Node, ProgramError> {
+fn read_credit(tree: &LifetimeTree, fields: &mut Arguments) -> Result<Node, ProgramError> {
     let (entry_hash, receipt_hash) = (fields.bytes::<32>()?, fields.bytes::<32>()?);
     let counters = fields.bytes::<48>()?;
-    let epoch = report.epoch.epoch.to_le_bytes();
-    let hash = credit_leaf(report.domain, &CreditLeaf { epoch: &epoch, entry_hash, receipt_hash, counters })?;
+    let epoch = tree.epoch.to_le_bytes();
+    let hash = credit_leaf(tree.domain, &CreditLeaf { epoch: &epoch, entry_hash, receipt_hash, counters })?;
     Ok(Node { hash, sums: Arguments::new(counters).u64s()? })
 }
 
@@ -76,14 +93,14 @@ enum Stand {
 /// A node with its sums: in the lifetime tree at the lowest level a leaf or none, above an inner node; among credits what its
 /// first byte says.
 #[inline(never)]
-fn read_node(report: &Report, stand: Stand, fields: &mut Arguments) -> Result<Node, ProgramError> {
+fn read_node(tree: &LifetimeTree, stand: Stand, fields: &mut Arguments) -> Result<Node, ProgramError> {
     if let Stand::Lifetime { is_leaf: false } = stand {
         return Ok(read_inner(fields)?.node);
     }
     match (fields.u8()?, stand) {
         (ABSENT, _) => Ok(Node { hash: ZERO, sums: [0; 6] }),
-        (LEAF, Stand::Lifetime { .. }) => Ok(read_lifetime(report, fields)?.0),
-        (LEAF, Stand::Credits) => read_credit(report, fields),
+        (LEAF, Stand::Lifetime { .. }) => Ok(read_lifetime(tree, fields)?.0),
+        (LEAF, Stand::Credits) => read_credit(tree, fields),
         (INNER, Stand::Credits) => Ok(read_inner(fields)?.node),
         _ => Err(KarmaError::BadEvidence.into()),
     }
@@ -94,15 +111,14 @@ fn read_node(report: &Report, stand: Stand, fields: &mut Arguments) -> Result<No
 /// node at depth i to the right), the `depth` inner nodes from the root on, and the children of the last. With depth 0 the root
 /// of the lifetime tree itself, whose sums are not the report's totals.
 #[inline(never)]
-pub fn is_false_sum(report: &Report, fields: &mut Arguments) -> Judged {
-    let epoch = report.epoch;
-    let height = tree_height(epoch.participant_count);
+pub fn is_false_sum(tree: &LifetimeTree, totals: &[u64; 6], fields: &mut Arguments) -> Judged {
+    let height = tree_height(tree.count);
     let of_credits = match fields.u8()? {
         0 => None,
         1 => {
-            let (leaf, receipts_root) = read_lifetime(report, fields)?;
+            let (leaf, receipts_root) = read_lifetime(tree, fields)?;
             let index = fields.u32()?;
-            reaches(report, leaf, index, fields)?;
+            reaches(tree, leaf, index, fields)?;
             Some(receipts_root)
         }
         _ => return Err(KarmaError::BadEvidence.into()),
@@ -115,12 +131,12 @@ pub fn is_false_sum(report: &Report, fields: &mut Arguments) -> Judged {
     let turns = fields.u32()?;
     let deepest = if of_credits.is_some() { MAX_HEIGHT } else { height };
     require(depth <= deepest, KarmaError::BadEvidence)?; // P-45
-    let mut expected = *of_credits.unwrap_or(&epoch.root);
+    let mut expected = *of_credits.unwrap_or(tree.root);
     if depth == 0 {
         require(of_credits.is_none(), KarmaError::BadEvidence)?;
-        let root = read_node(report, stand(0), fields)?;
+        let root = read_node(tree, stand(0), fields)?;
         require(root.hash == expected, KarmaError::BadEvidence)?; // P-45
-        return Ok(root.sums != epoch.totals);
+        return Ok(root.sums != *totals);
     }
     let mut at = 0;
     loop {
@@ -131,8 +147,8 @@ pub fn is_false_sum(report: &Report, fields: &mut Arguments) -> Judged {
             expected = *children[((turns >> (at - 1)) & 1) as usize];
             continue;
         }
-        let left = read_node(report, stand(depth), fields)?;
-        let right = read_node(report, stand(depth), fields)?;
+        let left = read_node(tree, stand(depth), fields)?;
+        let right = read_node(tree, stand(depth), fields)?;
         require(left.hash == *children[0] && right.hash == *children[1], KarmaError::BadEvidence)?; // P-45
         return Ok((0..6).any(|i| left.sums[i].checked_add(right.sums[i]) != Some(node.sums[i])));
     }
@@ -140,9 +156,9 @@ pub fn is_false_sum(report: &Report, fields: &mut Arguments) -> Judged {
 
 /// `BadPath` unless the node stands at `index` among the leaves of the report's lifetime tree.
 #[inline(never)]
-fn reaches(report: &Report, leaf: Node, index: u32, fields: &mut Arguments) -> Result<(), ProgramError> {
-    let root = follow(leaf, &Place { index, count: report.epoch.participant_count }, fields)?;
-    require(root.hash == report.epoch.root, KarmaError::BadPath)
+fn reaches(tree: &LifetimeTree, leaf: Node, index: u32, fields: &mut Arguments) -> Result<(), ProgramError> {
+    let root = follow(leaf, &Place { index, count: tree.count }, fields)?;
+    require(root.hash == *tree.root, KarmaError::BadPath)
 }
 
 /// What a report says of a participant.
@@ -154,18 +170,18 @@ struct Lifetime<'a> {
 
 /// A leaf with its path, or that there is none at this index: the index lies behind the tree, or a path leads to an absent leaf.
 #[inline(never)]
-fn read_place<'a>(report: &Report, index: u32, fields: &mut Arguments<'a>) -> Result<Lifetime<'a>, ProgramError> {
+fn read_place<'a>(tree: &LifetimeTree, index: u32, fields: &mut Arguments<'a>) -> Result<Lifetime<'a>, ProgramError> {
     match fields.u8()? {
         ABSENT => {
-            if index < report.epoch.participant_count {
-                reaches(report, Node { hash: ZERO, sums: [0; 6] }, index, fields)?;
+            if index < tree.count {
+                reaches(tree, Node { hash: ZERO, sums: [0; 6] }, index, fields)?;
             }
             Ok(Lifetime { sums: [0; 6], participant: None, receipts_root: &ZERO })
         }
         LEAF => {
             let participant = fields.peek::<32>()?;
-            let (leaf, receipts_root) = read_lifetime(report, fields)?;
-            reaches(report, leaf, index, fields)?;
+            let (leaf, receipts_root) = read_lifetime(tree, fields)?;
+            reaches(tree, leaf, index, fields)?;
             Ok(Lifetime { sums: leaf.sums, participant: Some(participant), receipts_root })
         }
         _ => Err(KarmaError::BadEvidence.into()),
@@ -177,12 +193,12 @@ fn read_place<'a>(report: &Report, index: u32, fields: &mut Arguments<'a>) -> Re
 /// credit; 2: an inner node), and the leaf or its absence in the prior report, unless there is none. `prior` is the report
 /// that this one follows on.
 #[inline(never)]
-pub fn is_false_lifetime(report: &Report, prior: Option<&Report>, fields: &mut Arguments) -> Judged {
+pub fn is_false_lifetime(tree: &LifetimeTree, prior: Option<&LifetimeTree>, fields: &mut Arguments) -> Judged {
     let index = fields.u32()?;
-    let now = read_place(report, index, fields)?;
+    let now = read_place(tree, index, fields)?;
     let mut grown = [0; 6];
     if *now.receipts_root != ZERO {
-        let top = read_node(report, Stand::Credits, fields)?;
+        let top = read_node(tree, Stand::Credits, fields)?;
         require(top.hash == *now.receipts_root, KarmaError::BadEvidence)?; // P-46
         grown = top.sums;
     }
@@ -199,14 +215,14 @@ pub fn is_false_lifetime(report: &Report, prior: Option<&Report>, fields: &mut A
 /// P-46: true if the claims tree has another leaf at an index than the lifetime tree. The evidence: index u32, the leaf's hash in
 /// the claims tree and its path, the leaf's hash and sums in the lifetime tree and its path.
 #[inline(never)]
-pub fn is_false_claims_leaf(report: &Report, fields: &mut Arguments) -> Judged {
+pub fn is_false_claims_leaf(tree: &LifetimeTree, claims_root: &Key, fields: &mut Arguments) -> Judged {
     let index = fields.u32()?;
     let claimed = *fields.bytes::<32>()?;
-    let place = Place { index, count: report.epoch.participant_count };
+    let place = Place { index, count: tree.count };
     let root = follow(SumNode::<0> { hash: claimed, sums: [] }, &place, fields)?;
-    require(root.hash == report.epoch.claims_root, KarmaError::BadPath)?; // P-46
+    require(root.hash == *claims_root, KarmaError::BadPath)?; // P-46
     let leaf = Node { hash: *fields.bytes()?, sums: fields.u64s()? };
     let hash = leaf.hash;
-    reaches(report, leaf, index, fields)?;
+    reaches(tree, leaf, index, fields)?;
     Ok(claimed != hash)
 }

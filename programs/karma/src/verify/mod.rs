@@ -9,4 +9,5 @@ pub mod sum_path;
 
 pub mod evidence;
 pub mod false_report;
+pub mod report;
 pub mod signed_headers;

@@ -158,6 +158,8 @@ export function proveDoubleSign(
 export interface FaultOptions {
   readonly finder: Address;
   readonly epoch: bigint;
+  /** `reportHashOf` the report that the evidence begins with. */
+  readonly reportHash: Uint8Array;
   readonly commitment: Uint8Array;
   readonly salt: Uint8Array;
   readonly buffer: Address;
@@ -167,7 +169,7 @@ function faultInstruction(
   addresses: ProgramAddresses,
   fault: FaultOptions & { readonly name: string; readonly kind: number; readonly prior?: Address },
 ): TransactionInstruction {
-  const { name, kind, prior, finder, epoch, commitment, salt, buffer } = fault;
+  const { name, kind, prior, finder, epoch, reportHash, commitment, salt, buffer } = fault;
   return buildInstruction({
     programId: addresses.programId,
     name,
@@ -179,7 +181,7 @@ function faultInstruction(
       vault: addresses.vault,
       finding: addresses.finding(finder, commitment),
       buffer,
-      fault: addresses.fault(epoch, kind),
+      fault: addresses.fault(reportHash, kind),
       ...(prior === undefined ? {} : { prior }),
     },
   });
@@ -211,6 +213,8 @@ export function accuseVoter(
   options: {
     readonly payer: Address;
     readonly epoch: bigint;
+    /** Of the report that the vote is for. */
+    readonly reportHash: Uint8Array;
     /** `FAULT`. */
     readonly fault: number;
     readonly validator: Address;
@@ -218,7 +222,7 @@ export function accuseVoter(
     readonly offenceKey: Uint8Array;
   },
 ): TransactionInstruction {
-  const { payer, epoch, fault, validator, offenceKey } = options;
+  const { payer, epoch, reportHash, fault, validator, offenceKey } = options;
   return buildInstruction({
     programId: addresses.programId,
     name: 'accuseVoter',
@@ -226,7 +230,7 @@ export function accuseVoter(
     accounts: {
       payer,
       config: addresses.config,
-      fault: addresses.fault(epoch, fault),
+      fault: addresses.fault(reportHash, fault),
       vote: addresses.vote(epoch, validator),
       validator,
       case: addresses.offenceCase(validator, offenceKey),
