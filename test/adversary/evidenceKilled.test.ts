@@ -106,7 +106,8 @@ async function bringUntilSettled(
             observe: () => {},
           }),
           slot: () => slot,
-          epochs: () => [],
+          isProvable: () => true,
+          isDecided: () => true,
           turnSlots: () => 4n,
           log,
           observe: () => {},
@@ -171,13 +172,18 @@ async function falselyReported(): Promise<{ world: World; found: Found; guilty: 
   const index = told.leaves.length - 1;
   const leaf = told.leaves[index];
   if (leaf === undefined) throw new RangeError('The friend has a leaf.');
-  const evidence = falseLifetimeEvidence({ index, now: { leaf, path: told.tree.path(index) } });
+  const evidence = falseLifetimeEvidence(told.built.report, { index, now: { leaf, path: told.tree.path(index) } });
   const { reportHash } = await readEpoch(world, 0n);
   const found: Found = {
     type: 'falseReport',
     of: { what: 'lifetime', epoch: 0n, reportHash, priorEpoch: 0n, evidence },
   };
   return { world, found, guilty: [a, b, c] };
+}
+
+function reportOf(found: Found): Uint8Array {
+  if (found.type !== 'falseReport') throw new RangeError('These are two records.');
+  return found.of.reportHash;
 }
 
 // commit, open, write, show, close the buffer, accuse three times
@@ -190,7 +196,7 @@ test.each(STEPS.flatMap((at) => [[at, 'before'] as const, [at, 'after'] as const
     const { died, store, isSettled } = await bringUntilSettled(world, finder, { found, kill: { at, when } });
     expect([died, isSettled]).toEqual([1, true]);
     expect(store.all()).toMatchObject([{ state: 'settled', isOurs: true }]);
-    expect(await readFault(world, 0n, FAULT.lifetime)).toMatchObject({ finder: finder.publicKey });
+    expect(await readFault(world, reportOf(found), FAULT.lifetime)).toMatchObject({ finder: finder.publicKey });
     for (const { address } of guilty) {
       expect(await readCase(world, address, falseVoteKey(0n))).toMatchObject({ finder: finder.publicKey });
       expect((await readParticipant(world, address)).openCases).toBe(1);
@@ -221,13 +227,18 @@ test('P-41: who comes second stops, and gets its rent back', async () => {
   const seen: string[] = [];
   const parts = {
     ...{ domain: world.domain, identity: second.publicKey, chain, store, budget, log },
-    ...{ slot: () => slot + 100n, epochs: () => [], turnSlots: () => 4n },
+    ...{ slot: () => slot + 100n, isProvable: () => true, isDecided: () => true, turnSlots: () => 4n },
     observe: ({ outcome }: { readonly outcome: string }) => seen.push(outcome),
   };
   expect(await bringEvidence(parts, { signal })).toBe('done');
   expect(seen).toEqual(['elsewhere']);
   expect(store.all()).toMatchObject([{ state: 'settled', isOurs: false }]);
-  // commit, open, write, and two that bring the rent back
+  function reportOf(found: Found): Uint8Array {
+  if (found.type !== 'falseReport') throw new RangeError('These are two records.');
+  return found.of.reportHash;
+}
+
+// commit, open, write, and two that bring the rent back
   expect(before - (await lamportsOf(world, second.publicKey))).toBe(5n * 5_000n);
 });
 
@@ -265,7 +276,7 @@ test('V-33: bringing costs no more in an epoch than it may, and goes on in the n
   const slot = await world.ledger.slot();
   const parts = {
     ...{ domain: world.domain, identity: finder.publicKey, chain, store, budget: next, log },
-    ...{ slot: () => slot, epochs: () => [], turnSlots: () => 4n, observe: () => {} },
+    ...{ slot: () => slot, isProvable: () => true, isDecided: () => true, turnSlots: () => 4n, observe: () => {} },
   };
   expect(await bringEvidence(parts, { signal })).toBe('done');
   expect(store.spent(1n)).toBe(2n * 2_120_840n);

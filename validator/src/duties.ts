@@ -100,13 +100,18 @@ export function nextDuties(state: DutyState): readonly Duty[] {
   return duties;
 }
 
-/** V-30 to V-33: looking for evidence, bringing it, and executing what others brought. After all votes, which are in time or lost. */
+/** P-45: whether the chain takes evidence against reports of an epoch: one won, or the epoch is passed over and nothing more will be revealed. */
+export function isProvable({ epoch, state }: EpochFacts, lastFinalisedEpoch: bigint | undefined): boolean {
+  return state === 'reported' || state === 'finalised' || (state === 'verdicts' && (lastFinalisedEpoch ?? -1n) > epoch);
+}
+
+/** V-30 to V-34: looking for evidence, bringing it, and executing what others brought. After all votes, which are in time or lost. */
 function disputeDuties(state: DutyState, current: bigint): readonly Duty[] {
   const ended = state.epochs.filter(({ epoch, state: phase }) => epoch < current && phase !== 'closed');
   return [
     ...ended.filter(({ epoch }) => state.mustSearch(epoch)).map(({ epoch }): Duty => ({ kind: 'searchSet', epoch })),
     ...ended
-      .filter((one) => (one.state === 'reported' || one.state === 'finalised') && state.mustCompare(one))
+      .filter((one) => isProvable(one, state.config.lastFinalisedEpoch) && state.mustCompare(one))
       .map(({ epoch }): Duty => ({ kind: 'compareReports', epoch })),
     ...(state.hasFindings ? [{ kind: 'showEvidence', epoch: current } as const] : []),
     ...(state.hasCases ? [{ kind: 'executeCases', epoch: current } as const] : []),

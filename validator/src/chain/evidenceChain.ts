@@ -126,7 +126,7 @@ export function evidenceChain(parts: {
     finding: (commitment, options) => client.finding(identity, commitment, options),
     buffer: (nonce, options) => client.buffer(identity, nonce, options),
     offenceCase: (offender, key, options) => client.offenceCase(offender, key, options),
-    fault: ({ epoch, name }, options) => client.fault(addresses.fault(epoch, FAULT[name]), options),
+    fault: ({ reportHash, name }, options) => client.fault(addresses.fault(reportHash, FAULT[name]), options),
     votes: (epoch, options) => client.votes(epoch, options),
     cases: (options) => client.cases(options),
     async commit(commitment, options) {
@@ -153,15 +153,15 @@ export function evidenceChain(parts: {
       return send(instructions, options);
     },
     showFault({ fault, commitment, salt, lastPiece }, options) {
-      const { name, epoch, priorEpoch } = fault;
+      const { name, epoch, reportHash, priorEpoch } = fault;
       const buffer = addresses.buffer(identity, lastPiece.nonce);
       const prior = priorEpoch === undefined ? {} : { priorEpoch };
-      const proven = PROVE[name](addresses, { finder: identity, epoch, commitment, salt, buffer, ...prior });
+      const proven = PROVE[name](addresses, { finder: identity, epoch, reportHash, commitment, salt, buffer, ...prior });
       return send([written(lastPiece), proven], { ...options, computeUnits: FAULT_COMPUTE_UNITS });
     },
-    async accuse({ fault: { epoch, name }, validator }, options) {
+    async accuse({ fault: { epoch, reportHash, name }, validator }, options) {
       const offenceKey = falseVoteKey(epoch);
-      const accused = { payer: identity, epoch, fault: FAULT[name], validator, offenceKey };
+      const accused = { payer: identity, epoch, reportHash, fault: FAULT[name], validator, offenceKey };
       await send([accuseVoter(addresses, accused)], options);
     },
     execute({ offender, offenceKey, finder, harmed }, options) {

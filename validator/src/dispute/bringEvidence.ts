@@ -10,7 +10,6 @@ import {
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
-import type { EpochFacts } from '../chain/chainReader.ts';
 import { type BufferPiece, type EvidenceChain, piecesOf, type ReportFault } from '../chain/evidenceChain.ts';
 import type { DutyResult } from '../epoch/dutyParts.ts';
 import type { EvidenceBudget } from './evidenceBudget.ts';
@@ -28,7 +27,10 @@ export interface BringParts {
   readonly store: FindingStore;
   readonly budget: EvidenceBudget;
   readonly slot: () => bigint;
-  readonly epochs: () => readonly EpochFacts[];
+  /** P-45: whether the chain takes evidence against reports of the epoch now, as far as one knows. */
+  readonly isProvable: (epoch: bigint) => boolean;
+  /** Whether nobody can reveal a report of the epoch any more. */
+  readonly isDecided: (epoch: bigint) => boolean;
   /** Slots that this validator leaves others before it does what any of them can do. */
   readonly turnSlots: (epoch: bigint) => bigint;
   readonly log: Pick<Logger, 'info' | 'warn' | 'debug'>;
@@ -130,7 +132,7 @@ async function bringFalse(
   if (!(await isCommitted(parts, finding, { commitment, signal, isWaiting: false }))) return false;
   const { before, last } = piecesOf(finding.number, content);
   if (!(await isWritten(parts, { size: content.length, nonce: finding.number, before, signal }))) return false;
-  if (!(await isCommitted(parts, finding, { commitment, signal }))) return false;
+  if (!(await isCommitted(parts, finding, { commitment, signal })) || !parts.isProvable(of.epoch)) return false;
   if (!budget.take(EVIDENCE_COSTS.showFault)) return false;
   const signature = await chain.showFault({ fault, commitment, salt, lastPiece: last }, { signal });
   log.info({ ...factsOf(finding), signature }, 'A report was shown to be false.');
@@ -174,15 +176,9 @@ async function accuse(
     parts.log.info({ ...factsOf(finding), validator: toHex(validator) }, 'Who voted for a false report was accused.');
     parts.onStage?.('evidence:accused', { epoch: fault.epoch });
   }
-  if (!isDecided(parts.epochs(), fault.epoch)) return false;
+  if (!parts.isDecided(fault.epoch)) return false;
   settle(parts, finding, shown.isOurs);
   return true;
-}
-
-/** Final, or passed over by a later final epoch, or too old to be looked at. */
-function isDecided(epochs: readonly EpochFacts[], epoch: bigint): boolean {
-  const own = epochs.find((one) => one.epoch === epoch);
-  return own === undefined || epochs.some((one) => one.epoch >= epoch && one.state === 'finalised');
 }
 
 /** P-41: true once the commitment is old enough, or, unless waited for, once the chain has it. Commits if nothing is there. */

@@ -28,6 +28,8 @@ export interface CompareParts {
   readonly bodies: EpochBodies;
   readonly store: Pick<FindingStore, 'note'>;
   readonly epochs: () => readonly EpochFacts[];
+  /** Whether nobody can reveal a report of the epoch any more. */
+  readonly isDecided: (epoch: bigint) => boolean;
   readonly identityOf: (participant: Uint8Array) => Identity | undefined;
   /** The hash of the report that this validator tallied over the posted verdicts; undefined if it tallied none. */
   readonly ownReport: (account: EpochFacts) => Hash | undefined;
@@ -87,7 +89,7 @@ export async function compareReports(
       of: { ...contradiction, epoch, reportHash, priorEpoch: prior?.epoch ?? epoch },
     });
   }
-  if (isComplete && account.state === 'finalised') parts.store.note('reports', epoch);
+  if (isComplete && parts.isDecided(epoch)) parts.store.note('reports', epoch);
   return isComplete ? 'done' : 'waiting';
 }
 

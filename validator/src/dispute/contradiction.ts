@@ -61,7 +61,7 @@ export function contradictionIn(report: KnownReport, prior: KnownReport | undefi
   // P-45: the totals are those of the root.
   if (totals.some((total, i) => total !== sums[i])) {
     const below = [rootOf(report)];
-    return { what: 'sum', evidence: falseSumEvidence({ nodes: [], turns: [], below }) };
+    return { what: 'sum', evidence: falseSumEvidence(report.body.report, { nodes: [], turns: [], below }) };
   }
   const now = rowsOf(report);
   const then = prior === undefined ? new Map<number, Row>() : rowsOf(prior);
@@ -74,7 +74,7 @@ export function contradictionIn(report: KnownReport, prior: KnownReport | undefi
     // P-46: the program compares lifetimes of one participant only.
     if (isTrue || !isSame) continue;
     const credits = row === undefined ? undefined : creditsTop(report, row);
-    const evidence = falseLifetimeEvidence({
+    const evidence = falseLifetimeEvidence(report.body.report, {
       index,
       now: placeOf(report, index),
       ...(credits === undefined ? {} : { credits }),

@@ -13,6 +13,7 @@ import {
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { ChainReader, EpochFacts, Role } from '../chain/chainReader.ts';
 import type { EvidenceChain } from '../chain/evidenceChain.ts';
+import { isProvable } from '../duties.ts';
 import type { DutyResult } from '../epoch/dutyParts.ts';
 import type { EpochBodies } from '../epoch/epochBodies.ts';
 import type { ForkedHeader } from '../ingest/batchHeader.ts';
@@ -108,6 +109,9 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
     log,
     onExecuted: () => metrics.casesExecuted.inc(),
   });
+  const accountOf = (epoch: bigint) => chain.epochs().find((one) => one.epoch === epoch);
+  const isDecided = (epoch: bigint): boolean =>
+    accountOf(epoch) === undefined || (chain.config().lastFinalisedEpoch ?? -1n) >= epoch;
   const seen = new Set<string>();
   const lookedAt = new Map<bigint, bigint>();
 
@@ -186,6 +190,7 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
             bodies,
             store: findings,
             epochs: chain.epochs,
+            isDecided,
             identityOf,
             ownReport,
             found: keep,
@@ -206,7 +211,11 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
               store: findings,
               budget,
               slot: chain.slot,
-              epochs: chain.epochs,
+              isProvable: (epoch) => {
+                const account = accountOf(epoch);
+                return account === undefined || isProvable(account, chain.config().lastFinalisedEpoch);
+              },
+              isDecided,
               turnSlots: (epoch) => TURN_SLOTS + turnSlots(epoch),
               log,
               observe: ({ kind, outcome }) => metrics.evidence.inc({ kind, outcome }),
