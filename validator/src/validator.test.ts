@@ -1,6 +1,7 @@
 import { toHex } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LIE, type RunningMarket, startMarket } from './fixtures/runningMarket.ts';
+import { type RunningMarket, startMarket } from './fixtures/runningMarket.ts';
+import { LIE } from './fixtures/startFixtureValidator.ts';
 
 let running: RunningMarket;
 beforeAll(async () => {

@@ -92,6 +92,15 @@ export type ImportConfig = z.output<typeof importSchema>;
 export const statusSchema = z.object({ ...clusterSettings, ...identitySettings, ...data, ...speechSettings });
 export type StatusConfig = z.output<typeof statusSchema>;
 
+export const evidenceSchema = z.object({
+  ...clusterSettings,
+  ...identitySettings,
+  ...data,
+  cluster: z.boolean().default(false).meta({ description: 'every case on chain, whoever found it' }),
+  ...speechSettings,
+});
+export type EvidenceConfig = z.output<typeof evidenceSchema>;
+
 const models = {
   models: z
     .array(z.string())
