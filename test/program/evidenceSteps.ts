@@ -13,6 +13,7 @@ import {
   proveFalseClaimsLeaf,
   proveFalseLifetime,
   proveFalseSum,
+  proveLazyVerdict,
   verifyTwoSignatures,
   writeWholeBuffer,
 } from '@karmesh/sdk/program';
@@ -24,10 +25,15 @@ import {
   FINDING_SLOTS,
   falseVoteKey,
   findingCommitment,
+  type LazyVerdict,
+  lazyVerdict,
+  plantedOutputHash,
   type Receipt,
+  receiptRecord,
   reportCodec,
   reportHashOf,
   type SignedTwice,
+  type Verdict,
 } from '@karmesh/sdk/protocol';
 import type { Keypair } from '@karmesh/sdk/runtime';
 import type { TransactionInstruction } from '@solana/web3.js';
@@ -191,6 +197,68 @@ export async function showTwice(
     finder,
   ]);
   return { ran, twice };
+}
+
+/** What a planted answer's output hash is made of in these tests. */
+export const PLANTED_SECRET = namedHash('planted');
+
+/** A worker's receipt over a planted answer, and what a validator signs that does not look. */
+export function lazyPass(
+  world: World,
+  by: Member,
+  changed: { readonly receipt?: Partial<Receipt>; readonly verdict?: Partial<Verdict> } = {},
+): { readonly verdict: Verdict; readonly receipt: Receipt; readonly secret: Uint8Array } {
+  const [worker] = world.workers as [Member];
+  const receipt = receiptOf(worker, 'planted', {
+    outputHash: plantedOutputHash(world.domain, PLANTED_SECRET),
+    ...changed.receipt,
+  });
+  const verdict: Verdict = {
+    epoch: 0n,
+    entryHash: namedHash('entry'),
+    receiptHash: receiptRecord.hash(world.domain, receipt),
+    validator: by.address,
+    attempt: 0,
+    verdict: 'pass',
+    rule: 0,
+    measurementsHash: namedHash('measurements'),
+    ...changed.verdict,
+  };
+  return { verdict, receipt, secret: PLANTED_SECRET };
+}
+
+/** The two instructions that show a lazy verdict. */
+export function shownLazy(
+  world: World,
+  shown: {
+    readonly finder: Keypair;
+    readonly signer: Pick<Keypair, 'publicKey' | 'sign'>;
+    readonly lazy: LazyVerdict;
+    readonly committed: Committed;
+  },
+): readonly [TransactionInstruction, TransactionInstruction] {
+  const { finder, signer, lazy, committed } = shown;
+  return proveLazyVerdict(world.addresses, {
+    finder: finder.publicKey,
+    ...committed,
+    shown: lazy,
+    identity: signer.publicKey,
+    signature: signer.sign(lazy.message),
+  });
+}
+
+/** Commits, waits and shows a lazy verdict. */
+export async function showLazy(
+  world: World,
+  finder: Keypair,
+  signed: { readonly pass: ReturnType<typeof lazyPass>; readonly by: Member },
+): Promise<{ readonly ran: Ran; readonly lazy: LazyVerdict }> {
+  const lazy = lazyVerdict(world.domain, signed.pass);
+  const committed = await commit(world, finder, lazy.evidence);
+  const ran = await world.ledger.send(shownLazy(world, { finder, signer: signed.by.identity, lazy, committed }), [
+    finder,
+  ]);
+  return { ran, lazy };
 }
 
 export function sendExecute(

@@ -11,11 +11,13 @@ import { expect } from 'vitest';
 import {
   commit,
   fundedFinder,
+  lazyPass,
   readCase,
   sendAccuse,
   sendCloseBuffer,
   sendExecute,
   showFault,
+  showLazy,
   showTwice,
   twoReceipts,
 } from './evidenceSteps.ts';
@@ -36,7 +38,7 @@ import {
 
 const KARMA: KarmaVector = [1n, 2n, 3n, 4n, 5n];
 
-/** From two receipts with one counter to a slash, and from a report that is false in every way to slashed voters, on any ledger. */
+/** From two receipts with one counter to a slash, a planted answer that was passed, and from a report that is false in every way to slashed voters, on any ledger. */
 export async function wholeCase(ledger: Ledger): Promise<void> {
   const world = await buildWorld(ledger);
   const { addresses } = world;
@@ -51,6 +53,8 @@ export async function wholeCase(ledger: Ledger): Promise<void> {
   const execute = { offender: worker.address, offenceKey: twice.offenceKey, finder: finder.publicKey };
 
   const credit = { entryHash: namedHash('entry'), receiptHash: namedHash('receipt'), karma: KARMA, owed: 0n };
+  await showLazy(world, finder, { pass: lazyPass(world, b), by: b });
+
   const told = await tell(world, {
     epoch: 0n,
     said: [
@@ -92,4 +96,6 @@ export async function wholeCase(ledger: Ledger): Promise<void> {
     await sendExecute(world, { ...execute, offender: address, offenceKey: falseVoteKey(0n) });
   expect((await readCase(world, worker.address, twice.offenceKey)).slashedLamports).toBe(SOL / 2n);
   expect((await readParticipant(world, a.address)).openCases).toBe(0);
+  // The other case against it waits.
+  expect((await readParticipant(world, b.address)).openCases).toBe(1);
 }

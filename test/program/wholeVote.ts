@@ -1,4 +1,4 @@
-import { authoriseDebit, closeEpochAccount, openEscrow } from '@karmesh/sdk/program';
+import { authoriseDebit, closeChain, closeEpochAccount, openEscrow } from '@karmesh/sdk/program';
 import { expect } from 'vitest';
 import { makeReport, sendCloseVote, toFinalised } from './epochSteps.ts';
 import {
@@ -51,4 +51,7 @@ export async function wholeVote(ledger: Ledger): Promise<void> {
   const { payer } = await readEpoch(world, 1n);
   await ledger.send([closeEpochAccount(addresses, { epoch: 1n, payer })], [operator]);
   expect(await ledger.account(addresses.epoch(1n))).toBeUndefined();
+  const chain = { gateway: world.gateway.address, owner: operator.publicKey, epoch: 0n };
+  await ledger.send([closeChain(addresses, chain)], [operator]);
+  expect(await ledger.account(addresses.chain(chain.gateway, 0n))).toBeUndefined();
 }

@@ -1293,7 +1293,7 @@ def frames_vectors() -> None:
 # -------------------------------------------------------------------------------------------------------- evidence.json
 
 def evidence_vectors() -> None:
-    """P-41, P-42, P-44: what evidence is committed to by, and what offences are named by."""
+    """P-41, P-42, P-44, P-52: what evidence is committed to by, and what offences are named by."""
     finder, salt = label("finder"), label("finding salt")
     commitments = [{"evidence": evidence.hex(), "finder": finder.hex(), "salt": salt.hex(),
                     "commitment": sha256(header_bytes(23, finder, sha256(evidence), salt)).hex()} for evidence in (b"", bytes(range(200)))]
@@ -1313,12 +1313,23 @@ def evidence_vectors() -> None:
         kind, _, layout = RECORDS[name]
         key = sha256(b"karmesh:offence", u8(1), u8(kind), *(plain(value[field], field) for field in names[name]))
         double_signs.append({"name": name, "kind": kind, "fields": layout.js(value), "encoded": layout.enc(value).hex(), "offenceKey": key.hex()})
+    planted, receipt_layout, verdict_layout = label("planted"), RECORDS["receipt"][2], RECORDS["verdict"][2]
+    receipt = {**one["receipt"], "outputHash": sha256(header_bytes(24, planted))}
+    verdict = {**one["verdict"], "receiptHash": record_hash("receipt", receipt), "verdict": "pass", "rule": 0}
+    lazy_verdict = {
+        "secret": planted.hex(),
+        "receipt": {"fields": receipt_layout.js(receipt), "encoded": receipt_layout.enc(receipt).hex()},
+        "verdict": {"fields": verdict_layout.js(verdict), "encoded": verdict_layout.enc(verdict).hex(), "hash": record_hash("verdict", verdict).hex()},
+        "evidence": (u8(12) + verdict_layout.enc(verdict) + receipt_layout.enc(receipt) + planted).hex(),
+        "offenceKey": sha256(b"karmesh:offence", u8(3), u64(7), verdict["entryHash"], u8(verdict["attempt"])).hex(),
+    }
     write("evidence.json", {
-        "rule": "P-41, P-42, P-44, P-47",
+        "rule": "P-41, P-42, P-44, P-47, P-52",
         "domain": DOMAIN.hex(),
         "commitments": commitments,
         "doubleSigns": double_signs,
         "falseVote": {"epoch": "7", "offenceKey": sha256(b"karmesh:offence", u8(2), u64(7)).hex()},
+        "lazyVerdict": lazy_verdict,
     })
 
 

@@ -71,6 +71,7 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::CloseProposal => processor::close_proposal::process(cx),
         Instruction::CloseBallot => processor::close_ballot::process(cx),
         Instruction::AuthoriseDebit => processor::authorise_debit::process(cx),
+        Instruction::CloseChain => processor::close_chain::process(cx),
         Instruction::CloseEpochAccount => processor::close_epoch_account::process(cx),
         Instruction::OpenBuffer => processor::open_buffer::process(cx),
         Instruction::WriteBuffer => processor::write_buffer::process(cx),
@@ -83,5 +84,6 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::ProveFalseClaimsLeaf => processor::prove_false_claims_leaf::process(cx),
         Instruction::AccuseVoter => processor::accuse_voter::process(cx),
         Instruction::ExecuteCase => processor::execute_case::process(cx),
+        Instruction::ProveLazyVerdict => processor::prove_lazy_verdict::process(cx),
     }
 }

@@ -28,6 +28,7 @@ pub const PROPOSED: [u8; 8] = [216, 37, 138, 141, 130, 208, 180, 153];
 pub const PROPOSAL_VOTED: [u8; 8] = [237, 153, 165, 162, 162, 46, 243, 224];
 pub const PROPOSAL_EXECUTED: [u8; 8] = [92, 213, 189, 201, 101, 83, 111, 83];
 pub const DEBIT_AUTHORISED: [u8; 8] = [212, 19, 60, 79, 26, 29, 96, 43];
+pub const CHAIN_CLOSED: [u8; 8] = [76, 212, 226, 84, 73, 197, 97, 2];
 pub const EPOCH_ACCOUNT_CLOSED: [u8; 8] = [192, 33, 13, 162, 246, 92, 54, 142];
 pub const CASE_FILED: [u8; 8] = [71, 129, 88, 128, 118, 207, 190, 148];
 pub const CASE_EXECUTED: [u8; 8] = [237, 145, 66, 101, 205, 110, 22, 194];

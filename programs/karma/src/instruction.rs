@@ -69,6 +69,7 @@ instructions! {
     CloseProposal = [213, 178, 139, 19, 50, 191, 82, 245],
     CloseBallot = [243, 82, 194, 215, 41, 255, 65, 98],
     AuthoriseDebit = [200, 107, 151, 101, 213, 51, 245, 228],
+    CloseChain = [74, 2, 211, 50, 181, 202, 203, 83],
     CloseEpochAccount = [142, 189, 100, 11, 115, 13, 139, 178],
     OpenBuffer = [44, 175, 185, 234, 87, 198, 98, 249],
     WriteBuffer = [164, 194, 69, 154, 75, 169, 228, 85],
@@ -81,6 +82,7 @@ instructions! {
     ProveFalseClaimsLeaf = [184, 56, 171, 207, 175, 56, 109, 2],
     AccuseVoter = [255, 121, 184, 198, 23, 170, 32, 176],
     ExecuteCase = [193, 137, 28, 13, 205, 236, 73, 9],
+    ProveLazyVerdict = [168, 224, 43, 55, 183, 168, 62, 247],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.

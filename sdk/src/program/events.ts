@@ -85,6 +85,7 @@ export type ProgramEvent =
     }
   | { readonly name: 'DebitAuthorised'; readonly data: { readonly escrow: Address; readonly authorised: bigint } }
   | { readonly name: 'EpochAccountClosed'; readonly data: { readonly epoch: bigint } }
+  | { readonly name: 'ChainClosed'; readonly data: { readonly gateway: Uint8Array; readonly epoch: bigint } }
   | {
       readonly name: 'CaseFiled';
       readonly data: {

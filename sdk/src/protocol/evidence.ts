@@ -22,7 +22,7 @@ import type { Lifetime } from './tally.ts';
 // What shows an offence or a false report on chain (docs/protocol.md, Evidence).
 
 /** What a case is about (P-42). */
-export const OFFENCE = { doubleSign: 1, falseVote: 2 } as const;
+export const OFFENCE = { doubleSign: 1, falseVote: 2, lazyVerdict: 3 } as const;
 
 /** P-41: a finding is older than this when its evidence is shown. */
 export const FINDING_SLOTS = 32n;
@@ -104,6 +104,39 @@ export function doubleSign(domain: Domain, twice: SignedTwice): DoubleSign {
       return made(batchRecord, [twice.first, twice.second], { of: producer, key: [producer, u64le(sequence)] });
     }
   }
+}
+
+/** What `prove_lazy_verdict` takes. */
+export interface LazyVerdict {
+  readonly verdict: Uint8Array;
+  readonly receipt: Uint8Array;
+  readonly secret: Uint8Array;
+  readonly offender: Uint8Array;
+  readonly offenceKey: Hash;
+  /** What was signed: the hash of the verdict. */
+  readonly message: Hash;
+  /** What the finder commits to (P-41). */
+  readonly evidence: Uint8Array;
+}
+
+/** P-52: the evidence that a verdict passes a planted answer: `secret` is what the receipt's output hash was made of. Whether it is an offence is for the program to say. */
+export function lazyVerdict(
+  domain: Domain,
+  shown: { readonly verdict: Verdict; readonly receipt: Receipt; readonly secret: Uint8Array },
+): LazyVerdict {
+  const { secret } = shown;
+  const { epoch, entryHash, validator, attempt } = shown.verdict;
+  const verdict = encode(verdictRecord.fields, shown.verdict);
+  const receipt = encode(receiptRecord.fields, shown.receipt);
+  return {
+    verdict,
+    receipt,
+    secret,
+    offender: validator,
+    offenceKey: offenceKey(OFFENCE.lazyVerdict, u64le(epoch), entryHash, new Uint8Array([attempt])),
+    message: verdictRecord.hash(domain, shown.verdict),
+    evidence: concatBytes(new Uint8Array([verdictRecord.kind]), verdict, receipt, secret),
+  };
 }
 
 /** P-40: evidence as a buffer holds it: rounded up with zeros to 4 more than a multiple of 8. */

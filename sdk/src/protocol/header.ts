@@ -39,6 +39,7 @@ export const KIND = {
   output: 21,
   voucher: 22,
   finding: 23,
+  planted: 24,
 } as const;
 
 /** F-03: what is signed is the hash of a header of at most this many bytes, so that evidence fits a Solana transaction. */

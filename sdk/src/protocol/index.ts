@@ -33,6 +33,7 @@ export * from './model.ts';
 export * from './operatorGraph.ts';
 export * from './output.ts';
 export * from './parameters.ts';
+export * from './plantedOutput.ts';
 export * from './proofs.ts';
 export * from './quorum.ts';
 export * from './records.ts';

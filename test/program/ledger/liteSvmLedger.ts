@@ -20,6 +20,8 @@ export interface LiteSvmLedger extends Ledger {
   slotHash(slot: bigint): Uint8Array;
   /** Overwrites an account, for states that only a broken program could reach. */
   setAccount(account: RawAccount & { readonly owner: Uint8Array }): void;
+  /** Puts another program's ELF file at an address. */
+  addProgram(address: Uint8Array, file: Uint8Array): void;
 }
 
 function svmAddress(bytes: Uint8Array): Address {
@@ -107,6 +109,7 @@ export function liteSvmLedger(): LiteSvmLedger {
         space: BigInt(data.length),
       });
     },
+    addProgram: (address, file) => svm.addProgram(svmAddress(address), file),
     [Symbol.asyncDispose]: async () => undefined,
   };
   return ledger;

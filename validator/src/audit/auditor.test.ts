@@ -15,6 +15,7 @@ import {
   hashOf,
   type Measurements,
   measurementsCodec,
+  plantedOutputHash,
   type Signed,
   signRecord,
   type Verdict,
@@ -409,6 +410,53 @@ describe('the auditor', () => {
       expect(events).toEqual([]);
     });
   });
+
+  test.each([
+    { assurance: 'stream', isCarried: false },
+    { assurance: 'quorum', isCarried: false },
+    { assurance: 'quorum', isCarried: true },
+    { assurance: 'proof', isCarried: false },
+    { assurance: 'proof', isCarried: true },
+  ] as const)(
+    'P-52, U-03: a planted answer stands among the others, and who looks never passes it: $assurance, carried $isCarried',
+    async ({ assurance, isCarried }) => {
+      const outputHash = plantedOutputHash(domain, named('secret'));
+      const plantedWish: EntryWish = { dispatchNumber: 5, slot: 501n, assurance, outputHash };
+      const draw = auditDraw({
+        domain,
+        epoch: 5n,
+        beacon: named('beacon'),
+        offchain: { ...offchain, auditRateStream: 10_000n },
+        validators,
+        drawnBefore: [],
+      });
+      const planted = draw(accepted(market, plantedWish).checked, { isCarried });
+      if (planted === undefined) throw new RangeError('The answer is drawn.');
+      expect(planted.receipt.receipt.value.outputHash).toEqual(outputHash);
+      // Whatever else holds: the trace, the challenge, every measure.
+      const reply: AuditFrame = {
+        ...opened,
+        request: market.request(plantedWish),
+        tokens: market.tokens(plantedWish),
+        receiptHash: planted.receiptHash,
+        challenge: named('what was proven'),
+      };
+      const me = memberOf(planted.auditors[0]?.participant);
+      const { run } = setUp(me, () => reply, {
+        replayer: replayer({ traceRoot: planted.receipt.body.traceRoot }),
+        challenges: {
+          isDue: () => true,
+          deadlineSlot: () => 1_000n,
+          judge: async () => ({ verdict: 'accept', position: 3, keysRoot: named('keys'), proven: [], unproven: [] }),
+        },
+        openStream: streamOf(() => reply),
+      });
+      const verdicts = await run({ audits: [planted] });
+      expect(verdicts.map(({ value }) => [value.receiptHash, value.verdict, value.rule])).toEqual([
+        [planted.receiptHash, 'fail', 12],
+      ]);
+    },
+  );
 
   test('P-06: a worker whose key has changed while its answer was carried is asked by the new one', async () => {
     const worker = drawn.receipt.receipt.value.worker;

@@ -4,6 +4,7 @@ pub mod attest_keys;
 pub mod authorise_debit;
 pub mod claim;
 pub mod close_ballot;
+pub mod close_chain;
 pub mod close_epoch;
 pub mod close_epoch_account;
 pub mod close_proposal;
@@ -54,6 +55,7 @@ pub mod prove_double_sign;
 pub mod prove_false_claims_leaf;
 pub mod prove_false_lifetime;
 pub mod prove_false_sum;
+pub mod prove_lazy_verdict;
 pub mod report_fault;
 pub mod write_buffer;
 

@@ -14,14 +14,16 @@ use crate::{
         participant::{Participant, GATEWAY, VALIDATOR, WORKER},
         read, Key,
     },
-    verify::{evidence::offence_key, hash::sha256, signed_headers},
+    verify::{
+        evidence::offence_key,
+        hash::{
+            kind::{BATCH, RECEIPT, TICKET, VERDICT},
+            sha256,
+        },
+        signed_headers,
+    },
 };
 use pinocchio::{error::ProgramError, ProgramResult};
-
-const RECEIPT: u8 = 6;
-const TICKET: u8 = 2;
-const BATCH: u8 = 10;
-const VERDICT: u8 = 12;
 
 /// What a kind of record is about, as places in its fields (docs/protocol.md, F-20 to F-31).
 struct Kind {
@@ -151,8 +153,7 @@ impl Signer<'_> {
         let bytes = fields.get(at..at + 8).and_then(|bytes| bytes.first_chunk()).ok_or(KarmaError::BadEvidence)?;
         let of = u64::from_le_bytes(*bytes);
         require(of.saturating_add(span) >= epoch, KarmaError::TooLate)?;
-        let is_theirs = if offender.identity_from_epoch <= of { is_newest } else { is_previous };
-        require(is_theirs, KarmaError::BadEvidence)
+        require(*key == *offender.identity_in(of), KarmaError::BadEvidence)
     }
 }
 

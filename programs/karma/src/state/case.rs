@@ -7,6 +7,8 @@ use pinocchio::error::ProgramError;
 pub const DOUBLE_SIGN: u8 = 1;
 /// A vote for a report that evidence shows to be false (P-47).
 pub const FALSE_VOTE: u8 = 2;
+/// A pass of an answer that was planted so that nobody who looks can pass it (P-52).
+pub const LAZY_VERDICT: u8 = 3;
 
 #[repr(C)]
 pub struct Case {

@@ -97,6 +97,16 @@ impl Participant {
         require(signer.is_signer() && *signer.address().as_array() == self.identity, KarmaError::WrongIdentity)
     }
 
+    /// who signs for this participant in an epoch.
+    #[inline(always)]
+    pub fn identity_in(&self, epoch: u64) -> &Key {
+        if self.identity_from_epoch <= epoch {
+            &self.identity
+        } else {
+            &self.previous_identity
+        }
+    }
+
     #[inline(always)]
     pub fn require_role(&self, role: u8) -> Result<(), ProgramError> {
         require(self.role == role, KarmaError::WrongRole)

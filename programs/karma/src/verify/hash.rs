@@ -4,7 +4,11 @@ use pinocchio::error::ProgramError;
 
 /// F-02: the byte after the domain that separates records of different kinds.
 pub mod kind {
+    pub const TICKET: u8 = 2;
+    pub const RECEIPT: u8 = 6;
+    pub const BATCH: u8 = 10;
     pub const MANIFEST: u8 = 11;
+    pub const VERDICT: u8 = 12;
     pub const REPORT: u8 = 13;
     pub const ROOT_SEAL: u8 = 14;
     pub const SALT: u8 = 15;
@@ -13,6 +17,7 @@ pub mod kind {
     pub const SECP256K1: u8 = 19;
     pub const VOUCHER: u8 = 22;
     pub const FINDING: u8 = 23;
+    pub const PLANTED: u8 = 24;
 }
 
 /// SHA-256 of the parts one after another.

@@ -9,5 +9,6 @@ pub mod sum_path;
 
 pub mod evidence;
 pub mod false_report;
+pub mod lazy_verdict;
 pub mod report;
 pub mod signed_headers;

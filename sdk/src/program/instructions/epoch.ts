@@ -180,3 +180,17 @@ export function closeEpochAccount(
     },
   });
 }
+
+/** P-53. Anyone may send it; the rent goes to the gateway's owner. */
+export function closeChain(
+  addresses: ProgramAddresses,
+  options: { readonly gateway: Address; readonly owner: Address; readonly epoch: bigint },
+): TransactionInstruction {
+  const { gateway, owner, epoch } = options;
+  return buildInstruction({
+    programId: addresses.programId,
+    name: 'closeChain',
+    args: {},
+    accounts: { config: addresses.config, gateway, owner, chain: addresses.chain(gateway, epoch) },
+  });
+}

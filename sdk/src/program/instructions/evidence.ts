@@ -1,6 +1,6 @@
-import { PublicKey, TransactionInstruction } from '@solana/web3.js';
+import { Ed25519Program, PublicKey, TransactionInstruction } from '@solana/web3.js';
 import { concatBytes } from '../../protocol/bytes.ts';
-import type { DoubleSign } from '../../protocol/evidence.ts';
+import type { DoubleSign, LazyVerdict } from '../../protocol/evidence.ts';
 import { FAULT } from '../accounts.ts';
 import { type Address, addressFromBase58 } from '../address.ts';
 import type { ProgramAddresses } from '../addresses.ts';
@@ -152,6 +152,38 @@ export function proveDoubleSign(
       case: addresses.offenceCase(offender, offenceKey),
     },
   });
+}
+
+/** P-52: the precompile that checks the verdict's signature, and what shows the verdict to be lazy, in this order and with nothing between them. The finder signs. */
+export function proveLazyVerdict(
+  addresses: ProgramAddresses,
+  options: {
+    readonly finder: Address;
+    readonly commitment: Uint8Array;
+    readonly salt: Uint8Array;
+    readonly shown: LazyVerdict;
+    /** The validator's identity in the verdict's epoch, and its signature. */
+    readonly identity: Uint8Array;
+    readonly signature: Uint8Array;
+  },
+): readonly [TransactionInstruction, TransactionInstruction] {
+  const { finder, commitment, salt, shown, identity, signature } = options;
+  const { verdict, receipt, secret, offender, offenceKey } = shown;
+  return [
+    Ed25519Program.createInstructionWithPublicKey({ publicKey: identity, message: shown.message, signature }),
+    buildInstruction({
+      programId: addresses.programId,
+      name: 'proveLazyVerdict',
+      args: { salt, verdict, receipt, secret },
+      accounts: {
+        finder,
+        config: addresses.config,
+        offender,
+        finding: addresses.finding(finder, commitment),
+        case: addresses.offenceCase(offender, offenceKey),
+      },
+    }),
+  ];
 }
 
 /** What shows a report to be false: evidence in a buffer that the finder committed to. */
