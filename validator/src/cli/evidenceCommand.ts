@@ -36,7 +36,7 @@ export const evidenceCommand = command({
 interface ShownCase {
   readonly offender: string;
   readonly role: string;
-  readonly offence: 'double signature' | 'false vote';
+  readonly offence: string;
   readonly finder: string;
   readonly filedEpoch: string;
   /** From when on it can be executed. */
@@ -74,6 +74,11 @@ async function openReader(config: EvidenceConfig, signal: AbortSignal): Promise<
   };
 }
 
+const OFFENCES: Readonly<Record<number, string>> = {
+  [OFFENCE.doubleSign]: 'two signatures',
+  [OFFENCE.falseVote]: 'a false vote',
+  [OFFENCE.lazyVerdict]: 'a verdict without a look',
+};
 const ROLES: Readonly<Record<number, string>> = { 1: 'worker', 2: 'validator', 3: 'gateway' };
 
 function shownCase(reader: Reader, filed: CaseAccount): ShownCase {
@@ -83,7 +88,7 @@ function shownCase(reader: Reader, filed: CaseAccount): ShownCase {
   return {
     offender: toBase58(filed.offender),
     role: ROLES[role] ?? 'participant',
-    offence: filed.kind === OFFENCE.falseVote ? 'false vote' : 'double signature',
+    offence: OFFENCES[filed.kind] ?? 'offence',
     finder: toBase58(filed.finder),
     filedEpoch: filed.filedEpoch.toString(),
     dueEpoch: due.toString(),
