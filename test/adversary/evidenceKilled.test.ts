@@ -233,12 +233,7 @@ test('P-41: who comes second stops, and gets its rent back', async () => {
   expect(await bringEvidence(parts, { signal })).toBe('done');
   expect(seen).toEqual(['elsewhere']);
   expect(store.all()).toMatchObject([{ state: 'settled', isOurs: false }]);
-  function reportOf(found: Found): Uint8Array {
-  if (found.type !== 'falseReport') throw new RangeError('These are two records.');
-  return found.of.reportHash;
-}
-
-// commit, open, write, and two that bring the rent back
+  // commit, open, write, and two that bring the rent back
   expect(before - (await lamportsOf(world, second.publicKey))).toBe(5n * 5_000n);
 });
 

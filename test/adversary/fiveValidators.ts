@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { topics } from '@karmesh/sdk/network';
 import { type CaseAccount, EPOCH_STATE, instructionName, toPublicKey } from '@karmesh/sdk/program';
-import { decode, type Entry, signedCodec, toHex, verdictRecord, WHOLE } from '@karmesh/sdk/protocol';
+import { decode, type Entry, namedParameters, signedCodec, toHex, verdictRecord, WHOLE } from '@karmesh/sdk/protocol';
 import type { Keypair } from '@karmesh/sdk/runtime';
 import { Connection, PublicKey } from '@solana/web3.js';
 import { type RunningMarket, startMarket } from '../../validator/src/fixtures/runningMarket.ts';
@@ -67,7 +67,7 @@ export async function runFiveValidators(
   const market = stack.use(
     await startMarket({
       bonds: BONDS,
-      chain: { evidenceEpochs: 2n, slashDelayEpochs: 1n, coolDownEpochs: 4n },
+      chain: { challengeSlots: 16n, evidenceEpochs: 2n, slashDelayEpochs: 1n, coolDownEpochs: 4n },
       // A slow machine takes some epochs before all is ready, and cases need two more behind the last vote.
       committedEpochs: BigInt(epochs) + 24n,
       cheats: new Map([
@@ -98,17 +98,24 @@ export async function runFiveValidators(
 
   const { view } = market;
   const { epochZeroSlot } = view.config();
+  const { slotsPerEpoch } = namedParameters(view.config().parameters);
   await market.until('epoch 0', () => view.slot() > epochZeroSlot + 2n);
   const first = view.epoch() ?? 0n;
   let next = first;
   let sequence = 0n;
   const isOver = (): boolean => finalSince(market, first).length >= epochs && cheatsPaid(market);
   await market.until('the epochs and the slashes', () => {
-    const epoch = view.epoch() ?? 0n;
+    signal.throwIfAborted();
+    // The slot whose hash draws the workers lies in the epoch: in the one before, the numbers would be used twice, which is an offence.
+    const epoch = (view.latestSlotHash().slot - epochZeroSlot) / slotsPerEpoch;
     if (epoch >= next) {
       next = epoch + 1n;
       sequence += 1n;
-      void publish(market, { epoch, sequence, entries: market.entries([{ dispatchNumber: 1 }, { dispatchNumber: 2 }]) });
+      void publish(market, {
+        epoch,
+        sequence,
+        entries: market.entries([{ dispatchNumber: 1 }, { dispatchNumber: 2 }]),
+      });
       print(`epoch ${epoch}: ${finalSince(market, first).length} final, ${mortal.kills()} kills`);
     }
     return isOver();

@@ -12,9 +12,9 @@ import {
   hash,
   type Report,
   type ReportBody,
+  rebuiltReport,
   reportBodyCodec,
   reportHashOf,
-  rebuiltReport,
   rootSealOf,
   toHex,
 } from '@karmesh/sdk/protocol';
@@ -85,7 +85,10 @@ export function lyingValidator(lies: Lies): (parts: ValidatorParts) => Validator
   return (parts) => {
     const bodies = new Map<string, Uint8Array>();
     const references = new Map<bigint, BodyReference[]>();
-    const own = { answer: async (_epoch: bigint): Promise<readonly BodyReference[]> => [], bytes: async (_: Hash): Promise<Uint8Array | undefined> => undefined };
+    const own = {
+      answer: async (_epoch: bigint): Promise<readonly BodyReference[]> => [],
+      bytes: async (_: Hash): Promise<Uint8Array | undefined> => undefined,
+    };
     const { host, domain } = parts;
     const lyingHost: Host = {
       ...host,
@@ -96,7 +99,10 @@ export function lyingValidator(lies: Lies): (parts: ValidatorParts) => Validator
       handle(options) {
         if (options.protocol !== EPOCH_PROTOCOL) return host.handle(options);
         own.answer = (epoch) => askOneself(options.handler, epoch);
-        return host.handle({ ...options, handler: (stream, ask) => options.handler(withLies(stream, references), ask) });
+        return host.handle({
+          ...options,
+          handler: (stream, ask) => options.handler(withLies(stream, references), ask),
+        });
       },
     };
     return votingFor({ ...parts, host: lyingHost }, async (epoch) => {
@@ -169,7 +175,7 @@ function withLies(stream: FrameStream, references: ReadonlyMap<bigint, readonly 
 
 /** How long a lazy validator waits for somebody to show it a report, and how often it asks. */
 const PATIENCE_MS = 6_000;
-const ASK_EVERY_MS = 300;
+const ASK_EVERY_MS = 50;
 
 /** Passes every audit without a replay, and votes for the first report that its friend shows it. */
 export function lazyValidator(friend: () => Uint8Array): (parts: ValidatorParts) => ValidatorParts {

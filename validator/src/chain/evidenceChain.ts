@@ -156,7 +156,15 @@ export function evidenceChain(parts: {
       const { name, epoch, reportHash, priorEpoch } = fault;
       const buffer = addresses.buffer(identity, lastPiece.nonce);
       const prior = priorEpoch === undefined ? {} : { priorEpoch };
-      const proven = PROVE[name](addresses, { finder: identity, epoch, reportHash, commitment, salt, buffer, ...prior });
+      const proven = PROVE[name](addresses, {
+        finder: identity,
+        epoch,
+        reportHash,
+        commitment,
+        salt,
+        buffer,
+        ...prior,
+      });
       return send([written(lastPiece), proven], { ...options, computeUnits: FAULT_COMPUTE_UNITS });
     },
     async accuse({ fault: { epoch, reportHash, name }, validator }, options) {

@@ -107,7 +107,8 @@ test('what was found is listed with its case, from the folder and from the chain
     measurementsHash: ZERO_HASH,
   };
   const first = signRecord(verdictRecord, { domain, signer: offender }, verdict);
-  const second = signRecord(verdictRecord, { domain, signer: offender }, { ...verdict, verdict: 'fail', rule: 10 });
+  const failing: Verdict = { ...verdict, verdict: 'fail', rule: 10 };
+  const second = signRecord(verdictRecord, { domain, signer: offender }, failing);
   const found = foundTwice(domain, {
     twice: { name: 'verdict', first: first.value, second: second.value },
     signatures: [first.signature, second.signature],

@@ -19,7 +19,8 @@ import { type EvidenceConfig, evidenceSchema, registerSchema, startSchema } from
 /** `karmesh-validator evidence`: what this validator found, or with `--cluster` every case on chain. It changes nothing and needs no running validator. */
 export const evidenceCommand = command({
   program: 'karmesh validator evidence',
-  summary: 'Lists the offences that this validator found, and with --cluster all cases, with their state and what they paid.',
+  summary:
+    'Lists the offences that this validator found, and with --cluster all cases, with their state and what they paid.',
   section: 'validator',
   schema: evidenceSchema,
   sharedWith: [startSchema, registerSchema],
@@ -132,7 +133,11 @@ async function readOwn(config: EvidenceConfig, signal: AbortSignal) {
       epoch: of.epoch.toString(),
       foundSlot: foundSlot.toString(),
       state: stateOf(finding),
-      shownBy: isOurs ? 'this validator' : state === 'found' || state === 'committed' || state === 'refused' ? null : 'another',
+      shownBy: isOurs
+        ? 'this validator'
+        : state === 'found' || state === 'committed' || state === 'refused'
+          ? null
+          : 'another',
       ...(reason === '' ? {} : { reason }),
       cases,
     });

@@ -83,7 +83,13 @@ test.each([
   ['shrank', [{ index: 2, karma: 9n }]],
   ['is gone', []],
   ['is gone from a tree that still has its index', [{ index: 3, karma: 1n, credits: [1n] }]],
-  ['came from nothing', [{ index: 2, karma: 10n }, { index: 7, karma: 1n }]],
+  [
+    'came from nothing',
+    [
+      { index: 2, karma: 10n },
+      { index: 7, karma: 1n },
+    ],
+  ],
 ] as const)('P-46: a lifetime that %s is shown', (_, rows) => {
   const lie = read(reportOf(1n, resultOf(rows)));
   const found = contradictionIn(lie, before);
