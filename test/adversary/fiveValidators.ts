@@ -106,9 +106,10 @@ export async function runFiveValidators(
   const isOver = (): boolean => finalSince(market, first).length >= epochs && cheatsPaid(market);
   await market.until('the epochs and the slashes', () => {
     signal.throwIfAborted();
-    // The slot whose hash draws the workers lies in the epoch: in the one before, the numbers would be used twice, which is an offence.
+    // The slot whose hash draws the workers lies in the epoch, which everybody has seen begin (I-02). In the one before, the numbers would be used twice: an offence.
     const epoch = (view.latestSlotHash().slot - epochZeroSlot) / slotsPerEpoch;
-    if (epoch >= next) {
+    const isSeen = view.latestSlotHash().slot > epochZeroSlot + epoch * slotsPerEpoch + 10n;
+    if (epoch >= next && isSeen) {
       next = epoch + 1n;
       sequence += 1n;
       void publish(market, {
