@@ -39,6 +39,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ),
   ['karmesh validator start', 'validator/src/main.ts', 'start'],
   ['karmesh validator status', 'validator/src/main.ts', 'status'],
+  ['karmesh validator evidence', 'validator/src/main.ts', 'evidence'],
   ['karmesh validator register', 'validator/src/main.ts', 'register'],
   ['karmesh validator doctor', 'validator/src/main.ts', 'doctor'],
   ['karmesh validator init', 'validator/src/main.ts', 'init'],

@@ -108,7 +108,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "statsu".
       didYouMean: status
-      known: start, status, doctor, init, register, stake, unstake, withdraw, rewards, commission, proposals, propose, vote, execute, slashing-protection, sign-epoch
+      known: start, status, evidence, doctor, init, register, stake, unstake, withdraw, rewards, commission, proposals, propose, vote, execute, slashing-protection, sign-epoch
       See docs/errors.md#config_invalid
 
     validator/src/main.ts stake 1sol --validtor x

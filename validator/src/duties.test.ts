@@ -333,6 +333,31 @@ const cases: readonly Case[] = [
     state: { config: finalised, ledgerEpoch: undefined, hasClaims: true },
     duties: ['catchUp 0'],
   },
+  {
+    name: 'V-30: the entries of an attested set are gone through once, also of a final epoch',
+    slot: 1230n,
+    epochs: [
+      { ...reportedAccount, state: 'finalised' },
+      { ...attestedAccount, epoch: 1n },
+    ],
+    state: { config: finalised, ledgerEpoch: 0n, mustSearch: (epoch) => epoch === 0n },
+    duties: ['searchSet 0'],
+  },
+  {
+    name: 'V-31: reports are compared once one has two thirds, and once more when it is final',
+    slot: 1230n,
+    epochs: [{ ...reportedAccount, state: 'finalised' }],
+    state: { config: finalised, ledgerEpoch: 0n, mustCompare: () => true },
+    duties: ['compareReports 0'],
+  },
+  {
+    name: 'V-32, V-34: what was found is shown and what is due is executed, behind everything else',
+    slot: 1230n,
+    epochs: [{ ...reportedAccount, state: 'finalised' }],
+    vote: sealed,
+    state: { config: finalised, ledgerEpoch: 0n, hasClaims: true, hasFindings: true, hasCases: true },
+    duties: ['closeVote 0', 'claim 0', 'showEvidence 1', 'executeCases 1'],
+  },
 ];
 
 describe('what a validator ought to do', () => {
@@ -350,6 +375,10 @@ describe('what a validator ought to do', () => {
       isBound: () => false,
       hasRootVote: () => true,
       hasClaims: false,
+      mustSearch: () => false,
+      mustCompare: () => false,
+      hasFindings: false,
+      hasCases: false,
       ...state,
     };
     expect(

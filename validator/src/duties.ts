@@ -15,6 +15,10 @@ export const DUTY_KINDS = [
   'finalise',
   'claim',
   'closeVote',
+  'searchSet',
+  'compareReports',
+  'showEvidence',
+  'executeCases',
 ] as const;
 export type DutyKind = (typeof DUTY_KINDS)[number];
 
@@ -49,6 +53,14 @@ export interface DutyState {
   readonly hasRootVote: (epoch: bigint, attempt: number) => boolean;
   /** Whether a participant's lifetime grew beyond what its account has synced, among those that are this validator's turn. */
   readonly hasClaims: boolean;
+  /** Whether the epoch's entries are still to be gone through for records that exclude each other. */
+  readonly mustSearch: (epoch: bigint) => boolean;
+  /** Whether reports that were revealed for the epoch are still to be compared. */
+  readonly mustCompare: (epoch: EpochFacts) => boolean;
+  /** Whether something was found that is not all on chain. */
+  readonly hasFindings: boolean;
+  /** Whether a case may be executed in this validator's turn. */
+  readonly hasCases: boolean;
 }
 
 /** Epochs that are looked at behind the current one. An older one that has no account is given up. */
@@ -84,7 +96,26 @@ export function nextDuties(state: DutyState): readonly Duty[] {
   if (state.hasClaims && state.ledgerEpoch !== undefined && state.ledgerEpoch === config.lastFinalisedEpoch) {
     duties.push({ kind: 'claim', epoch: state.ledgerEpoch });
   }
+  duties.push(...disputeDuties(state, current));
   return duties;
+}
+
+/** P-45: whether the chain takes evidence against reports of an epoch: one won, or the epoch is passed over and nothing more will be revealed. */
+export function isProvable({ epoch, state }: EpochFacts, lastFinalisedEpoch: bigint | undefined): boolean {
+  return state === 'reported' || state === 'finalised' || (state === 'verdicts' && (lastFinalisedEpoch ?? -1n) > epoch);
+}
+
+/** V-30 to V-34: looking for evidence, bringing it, and executing what others brought. After all votes, which are in time or lost. */
+function disputeDuties(state: DutyState, current: bigint): readonly Duty[] {
+  const ended = state.epochs.filter(({ epoch, state: phase }) => epoch < current && phase !== 'closed');
+  return [
+    ...ended.filter(({ epoch }) => state.mustSearch(epoch)).map(({ epoch }): Duty => ({ kind: 'searchSet', epoch })),
+    ...ended
+      .filter((one) => isProvable(one, state.config.lastFinalisedEpoch) && state.mustCompare(one))
+      .map(({ epoch }): Duty => ({ kind: 'compareReports', epoch })),
+    ...(state.hasFindings ? [{ kind: 'showEvidence', epoch: current } as const] : []),
+    ...(state.hasCases ? [{ kind: 'executeCases', epoch: current } as const] : []),
+  ];
 }
 
 /** P-12: the epoch that this validator should close now: the oldest one behind the newest closed that has entries, or the last that ended. */

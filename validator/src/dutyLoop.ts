@@ -54,6 +54,7 @@ const EXPECTED = new Set([
   'StalePrior',
   'NotSettled',
   'WrongEpoch',
+  'AlreadyInitialised',
 ]);
 
 /** Runs duties as they come due, at most one of a kind at a time, until the signal aborts. A cluster that is down is waited for. */

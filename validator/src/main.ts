@@ -5,6 +5,7 @@ const usage = `Usage: karmesh validator COMMAND [--json] [--help]
 
   karmesh validator start                run a registered validator until Ctrl-C
   karmesh validator status               show the epoch, stake, duties and what comes next
+  karmesh validator evidence             list offences that were found and the cases against them
   karmesh validator doctor               check keys, cluster, lamports, disk, models and peers, and say what to do
   karmesh validator init                 make keys and karmesh.config.json, by asking
   karmesh validator register             bond an identity as a validator
@@ -26,6 +27,7 @@ Each command has its own --help.
 const commands = {
   start: async () => (await import('./cli/startCommand.ts')).startCommand,
   status: async () => (await import('./cli/statusCommand.ts')).statusCommand,
+  evidence: async () => (await import('./cli/evidenceCommand.ts')).evidenceCommand,
   doctor: async () => (await import('./cli/doctorCommand.ts')).doctorCommand,
   init: async () => (await import('./cli/initCommand.ts')).initCommand,
   register: async () => (await import('./cli/registerCommand.ts')).registerCommand,

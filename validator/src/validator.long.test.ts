@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { HARD, startMarket } from './fixtures/runningMarket.ts';
+import { startMarket } from './fixtures/runningMarket.ts';
+import { HARD } from './fixtures/startFixtureValidator.ts';
 
 test('T-05, V-22: an answer that nobody could audit is carried and paid later, through a restart and by a validator that lost its folder', {
   timeout: 300_000,

@@ -29,9 +29,11 @@ import { auditor } from './audit/auditor.ts';
 import { auditThresholds, type Replayer } from './audit/judgeAnswer.ts';
 import type { ChainReader } from './chain/chainReader.ts';
 import type { ChainWriter } from './chain/chainWriter.ts';
+import type { EvidenceChain } from './chain/evidenceChain.ts';
 import type { ChallengeJudge } from './challenge/challengeJudge.ts';
 import type { KeyRegistry } from './challenge/keyRegistry.ts';
 import type { ProofRecorder } from './challenge/proofRecorder.ts';
+import { type Dispute, openDispute } from './dispute/openDispute.ts';
 import { type Duty, nextDuties } from './duties.ts';
 import { dutyLoop } from './dutyLoop.ts';
 import { attestManifest } from './epoch/attestManifest.ts';
@@ -68,6 +70,8 @@ export interface ValidatorOptions {
   readonly pollMs: number;
   /** V-26: epochs to watch for before the first signature, where this folder did not sign last; 2 unless told. */
   readonly watchEpochs?: number;
+  /** V-33: what bringing evidence may cost in one epoch, in lamports; 50,000,000 unless told. */
+  readonly evidenceLamports?: bigint;
 }
 
 export interface ValidatorParts {
@@ -79,6 +83,7 @@ export interface ValidatorParts {
   readonly offchain: OffchainParameters;
   readonly chain: ChainReader;
   readonly writer: ChainWriter;
+  readonly evidence: EvidenceChain;
   readonly host: Host;
   readonly replayer: Replayer;
   /** For models whose answers have to be proven. */
@@ -115,6 +120,9 @@ export interface Challenges {
 /** What a run of a duty may take: a chain and peers that answer slowly, and half a millisecond for each entry that it goes through. */
 const DUTY_TIMEOUT_MS = 30_000;
 const DUTY_TIMEOUT_MS_PER_ENTRY = 0.5;
+
+/** Two dozen cases. */
+const EVIDENCE_LAMPORTS = 50_000_000n;
 
 const signedVerdictCodec = signedCodec(verdictRecord);
 
@@ -166,6 +174,25 @@ export const validator =
     const bodies = epochBodies({ store, peers });
     const speaker = (participant: Uint8Array) => identityOf(chain.participants(), participant);
     const sets = closedSets({ store, bodies, peers, context, past: chain.past, identityOf: speaker });
+    const dispute = stack.use(
+      openDispute(
+        { folder: options.folder, limitLamports: options.evidenceLamports ?? EVIDENCE_LAMPORTS },
+        {
+          domain,
+          me,
+          identity: parts.keypair.publicKey,
+          chain,
+          evidence: parts.evidence,
+          store,
+          bodies,
+          identityOf: speaker,
+          ownReport: ({ epoch, verdictAttempt }) => protection.rootVote(epoch, verdictAttempt)?.reportHash,
+          log,
+          metrics,
+          onStage: parts.onStage,
+        },
+      ),
+    );
     const taker = stack.use(
       ingest()({
         store,
@@ -173,6 +200,7 @@ export const validator =
         currentEpoch,
         fetchBytes: peers.fetchBytes,
         nowMs: parts.nowMs,
+        heardFork: dispute.heardFork,
         log,
         count: (what) => metrics.ingested.inc(what),
       }),
@@ -333,7 +361,9 @@ export const validator =
       }
     }
 
-    const runs: Readonly<Record<Exclude<Duty['kind'], 'catchUp' | 'close'>, RunDuty>> = {
+    const runs: Readonly<
+      Record<Exclude<Duty['kind'], 'catchUp' | 'close' | 'searchSet' | 'showEvidence' | 'executeCases'>, RunDuty>
+    > = {
       attest: attestManifest,
       revealSalt: async ({ writer }, { epoch }, signalled) => {
         const salt = protection.attestation(epoch)?.salt;
@@ -360,6 +390,7 @@ export const validator =
         await writer.closeVote(epoch, signalled);
         return 'done';
       },
+      compareReports: (_, account, signalled) => dispute.run.compareReports(account, signalled),
     };
 
     async function catchUp({ signal }: { readonly signal: AbortSignal }): Promise<DutyResult> {
@@ -381,6 +412,9 @@ export const validator =
     async function run(duty: Duty, signalled: { readonly signal: AbortSignal }): Promise<DutyResult> {
       if (duty.kind === 'catchUp') return catchUp(signalled);
       if (duty.kind === 'close') return closeEpoch(dutyParts, duty.epoch, signalled);
+      if (duty.kind === 'searchSet') return dispute.run.searchSet(duty.epoch, signalled);
+      if (duty.kind === 'showEvidence') return dispute.run.showEvidence(signalled);
+      if (duty.kind === 'executeCases') return dispute.run.executeCases(signalled);
       const account = accountOf(duty.epoch);
       return account === undefined ? 'waiting' : runs[duty.kind](dutyParts, account, signalled);
     }
@@ -413,6 +447,10 @@ export const validator =
         isBound: (epoch) => epoch <= protection.newestAttested(),
         hasRootVote: (epoch, attempt) => protection.rootVote(epoch, attempt) !== undefined,
         hasClaims: claims().length > 0,
+        mustSearch: dispute.mustSearch,
+        mustCompare: dispute.mustCompare,
+        hasFindings: dispute.hasFindings(),
+        hasCases: dispute.hasCases(),
       });
     }
 
@@ -431,7 +469,15 @@ export const validator =
       sleep: parts.sleep,
       log,
     })({ signal: stopped.signal });
-    const leave = subscribe({ ...parts, store, taker, currentEpoch, accountOf, heardVerdict: guard.heardVerdict });
+    const leave = subscribe({
+      ...parts,
+      store,
+      taker,
+      currentEpoch,
+      accountOf,
+      heardVerdict: guard.heardVerdict,
+      dispute,
+    });
     stack.defer(leave);
     const entriesAbout = (epoch: bigint): number =>
       [epoch - 1n, epoch].reduce((sum, one) => sum + (store.book(one)?.entryCount ?? 0), 0);
@@ -518,6 +564,7 @@ function subscribe(
     readonly accountOf: (epoch: bigint) => { readonly manifestHash: Uint8Array } | undefined;
     readonly me: Participant;
     readonly heardVerdict: (verdict: Verdict) => void;
+    readonly dispute: Pick<Dispute, 'heardVerdicts'>;
   },
 ): () => void {
   const { host, chain, store, taker, metrics, me } = parts;
@@ -548,7 +595,10 @@ function subscribe(
       // What contradicts a verdict that is held is passed over by I-23, and is worth the most here.
       const value = judged.verdict === 'accept' ? judged.signed.value : signedByMe(data);
       if (value !== undefined && equalBytes(value.validator, me)) parts.heardVerdict(value);
-      if (judged.verdict !== 'accept') return judged.verdict;
+      if (judged.verdict !== 'accept') {
+        if (judged.forked !== undefined) parts.dispute.heardVerdicts(judged.forked);
+        return judged.verdict;
+      }
       const verdictHash = verdictRecord.hash(domain, judged.signed.value);
       await store.addVerdict({ verdictHash, signed: judged.signed, arrivedSlot: chain.slot() });
       return 'accept';

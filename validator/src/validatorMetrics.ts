@@ -58,6 +58,23 @@ export function validatorMetrics(metrics: Metrics) {
       name: 'validator_waiting_entries_count',
       help: 'Entries that cannot be judged before the chain has moved.',
     }),
+    evidence: metrics.counter({
+      name: 'validator_evidence_total',
+      help: 'Offences by what shows them: found here, shown to the chain by this validator, shown by another first, refused by the chain.',
+      labels: ['kind', 'outcome'],
+    }),
+    evidenceOpen: metrics.gauge({
+      name: 'validator_evidence_open_count',
+      help: 'Findings of which something is still to be brought to the chain.',
+    }),
+    evidenceCost: metrics.gauge({
+      name: 'validator_evidence_epoch_cost_lamports',
+      help: 'What bringing evidence cost in the last epoch in which any was brought, without rents that come back.',
+    }),
+    casesExecuted: metrics.counter({
+      name: 'validator_cases_executed_total',
+      help: 'Cases that this validator executed, whoever filed them.',
+    }),
     ledger: metrics.gauge({
       name: 'validator_ledger_epochs',
       help: 'The number of the final epoch whose report this validator holds, counted from 1; 0 before the first.',

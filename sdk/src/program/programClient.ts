@@ -3,11 +3,17 @@ import { readAccounts, scanAccounts } from './accountReader.ts';
 import {
   ACCOUNT_SIZE,
   type BallotAccount,
+  type BufferAccount,
+  type CaseAccount,
   type ConfigAccount,
   decodeBallot,
+  decodeBuffer,
+  decodeCase,
   decodeConfig,
   decodeEpoch,
   decodeEscrow,
+  decodeFault,
+  decodeFinding,
   decodeGatewayChain,
   decodeKeyAttestation,
   decodeLayer,
@@ -20,6 +26,8 @@ import {
   decodeVote,
   type EpochAccount,
   type EscrowAccount,
+  type FaultAccount,
+  type FindingAccount,
   type GatewayChainAccount,
   type KeyAttestationAccount,
   type LayerAccount,
@@ -107,6 +115,13 @@ export interface ProgramClient {
   proven(record: ProvenName, options: WithSignal): Promise<ProvenAccount | undefined>;
   /** What anybody recorded of an entry's tokens under keys of this number. */
   provenOf(entryHash: Uint8Array, keyCount: number, options: WithSignal): Promise<readonly ProvenAccount[]>;
+  buffer(owner: Address, nonce: bigint, options: WithSignal): Promise<BufferAccount | undefined>;
+  finding(finder: Address, commitment: Uint8Array, options: WithSignal): Promise<FindingAccount | undefined>;
+  offenceCase(offender: Address, offenceKey: Uint8Array, options: WithSignal): Promise<CaseAccount | undefined>;
+  /** Every case that was ever filed. */
+  cases(options: WithSignal): Promise<readonly CaseAccount[]>;
+  /** By the fault's address. */
+  fault(address: Address, options: WithSignal): Promise<FaultAccount | undefined>;
   /** Lamports of any account, zero where there is none. */
   balance(address: Address, options: WithSignal): Promise<bigint>;
   /** The 32 bytes of the cluster's genesis hash. */
@@ -199,6 +214,11 @@ export function createProgramClient({
         decodeProven,
       );
     },
+    buffer: (owner, nonce, options) => decoded(addresses.buffer(owner, nonce), options, decodeBuffer),
+    finding: (finder, commitment, options) => decoded(addresses.finding(finder, commitment), options, decodeFinding),
+    offenceCase: (offender, key, options) => decoded(addresses.offenceCase(offender, key), options, decodeCase),
+    cases: async (options) => (await scan(ACCOUNT_SIZE.case, options)).map(decodeCase),
+    fault: (address, options) => decoded(address, options, decodeFault),
     balance: async (address, options) =>
       BigInt(
         await rpcRequest(connection, 'getBalance', options, () =>

@@ -225,6 +225,14 @@ export function treesOfBody(
   domain: Domain,
   body: ReportBody,
 ): { readonly trees: ReportTrees; readonly state: LedgerState } | undefined {
+  const built = rebuiltReport(domain, body);
+  return built !== undefined && compareBytes(encode(reportCodec, built.report), encode(reportCodec, body.report)) === 0
+    ? { trees: built.trees, state: built.state }
+    : undefined;
+}
+
+/** What the rows of a received body add up to, whatever its report states; undefined for rows that make no tree. */
+export function rebuiltReport(domain: Domain, body: ReportBody): ReturnType<typeof buildReport> | undefined {
   const sorted = body.lifetimes.every((row, i) => i === 0 || (body.lifetimes[i - 1]?.index ?? 0) < row.index);
   const widest = body.lifetimes.at(-1)?.index ?? 0;
   // A single row of a huge index would make a tree that nobody can hold.
@@ -239,10 +247,7 @@ export function treesOfBody(
     settlements: body.settlements,
     decisions: new Map(),
   };
-  const built = tryBuildReport(domain, { epoch: body.epoch, result, priorRoot: body.report.priorRoot });
-  return built !== undefined && compareBytes(encode(reportCodec, built.report), encode(reportCodec, body.report)) === 0
-    ? { trees: built.trees, state: built.state }
-    : undefined;
+  return tryBuildReport(domain, { epoch: body.epoch, result, priorRoot: body.report.priorRoot });
 }
 
 /** A received body whose sums leave 64 bits is a false body, not a fault of ours. */

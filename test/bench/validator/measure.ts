@@ -374,6 +374,7 @@ const facts = (people: readonly SceneParticipant[], role: ParticipantFacts['role
     karma: [],
     lifetime: [],
     lifetimePaid: 0n,
+    openCases: 0,
   }));
 const participants = [
   ...facts(market.gateways, 'gateway'),

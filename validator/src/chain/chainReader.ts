@@ -33,6 +33,8 @@ export interface ParticipantFacts extends WorkerAccount {
   readonly karma: readonly bigint[];
   readonly lifetime: readonly bigint[];
   readonly lifetimePaid: bigint;
+  /** Cases that hold its stake (P-42). */
+  readonly openCases: number;
 }
 
 /** An epoch's states on chain, in order. */

@@ -104,6 +104,14 @@ export const proposeSchema = governanceSchema.extend({
     description: 'tells this validator’s proposals apart; the next free one unless told',
   }),
 });
+export const evidenceSchema = z.object({
+  ...clusterSettings,
+  ...identitySettings,
+  ...data,
+  cluster: z.boolean().default(false).meta({ description: 'every case on chain, whoever found it' }),
+  ...speechSettings,
+});
+export type EvidenceConfig = z.output<typeof evidenceSchema>;
 
 const models = {
   models: z
@@ -123,6 +131,10 @@ export const startSchema = z.object({
   ...data,
   watchEpochs: z.int().min(1).max(16).default(2).meta({
     description: 'whole epochs to look for another process with this identity, if this folder did not sign last',
+  }),
+  evidenceLamports: z.bigint().min(0n).default(50_000_000n).meta({
+    description:
+      'lamports that bringing evidence of others’ offences may cost in one epoch; a case costs 2,130,840 and pays a share of the slash',
   }),
   ...models,
   modelKeys: z.array(z.string()).default([BUNDLED_KEYS_PATH]).meta({

@@ -18,6 +18,7 @@ import {
   stages,
 } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
+import { evidenceChain } from '../chain/evidenceChain.ts';
 import { chainWriter, followChain } from '../chain/followChain.ts';
 import { crank } from '../crank/crank.ts';
 import { observeDisk } from '../observeDisk.ts';
@@ -85,7 +86,12 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
   );
   observeDisk(numbers, { folder: config.dataDir });
   const running = stack.use(
-    await validator({ folder: config.dataDir, pollMs: config.pollMs, watchEpochs: config.watchEpochs })({
+    await validator({
+      folder: config.dataDir,
+      pollMs: config.pollMs,
+      watchEpochs: config.watchEpochs,
+      evidenceLamports: config.evidenceLamports,
+    })({
       domain,
       cluster: { genesis: view.config().genesis, programId },
       me: account.address,
@@ -93,6 +99,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
       offchain,
       chain: followChain({ view, client, me: account.address }),
       writer: chainWriter({ client, me: account.address, identity: keypair.publicKey }),
+      evidence: evidenceChain({ client, identity: keypair.publicKey }),
       host,
       replayer,
       challenges,

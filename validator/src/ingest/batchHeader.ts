@@ -22,12 +22,27 @@ export type Fault = {
   readonly facts: Readonly<Record<string, string | number | bigint>>;
 };
 
-export type HeaderVerdict = Fault | { readonly verdict: 'accept'; readonly batch: Signed<Batch> };
+/** A header that was accepted, as it came. */
+export interface KnownHeader {
+  readonly headerHash: Hash;
+  readonly bytes: Uint8Array;
+}
+
+/** Two headers of one producer with one number, both signed by its identity (P-44). */
+export interface ForkedHeader {
+  readonly first: Signed<Batch>;
+  readonly second: Signed<Batch>;
+  readonly identity: Identity;
+}
+
+export type HeaderVerdict =
+  | (Fault & { readonly forked?: ForkedHeader })
+  | { readonly verdict: 'accept'; readonly batch: Signed<Batch> };
 
 /** What is known of a producer's earlier headers. */
 export interface ProducerHistory {
-  /** The hash of the header with this sequence, if it was seen. */
-  headerHash(sequence: bigint): Hash | undefined;
+  /** The header with this sequence, if it was seen. */
+  header(sequence: bigint): KnownHeader | undefined;
   /** Whether one more header keeps to a second each on average. Taking spends. */
   takeTurn(): boolean;
 }
@@ -67,10 +82,12 @@ export function judgeBatchHeader(context: HeaderContext, bytes: Uint8Array): Hea
   if (count < 1 || count > MAX_BATCH_ENTRIES) return fault('reject', 'I-05', { count });
   const history = context.history(producer);
   // I-06: one header for a sequence number, once. A gateway that signs two has forked its own stream.
-  const before = history.headerHash(sequence);
+  const before = history.header(sequence);
   if (before !== undefined) {
-    const same = equalBytes(before, batchRecord.hash(domain, batch.value));
-    return fault(same ? 'ignore' : 'reject', 'I-06', { sequence });
+    const same = equalBytes(before.headerHash, batchRecord.hash(domain, batch.value));
+    if (same) return fault('ignore', 'I-06', { sequence });
+    const forked = { first: decode(signedBatchCodec, before.bytes), second: batch, identity };
+    return { ...fault('reject', 'I-06', { sequence }), forked };
   }
   // I-07: at most one header a second, over some seconds.
   if (!history.takeTurn()) return fault('ignore', 'I-07', { sequence });

@@ -65,10 +65,13 @@ test('I-23: ignores a second verdict of one validator on one answer, and no othe
   const failing: Verdict = { ...value, verdict: 'fail', rule: 10 };
   const second = signRecord(verdictRecord, { domain, signer: author.keypair }, failing);
   const held = () => [signed];
-  expect(judgeGossipedVerdict({ ...context, held }, bytesOf(second))).toMatchObject({
-    verdict: 'ignore',
-    rule: 'I-23',
-  });
+  const facts = { epoch: 5n, attempt: 0 };
+  // One who says both is shown to the chain by both (P-44); one who says the same again is not.
+  const forked = { first: signed, second, identity: author.keypair.publicKey };
+  const judged = judgeGossipedVerdict({ ...context, held }, bytesOf(second));
+  expect(judged).toEqual({ verdict: 'ignore', rule: 'I-23', facts, forked });
+  const same = judgeGossipedVerdict({ ...context, held }, bytesOf(signed));
+  expect(same).toEqual({ verdict: 'ignore', rule: 'I-23', facts });
   const others = signRecord(verdictRecord, { domain, signer: other.keypair }, { ...value, validator: other.address });
   expect(judgeGossipedVerdict({ ...context, held }, bytesOf(others))).toMatchObject({ verdict: 'accept' });
 });

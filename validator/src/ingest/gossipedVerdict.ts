@@ -32,11 +32,20 @@ const VERDICT_EPOCHS = 8n;
 
 const codec = signedCodec(verdictRecord);
 
+/** `forked`: the verdict contradicts one that is held, and its validator's identity signed both (P-44). */
+export type VerdictVerdict =
+  | (Fault & { readonly forked?: ForkedVerdict })
+  | { readonly verdict: 'accept'; readonly signed: Signed<Verdict> };
+
+/** Two verdicts of one validator on one answer and attempt. */
+export interface ForkedVerdict {
+  readonly first: Signed<Verdict>;
+  readonly second: Signed<Verdict>;
+  readonly identity: Identity;
+}
+
 /** I-20 to I-24: judges a gossiped verdict (F-31). Whether its auditor was drawn is V-16, once the beacon and the set are known. */
-export function judgeGossipedVerdict(
-  context: VerdictGossipContext,
-  bytes: Uint8Array,
-): Fault | { readonly verdict: 'accept'; readonly signed: Signed<Verdict> } {
+export function judgeGossipedVerdict(context: VerdictGossipContext, bytes: Uint8Array): VerdictVerdict {
   // I-20: a verdict has one size and decodes.
   const signed = decodeVerdict(bytes);
   if (signed === undefined) return { verdict: 'reject', rule: 'I-20', facts: { bytes: bytes.length } };
@@ -53,12 +62,15 @@ export function judgeGossipedVerdict(
     return { verdict: 'reject', rule: 'I-22', facts: { epoch } };
   }
   let own = 0;
-  for (const { value } of context.held(epoch)) {
+  for (const first of context.held(epoch)) {
+    const { value } = first;
     if (!equalBytes(value.validator, validator)) continue;
     own += 1;
     // I-23: one verdict per validator, answer and attempt; the first one heard stays.
     if (value.attempt === attempt && equalBytes(value.entryHash, entryHash)) {
-      return { verdict: 'ignore', rule: 'I-23', facts: { epoch, attempt } };
+      const isSame = equalBytes(verdictRecord.hash(domain, value), verdictRecord.hash(domain, signed.value));
+      const known: Fault = { verdict: 'ignore', rule: 'I-23', facts: { epoch, attempt } };
+      return isSame ? known : { ...known, forked: { first, second: signed, identity } };
     }
   }
   // I-24: no validator fills another's disk.

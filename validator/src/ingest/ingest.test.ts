@@ -5,6 +5,7 @@ import {
   type Batch,
   batchBodyCodec,
   batchRecord,
+  decode,
   type Entry,
   type EntryContext,
   encode,
@@ -107,14 +108,22 @@ describe('headers', () => {
   });
   test('I-06: ignores the same header again and rejects another with its sequence', () => {
     expect(judgeBatchHeader(context(), headerBytes(batch)).verdict).toBe('accept');
-    histories.note(gateway.address, { sequence: 1n, headerHash: batchRecord.hash(domain, batch) });
+    histories.note(gateway.address, {
+      sequence: 1n,
+      headerHash: batchRecord.hash(domain, batch),
+      bytes: headerBytes(batch),
+    });
     expect(judgeBatchHeader(context(), headerBytes(batch))).toEqual({
       verdict: 'ignore',
       rule: 'I-06',
       facts: { sequence: 1n },
     });
     const fork = headerBytes({ ...batch, bodyHash: named('fork') });
-    expect(judgeBatchHeader(context(), fork)).toEqual({ verdict: 'reject', rule: 'I-06', facts: { sequence: 1n } });
+    // Both headers and the key are what the chain is shown (P-44).
+    const [first, second] = [headerBytes(batch), fork].map((bytes) => decode(signedCodec(batchRecord), bytes));
+    const forked = { first, second, identity: gateway.keypair.publicKey };
+    const judged = judgeBatchHeader(context(), fork);
+    expect(judged).toEqual({ verdict: 'reject', rule: 'I-06', facts: { sequence: 1n }, forked });
   });
   test('I-07: ignores headers beyond a burst until a second has passed', () => {
     const verdictOf = (sequence: bigint) => judgeBatchHeader(context(), headerBytes({ ...batch, sequence })).verdict;

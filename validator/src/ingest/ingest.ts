@@ -22,7 +22,13 @@ import { inTurns } from '../inTurns.ts';
 import type { StoredEntry } from '../store/epochRecords.ts';
 import type { Store } from '../store/openStore.ts';
 import { type HashedEntry, judgeBatchBody, MAX_BATCH_BODY_BYTES } from './batchBody.ts';
-import { type Fault, type HeaderVerdict, judgeBatchHeader, type ProducerHistory } from './batchHeader.ts';
+import {
+  type Fault,
+  type ForkedHeader,
+  type HeaderVerdict,
+  judgeBatchHeader,
+  type ProducerHistory,
+} from './batchHeader.ts';
 import { bodyQueue } from './bodyQueue.ts';
 import { producerHistories } from './producerHistories.ts';
 
@@ -48,6 +54,8 @@ export interface IngestParts {
     options: { readonly signal: AbortSignal },
   ) => Promise<Uint8Array | undefined>;
   readonly nowMs: () => number;
+  /** Called with two headers that exclude each other (P-44). */
+  readonly heardFork?: (forked: ForkedHeader) => void;
   readonly log: Pick<Logger, 'debug' | 'warn' | 'info'>;
   /** Counts verdicts by what was judged, the verdict and the rule. */
   readonly count: (what: {
@@ -124,11 +132,14 @@ export const ingest =
         { domain, ...(verify === undefined ? {} : { verify }), epoch: parts.currentEpoch(), gatewayIdentity, history },
         bytes,
       );
-      if (verdict.verdict !== 'accept') return verdict;
+      if (verdict.verdict !== 'accept') {
+        if (verdict.forked !== undefined) parts.heardFork?.(verdict.forked);
+        return verdict;
+      }
       const { value } = verdict.batch;
       // I-08: no room. The header is not noted, so that it is taken when it comes again.
       if (!bodies.hasRoom(value)) return { verdict: 'ignore', rule: 'I-08', facts: { sequence: value.sequence } };
-      histories.note(value.producer, { sequence: value.sequence, headerHash: batchRecord.hash(domain, value) });
+      histories.note(value.producer, { sequence: value.sequence, headerHash: batchRecord.hash(domain, value), bytes });
       parts.count({ kind: 'header', verdict: 'accept', rule: '' });
       bodies.add(value);
       return verdict;

@@ -1,14 +1,14 @@
-import { type Hash, type Participant, toHex } from '@karmesh/sdk/protocol';
-import type { ProducerHistory } from './batchHeader.ts';
+import { type Participant, toHex } from '@karmesh/sdk/protocol';
+import type { KnownHeader, ProducerHistory } from './batchHeader.ts';
 
 /** How many headers a producer may send at once after a silence, as when it catches its peers up after a restart. */
 const BURST = 32;
-/** How many sequence numbers are remembered per producer. */
+/** How many headers are remembered per producer: some 300 bytes each. */
 const REMEMBERED = 4096;
 
 export interface ProducerHistories {
   of(producer: Participant): ProducerHistory;
-  note(producer: Participant, header: { readonly sequence: bigint; readonly headerHash: Hash }): void;
+  note(producer: Participant, header: KnownHeader & { readonly sequence: bigint }): void;
   /** The sequence up to which every header is known or was passed over. */
   knownTo(producer: Participant): bigint;
   /** Says that nothing is wanted any more up to this sequence. */
@@ -16,7 +16,7 @@ export interface ProducerHistories {
 }
 
 interface Row {
-  readonly hashes: Map<bigint, Hash>;
+  readonly headers: Map<bigint, KnownHeader>;
   turns: number;
   filledAtMs: number;
   knownTo: bigint;
@@ -28,7 +28,7 @@ export function producerHistories(parts: { readonly nowMs: () => number }): Prod
   const rowOf = (producer: Participant): Row => {
     const key = toHex(producer);
     const row = rows.get(key) ?? {
-      hashes: new Map<bigint, Hash>(),
+      headers: new Map<bigint, KnownHeader>(),
       turns: BURST,
       filledAtMs: parts.nowMs(),
       knownTo: 0n,
@@ -40,7 +40,7 @@ export function producerHistories(parts: { readonly nowMs: () => number }): Prod
     of(producer) {
       const row = rowOf(producer);
       return {
-        headerHash: (sequence) => row.hashes.get(sequence),
+        header: (sequence) => row.headers.get(sequence),
         takeTurn() {
           const now = parts.nowMs();
           row.turns = Math.min(BURST, row.turns + Math.max(0, now - row.filledAtMs) / 1000);
@@ -51,13 +51,13 @@ export function producerHistories(parts: { readonly nowMs: () => number }): Prod
         },
       };
     },
-    note(producer, { sequence, headerHash }) {
-      const { hashes } = rowOf(producer);
-      hashes.set(sequence, headerHash);
-      if (hashes.size <= REMEMBERED) return;
+    note(producer, { sequence, headerHash, bytes }) {
+      const { headers } = rowOf(producer);
+      headers.set(sequence, { headerHash, bytes });
+      if (headers.size <= REMEMBERED) return;
       // A map gives its keys in the order of insertion.
-      for (const oldest of hashes.keys()) {
-        hashes.delete(oldest);
+      for (const oldest of headers.keys()) {
+        headers.delete(oldest);
         break;
       }
     },
@@ -65,7 +65,7 @@ export function producerHistories(parts: { readonly nowMs: () => number }): Prod
     passTo(producer, sequence) {
       const row = rowOf(producer);
       if (row.knownTo < sequence) row.knownTo = sequence;
-      while (row.hashes.has(row.knownTo + 1n)) row.knownTo += 1n;
+      while (row.headers.has(row.knownTo + 1n)) row.knownTo += 1n;
     },
   };
 }

@@ -1,0 +1,180 @@
+import {
+  accuseVoter,
+  BUFFER_PIECE_BYTES,
+  type BufferAccount,
+  type CaseAccount,
+  closeBuffer,
+  closeFinding,
+  commitFinding,
+  executeCase,
+  FAULT,
+  type FaultAccount,
+  type FindingAccount,
+  openBuffer,
+  type ProgramClient,
+  proveDoubleSign,
+  proveFalseClaimsLeaf,
+  proveFalseLifetime,
+  proveFalseSum,
+  type VoteAccount,
+  verifyTwoSignatures,
+  writeBuffer,
+} from '@karmesh/sdk/program';
+import { type DoubleSign, falseVoteKey, type Hash, type Identity, type Participant } from '@karmesh/sdk/protocol';
+import type { TransactionInstruction } from '@solana/web3.js';
+
+type Signalled = { readonly signal: AbortSignal };
+
+/** What a finder commits to and shows it by. */
+export interface Committed {
+  readonly commitment: Hash;
+  readonly salt: Hash;
+}
+
+/** A report that somebody voted for, and what it is shown to be false by. */
+export interface ReportFault {
+  readonly name: Exclude<keyof typeof FAULT, 'signature'>;
+  readonly epoch: bigint;
+  readonly reportHash: Hash;
+  /** Of the final report that this one follows on, if there is one. */
+  readonly priorEpoch: bigint | undefined;
+}
+
+/**
+ * Evidence and cases on chain (P-40 to P-47), as this validator reads and sends them. Readers answer undefined for what is not there.
+ *
+ * @throws KarmeshError `PROGRAM_ERROR` with the program's error name in `facts.error`, `TRANSACTION_FAILED`, `RPC_UNREACHABLE`, `RPC_FAILED`, `ABORTED`.
+ */
+export interface EvidenceChain {
+  finding(commitment: Hash, options: Signalled): Promise<FindingAccount | undefined>;
+  buffer(nonce: bigint, options: Signalled): Promise<BufferAccount | undefined>;
+  offenceCase(offender: Participant, offenceKey: Hash, options: Signalled): Promise<CaseAccount | undefined>;
+  fault(fault: ReportFault, options: Signalled): Promise<FaultAccount | undefined>;
+  /** Every vote account of an epoch. */
+  votes(epoch: bigint, options: Signalled): Promise<readonly VoteAccount[]>;
+  /** Every case that was ever filed. */
+  cases(options: Signalled): Promise<readonly CaseAccount[]>;
+  commit(commitment: Hash, options: Signalled): Promise<void>;
+  dropFinding(commitment: Hash, options: Signalled): Promise<void>;
+  openBuffer(buffer: { readonly nonce: bigint; readonly size: number }, options: Signalled): Promise<void>;
+  write(piece: BufferPiece, options: Signalled): Promise<void>;
+  closeBuffer(nonce: bigint, options: Signalled): Promise<void>;
+  showTwice(
+    shown: Committed & {
+      readonly twice: DoubleSign;
+      readonly identity: Identity;
+      readonly signatures: readonly [Uint8Array, Uint8Array];
+    },
+    options: Signalled,
+  ): Promise<string>;
+  /** Writes the last piece and shows the whole in one transaction (P-41). */
+  showFault(
+    shown: Committed & { readonly fault: ReportFault; readonly lastPiece: BufferPiece },
+    options: Signalled,
+  ): Promise<string>;
+  accuse(accused: { readonly fault: ReportFault; readonly validator: Participant }, options: Signalled): Promise<void>;
+  execute(filed: CaseAccount, options: Signalled): Promise<string>;
+}
+
+/** A part of a buffer's content that fits a transaction. */
+export interface BufferPiece {
+  readonly nonce: bigint;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The instruction that shows a fault names eleven accounts, and so many bytes still fit beside it. */
+const LAST_PIECE_BYTES = 256;
+
+/** The pieces of a buffer's content: those that are written before, each of which fits a transaction, and the one that goes with the proof (P-41). */
+export function piecesOf(
+  nonce: bigint,
+  content: Uint8Array,
+): { readonly before: readonly BufferPiece[]; readonly last: BufferPiece } {
+  const split = Math.max(0, content.length - LAST_PIECE_BYTES);
+  const before = Array.from({ length: Math.ceil(split / BUFFER_PIECE_BYTES) }, (_, i) => {
+    const offset = i * BUFFER_PIECE_BYTES;
+    return { nonce, offset, bytes: content.subarray(offset, Math.min(split, offset + BUFFER_PIECE_BYTES)) };
+  });
+  return { before, last: { nonce, offset: split, bytes: content.subarray(split) } };
+}
+
+/** What a path of 32 nodes and ten thousand bytes of preimages take at most. */
+const FAULT_COMPUTE_UNITS = 600_000;
+const TIMEOUT_MS = 20_000;
+const PROVE = { sum: proveFalseSum, lifetime: proveFalseLifetime, claims: proveFalseClaimsLeaf } as const;
+
+export function evidenceChain(parts: {
+  readonly client: Pick<
+    ProgramClient,
+    'addresses' | 'send' | 'finding' | 'buffer' | 'offenceCase' | 'fault' | 'votes' | 'cases'
+  >;
+  readonly identity: Identity;
+}): EvidenceChain {
+  const { client, identity } = parts;
+  const { addresses } = client;
+  const send = async (
+    instructions: readonly TransactionInstruction[],
+    { signal, computeUnits }: Signalled & { readonly computeUnits?: number },
+  ): Promise<string> => {
+    const limit = computeUnits === undefined ? {} : { computeUnits };
+    return (await client.send(instructions, { signal, timeoutMs: TIMEOUT_MS, ...limit })).signature;
+  };
+  const written = ({ nonce, offset, bytes }: BufferPiece) =>
+    writeBuffer(addresses, { owner: identity, nonce, offset, bytes });
+  return {
+    finding: (commitment, options) => client.finding(identity, commitment, options),
+    buffer: (nonce, options) => client.buffer(identity, nonce, options),
+    offenceCase: (offender, key, options) => client.offenceCase(offender, key, options),
+    fault: ({ reportHash, name }, options) => client.fault(addresses.fault(reportHash, FAULT[name]), options),
+    votes: (epoch, options) => client.votes(epoch, options),
+    cases: (options) => client.cases(options),
+    async commit(commitment, options) {
+      await send([commitFinding(addresses, { finder: identity, commitment })], options);
+    },
+    async dropFinding(commitment, options) {
+      await send([closeFinding(addresses, { finder: identity, commitment })], options);
+    },
+    async openBuffer({ nonce, size }, options) {
+      await send([openBuffer(addresses, { owner: identity, nonce, size })], options);
+    },
+    async write(piece, options) {
+      await send([written(piece)], options);
+    },
+    async closeBuffer(nonce, options) {
+      await send([closeBuffer(addresses, { owner: identity, nonce })], options);
+    },
+    showTwice({ twice, identity: signer, signatures, commitment, salt }, options) {
+      const { messages } = twice;
+      const instructions = [
+        verifyTwoSignatures({ identity: signer, messages, signatures }),
+        proveDoubleSign(addresses, { finder: identity, commitment, salt, shown: twice }),
+      ];
+      return send(instructions, options);
+    },
+    showFault({ fault, commitment, salt, lastPiece }, options) {
+      const { name, epoch, reportHash, priorEpoch } = fault;
+      const buffer = addresses.buffer(identity, lastPiece.nonce);
+      const prior = priorEpoch === undefined ? {} : { priorEpoch };
+      const proven = PROVE[name](addresses, {
+        finder: identity,
+        epoch,
+        reportHash,
+        commitment,
+        salt,
+        buffer,
+        ...prior,
+      });
+      return send([written(lastPiece), proven], { ...options, computeUnits: FAULT_COMPUTE_UNITS });
+    },
+    async accuse({ fault: { epoch, reportHash, name }, validator }, options) {
+      const offenceKey = falseVoteKey(epoch);
+      const accused = { payer: identity, epoch, reportHash, fault: FAULT[name], validator, offenceKey };
+      await send([accuseVoter(addresses, accused)], options);
+    },
+    execute({ offender, offenceKey, finder, harmed }, options) {
+      const named = harmed.some((byte) => byte !== 0) ? { harmed } : {};
+      return send([executeCase(addresses, { offender, offenceKey, finder, ...named })], options);
+    },
+  };
+}

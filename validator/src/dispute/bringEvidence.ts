@@ -1,0 +1,285 @@
+import { programErrorName, VOTE_FLAG } from '@karmesh/sdk/program';
+import {
+  bufferContent,
+  type Domain,
+  equalBytes,
+  FINDING_SLOTS,
+  findingCommitment,
+  type Hash,
+  type Identity,
+  toHex,
+} from '@karmesh/sdk/protocol';
+import type { Logger } from '@karmesh/sdk/runtime';
+import { type BufferPiece, type EvidenceChain, piecesOf, type ReportFault } from '../chain/evidenceChain.ts';
+import type { DutyResult } from '../epoch/dutyParts.ts';
+import type { EvidenceBudget } from './evidenceBudget.ts';
+import { EVIDENCE_COSTS } from './evidenceCosts.ts';
+import { type FoundFalse, type FoundTwice, type OffenceName, shownTwice } from './finding.ts';
+import type { Finding, FindingStore } from './findingStore.ts';
+
+type Signalled = { readonly signal: AbortSignal };
+
+export interface BringParts {
+  readonly domain: Domain;
+  /** The finder: signs, pays and is paid. */
+  readonly identity: Identity;
+  readonly chain: EvidenceChain;
+  readonly store: FindingStore;
+  readonly budget: EvidenceBudget;
+  readonly slot: () => bigint;
+  /** P-45: whether the chain takes evidence against reports of the epoch now, as far as one knows. */
+  readonly isProvable: (epoch: bigint) => boolean;
+  /** Whether nobody can reveal a report of the epoch any more. */
+  readonly isDecided: (epoch: bigint) => boolean;
+  /** Slots that this validator leaves others before it does what any of them can do. */
+  readonly turnSlots: (epoch: bigint) => bigint;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'debug'>;
+  readonly observe: (seen: { readonly kind: OffenceName; readonly outcome: EvidenceOutcome }) => void;
+  /** Called after each step that the chain has: what a test kills a validator by. */
+  readonly onStage?: ((stage: string, about: { readonly epoch: bigint }) => void) | undefined;
+}
+export type EvidenceOutcome = 'found' | 'shown' | 'elsewhere' | 'refused';
+
+/** The program says so of evidence that it will never take. */
+const REFUSALS = new Set([
+  'NotAnOffence',
+  'BadEvidence',
+  'BadPath',
+  'BadRecord',
+  'StalePrior',
+  'TooLate',
+  'TooManyCases',
+]);
+/** Another was faster, or what is awaited has not come: the next look shows it. */
+const EXPECTED = new Set(['AlreadyInitialised', 'NotCommitted', 'BadState']);
+
+/**
+ * Takes every open finding one step further (P-40 to P-47). What is on chain and in the store decides which step, so that it goes on after a kill and does nothing twice.
+ * `waiting` while something is still to be done. Throws what RPC throws.
+ */
+export async function bringEvidence(parts: BringParts, options: Signalled): Promise<DutyResult> {
+  let isAllSettled = true;
+  for (const finding of parts.store.open()) {
+    try {
+      const isSettled = await step(parts, finding, options);
+      isAllSettled &&= isSettled;
+    } catch (error) {
+      const refusal = programErrorName(error);
+      if (refusal === undefined) throw error;
+      isAllSettled = false;
+      if (REFUSALS.has(refusal)) await refuse(parts, finding, { reason: refusal, ...options });
+      else if (EXPECTED.has(refusal)) parts.log.info({ ...factsOf(finding), refusal }, 'The chain had moved on.');
+      else throw error;
+    }
+  }
+  return isAllSettled ? 'done' : 'waiting';
+}
+
+/** True once nothing is left to do. */
+function step(parts: BringParts, finding: Finding, options: Signalled): Promise<boolean> {
+  return finding.type === 'doubleSign'
+    ? bringTwice(parts, { finding, of: finding.of }, options)
+    : bringFalse(parts, { finding, of: finding.of }, options);
+}
+
+/** P-44: commits, waits and shows both signatures. */
+async function bringTwice(
+  parts: BringParts,
+  { finding, of }: { readonly finding: Finding; readonly of: FoundTwice },
+  { signal }: Signalled,
+): Promise<boolean> {
+  const { chain, store, budget, log } = parts;
+  const twice = shownTwice(of);
+  const { commitment, salt } = commitmentOf(parts, finding, twice.evidence);
+  const filed = await chain.offenceCase(of.offender, of.offenceKey, { signal });
+  if (filed !== undefined) {
+    await free(parts, finding, { commitment, signal });
+    settle(parts, finding, equalBytes(filed.finder, parts.identity));
+    return true;
+  }
+  if (!(await isCommitted(parts, finding, { commitment, signal })) || !budget.take(EVIDENCE_COSTS.showTwice))
+    return false;
+  const signatures = [of.firstSignature, of.secondSignature] as const;
+  const { identity } = of;
+  const signature = await chain.showTwice({ twice, identity, signatures, commitment, salt }, { signal });
+  log.info({ ...factsOf(finding), signature }, 'Two signatures that exclude each other were shown; a case is open.');
+  store.move(finding, { state: 'settled', isOurs: true });
+  parts.observe({ kind: of.what, outcome: 'shown' });
+  parts.onStage?.('evidence:shown', { epoch: of.epoch });
+  return true;
+}
+
+/** P-45 to P-47: commits, writes the buffer, shows the last piece with the proof, and accuses who voted for it. */
+async function bringFalse(
+  parts: BringParts,
+  { finding, of }: { readonly finding: Finding; readonly of: FoundFalse },
+  { signal }: Signalled,
+): Promise<boolean> {
+  const { chain, store, budget, log } = parts;
+  const content = bufferContent(of.evidence);
+  const { commitment, salt } = commitmentOf(parts, finding, content);
+  const fault = faultOf(of);
+  const shown = await chain.fault(fault, { signal });
+  if (shown !== undefined) {
+    await free(parts, finding, { commitment, signal });
+    const isOurs = equalBytes(shown.finder, parts.identity);
+    if (finding.state !== 'shown') {
+      store.move(finding, { state: 'shown', isOurs });
+      parts.observe({ kind: of.what, outcome: isOurs ? 'shown' : 'elsewhere' });
+    }
+    return accuse(parts, finding, { fault, isOurs, shownSlot: shown.slot, signal });
+  }
+  if (!(await isCommitted(parts, finding, { commitment, signal, isWaiting: false }))) return false;
+  const { before, last } = piecesOf(finding.number, content);
+  if (!(await isWritten(parts, { size: content.length, nonce: finding.number, before, signal }))) return false;
+  if (!(await isCommitted(parts, finding, { commitment, signal })) || !parts.isProvable(of.epoch)) return false;
+  if (!budget.take(EVIDENCE_COSTS.showFault)) return false;
+  const signature = await chain.showFault({ fault, commitment, salt, lastPiece: last }, { signal });
+  log.info({ ...factsOf(finding), signature }, 'A report was shown to be false.');
+  store.move(finding, { state: 'shown', isOurs: true });
+  parts.observe({ kind: of.what, outcome: 'shown' });
+  parts.onStage?.('evidence:shown', { epoch: of.epoch });
+  return false;
+}
+
+/** P-47: a case against each who revealed the report. Settled once the epoch is decided, so that nobody can still reveal it. */
+async function accuse(
+  parts: BringParts,
+  finding: Finding,
+  shown: {
+    readonly fault: ReportFault;
+    readonly isOurs: boolean;
+    readonly shownSlot: bigint;
+    readonly signal: AbortSignal;
+  },
+): Promise<boolean> {
+  const { fault, signal } = shown;
+  // The finder is paid for each case, so it goes first; where it is gone others do it.
+  const wait = shown.isOurs ? 0n : parts.turnSlots(fault.epoch);
+  if (parts.slot() < shown.shownSlot + wait) return false;
+  const votes = await parts.chain.votes(fault.epoch, { signal });
+  const guilty = votes.filter(
+    ({ flags, reportHash }) =>
+      (flags & VOTE_FLAG.revealed) !== 0 &&
+      (flags & VOTE_FLAG.accused) === 0 &&
+      equalBytes(reportHash, fault.reportHash),
+  );
+  for (const { validator } of guilty) {
+    if (!parts.budget.take(EVIDENCE_COSTS.accuse)) return false;
+    try {
+      await parts.chain.accuse({ fault, validator }, { signal });
+    } catch (error) {
+      // Another accused it in the same slot, or for another fault of its report.
+      if (programErrorName(error) !== 'AlreadyInitialised') throw error;
+      continue;
+    }
+    parts.log.info({ ...factsOf(finding), validator: toHex(validator) }, 'Who voted for a false report was accused.');
+    parts.onStage?.('evidence:accused', { epoch: fault.epoch });
+  }
+  if (!parts.isDecided(fault.epoch)) return false;
+  settle(parts, finding, shown.isOurs);
+  return true;
+}
+
+/** P-41: true once the commitment is old enough, or, unless waited for, once the chain has it. Commits if nothing is there. */
+async function isCommitted(
+  parts: BringParts,
+  finding: Finding,
+  about: { readonly commitment: Hash; readonly signal: AbortSignal; readonly isWaiting?: boolean },
+): Promise<boolean> {
+  const { chain, store, budget } = parts;
+  const { commitment, signal, isWaiting = true } = about;
+  const account = await chain.finding(commitment, { signal });
+  if (account === undefined) {
+    if (!budget.take(EVIDENCE_COSTS.fee)) return false;
+    await chain.commit(commitment, { signal });
+    store.move(finding, { state: 'committed' });
+    parts.log.info(factsOf(finding), 'A finding was committed to.');
+    parts.onStage?.('evidence:committed', { epoch: finding.of.epoch });
+    return !isWaiting;
+  }
+  if (finding.state === 'found') store.move(finding, { state: 'committed' });
+  return !isWaiting || parts.slot() >= account.slot + FINDING_SLOTS;
+}
+
+/** P-40: true once the buffer holds every piece but the last. */
+async function isWritten(
+  parts: BringParts,
+  wanted: {
+    readonly nonce: bigint;
+    readonly size: number;
+    readonly before: readonly BufferPiece[];
+    readonly signal: AbortSignal;
+  },
+): Promise<boolean> {
+  const { chain, budget } = parts;
+  const { nonce, size, signal } = wanted;
+  let content = (await chain.buffer(nonce, { signal }))?.content;
+  if (content !== undefined && content.length !== size) {
+    // It is of a finding of another folder of this validator.
+    await chain.closeBuffer(nonce, { signal });
+    content = undefined;
+  }
+  if (content === undefined) {
+    if (!budget.take(EVIDENCE_COSTS.fee)) return false;
+    await chain.openBuffer({ nonce, size }, { signal });
+    parts.onStage?.('evidence:opened', { epoch: 0n });
+    content = new Uint8Array(size);
+  }
+  for (const piece of wanted.before) {
+    const held = content.subarray(piece.offset, piece.offset + piece.bytes.length);
+    if (equalBytes(held, piece.bytes)) continue;
+    if (!budget.take(EVIDENCE_COSTS.fee)) return false;
+    await chain.write(piece, { signal });
+    parts.onStage?.('evidence:written', { epoch: 0n });
+  }
+  return true;
+}
+
+/** Takes the rents back that the finding and its buffer hold. */
+async function free(
+  { chain }: BringParts,
+  finding: Finding,
+  { commitment, signal }: { readonly commitment: Hash; readonly signal: AbortSignal },
+): Promise<void> {
+  if ((await chain.finding(commitment, { signal })) !== undefined) await chain.dropFinding(commitment, { signal });
+  if (finding.type === 'doubleSign') return;
+  if ((await chain.buffer(finding.number, { signal })) !== undefined)
+    await chain.closeBuffer(finding.number, { signal });
+}
+
+function settle(parts: BringParts, finding: Finding, isOurs: boolean): void {
+  if (finding.type === 'doubleSign') {
+    parts.observe({ kind: finding.of.what, outcome: isOurs ? 'shown' : 'elsewhere' });
+    if (!isOurs) parts.log.info(factsOf(finding), 'Somebody else was first to show this.');
+  }
+  parts.store.move(finding, { state: 'settled', isOurs });
+}
+
+async function refuse(
+  parts: BringParts,
+  finding: Finding,
+  { reason, signal }: { readonly reason: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const evidence = finding.type === 'doubleSign' ? shownTwice(finding.of).evidence : bufferContent(finding.of.evidence);
+  await free(parts, finding, { commitment: commitmentOf(parts, finding, evidence).commitment, signal });
+  parts.store.move(finding, { state: 'refused', reason });
+  parts.observe({ kind: finding.of.what, outcome: 'refused' });
+  parts.log.warn({ ...factsOf(finding), reason }, 'The chain does not take what was found; it is given up.');
+}
+
+function commitmentOf(
+  { domain, identity }: BringParts,
+  { salt }: Finding,
+  evidence: Uint8Array,
+): { readonly commitment: Hash; readonly salt: Hash } {
+  return { salt, commitment: findingCommitment(domain, { finder: identity, evidence, salt }) };
+}
+
+function faultOf({ what, epoch, reportHash, priorEpoch }: FoundFalse): ReportFault {
+  return { name: what, epoch, reportHash, priorEpoch: priorEpoch === epoch ? undefined : priorEpoch };
+}
+
+function factsOf({ number, of }: Finding): Readonly<Record<string, string>> {
+  return { finding: number.toString(), what: of.what, epoch: of.epoch.toString() };
+}

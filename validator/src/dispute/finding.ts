@@ -1,0 +1,118 @@
+import {
+  byteString,
+  type Codec,
+  type Decoded,
+  type Domain,
+  type DoubleSign,
+  doubleSign,
+  fixedBytes,
+  hashCodec,
+  type Identity,
+  identityCodec,
+  oneOf,
+  participantCodec,
+  type SignedTwice,
+  struct,
+  toHex,
+  u8,
+  u64,
+} from '@karmesh/sdk/protocol';
+
+/** What a report is shown to be false by (P-45, P-46). */
+export const FAULT_NAMES = ['sum', 'lifetime', 'claims'] as const;
+export type FaultName = (typeof FAULT_NAMES)[number];
+
+/** What can be found, as people, metrics and logs name it. */
+export const OFFENCE_NAMES = ['receipt', 'verdict', 'ticket', 'batch', ...FAULT_NAMES] as const;
+export type OffenceName = (typeof OFFENCE_NAMES)[number];
+
+/** Evidence fits one account, which a transaction makes with at most 10,240 bytes. */
+const MAX_EVIDENCE_BYTES = 10_180;
+/** The larger of the records that are signed. */
+const MAX_RECORD_BYTES = 1024;
+
+const signatureBytes = fixedBytes(64);
+const doubleSignCodec = struct({
+  what: oneOf(['receipt', 'verdict', 'ticket', 'batch']),
+  epoch: u64,
+  kind: u8,
+  first: byteString(MAX_RECORD_BYTES),
+  second: byteString(MAX_RECORD_BYTES),
+  offender: participantCodec,
+  offenceKey: hashCodec,
+  firstHash: hashCodec,
+  secondHash: hashCodec,
+  identity: identityCodec,
+  firstSignature: signatureBytes,
+  secondSignature: signatureBytes,
+});
+const falseReportCodec = struct({
+  what: oneOf(FAULT_NAMES),
+  epoch: u64,
+  reportHash: hashCodec,
+  /** Of the report that this one follows on; the report's own epoch if it follows on none. */
+  priorEpoch: u64,
+  evidence: byteString(MAX_EVIDENCE_BYTES),
+});
+
+/** Two records that exclude each other, with what shows that one key signed both (P-44). */
+export type FoundTwice = Decoded<typeof doubleSignCodec>;
+/** A report that somebody voted for, with what shows it to be false. */
+export type FoundFalse = Decoded<typeof falseReportCodec>;
+export type Found =
+  | { readonly type: 'doubleSign'; readonly of: FoundTwice }
+  | { readonly type: 'falseReport'; readonly of: FoundFalse };
+
+export const FOUND_CODECS: {
+  readonly doubleSign: Codec<FoundTwice>;
+  readonly falseReport: Codec<FoundFalse>;
+} = { doubleSign: doubleSignCodec, falseReport: falseReportCodec };
+
+/** Names an offence whatever shows it: who finds it again has found nothing new. */
+export function nameOf(found: Found): string {
+  return found.type === 'doubleSign'
+    ? `${toHex(found.of.offender)} ${toHex(found.of.offenceKey)}`
+    : `${found.of.epoch} ${toHex(found.of.reportHash)}`;
+}
+
+/** A pair of records with their signatures, as it was met. */
+export interface SignedPair {
+  readonly twice: SignedTwice;
+  readonly signatures: readonly [Uint8Array, Uint8Array];
+  /** Under which both hold. */
+  readonly identity: Identity;
+  /** In which they were met. */
+  readonly epoch: bigint;
+}
+
+/** What is kept of two records that exclude each other. */
+export function foundTwice(domain: Domain, pair: SignedPair): Found {
+  const { kind, first, second, offender, offenceKey, messages } = doubleSign(domain, pair.twice);
+  return {
+    type: 'doubleSign',
+    of: {
+      what: pair.twice.name,
+      epoch: pair.epoch,
+      kind,
+      first,
+      second,
+      offender,
+      offenceKey,
+      firstHash: messages[0],
+      secondHash: messages[1],
+      identity: pair.identity,
+      firstSignature: pair.signatures[0],
+      secondSignature: pair.signatures[1],
+    },
+  };
+}
+
+/** What `prove_double_sign` takes, as it was kept. */
+export function shownTwice(of: FoundTwice): DoubleSign {
+  const { kind, first, second, offender, offenceKey, firstHash, secondHash } = of;
+  const evidence = new Uint8Array(1 + first.length + second.length);
+  evidence.set([kind]);
+  evidence.set(first, 1);
+  evidence.set(second, 1 + first.length);
+  return { kind, first, second, offender, offenceKey, messages: [firstHash, secondHash], evidence };
+}
