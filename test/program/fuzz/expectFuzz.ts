@@ -6,10 +6,10 @@ import { fuzz, NAMES, textOfSummary } from './run.ts';
 const LEAST = 4;
 
 /** Plays the sequences of so many seeds against the committed program, or of `FUZZ_SEED` alone. */
-export function expectFuzz({ from, count }: { readonly from: number; readonly count: number }): void {
+export async function expectFuzz({ from, count }: { readonly from: number; readonly count: number }): Promise<void> {
   const asked = process.env.FUZZ_SEED;
   const seeds = asked === undefined ? { from, count } : { from: Number(asked), count: 1 };
-  const result = fuzz({ programFile: PROGRAM_FILE, ...seeds });
+  const result = await fuzz({ programFile: PROGRAM_FILE, ...seeds });
   if ('text' in result) expect.fail(result.text);
   process.stdout.write(`${textOfSummary(result)}\n`);
   if (asked !== undefined) return;
