@@ -8,6 +8,7 @@ import { compareAll, Disagreement, isTaken, type Outcome, playOther, playSent } 
 import { type Random, randomOf } from './random.ts';
 import { copyOf, type Stage } from './stage.ts';
 import { type Idea, type Step, textOf } from './step.ts';
+import { committingChain, endChain } from './steps/chains.ts';
 import { claiming, endEpoch, endVote, timePasses } from './steps/claims.ts';
 import { nextOfEpoch, settleAgain } from './steps/epochs.ts';
 import { askingBack, authorising, depositing, opening, takingBack } from './steps/escrows.ts';
@@ -24,6 +25,7 @@ const IDEAS: readonly (readonly [Idea, number])[] = [
   ...[[collecting, 5] as const, [collectingCommission, 3] as const, [closingStake, 3] as const],
   ...[[opening, 3] as const, [depositing, 3] as const, [askingBack, 4] as const, [takingBack, 4] as const],
   ...[[authorising, 4] as const, [initialising, 1] as const, [registering, 3] as const, [rotating, 3] as const],
+  ...[[committingChain, 3] as const, [endChain, 2] as const],
   ...[[declaring, 3] as const, [settingCommission, 3] as const],
   ...[[proposing, 4] as const, [voting, 8] as const, [executing, 5] as const],
   ...[[endingProposal, 2] as const, [endingBallot, 2] as const],

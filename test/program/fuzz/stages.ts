@@ -10,6 +10,7 @@ import { isTaken } from './play.ts';
 import { type Random, randomOf } from './random.ts';
 import { all, configOf, copyOf, emptyStage, type Stage } from './stage.ts';
 import { type Idea, type Step, send } from './step.ts';
+import { committingChain } from './steps/chains.ts';
 import { claiming, endVote } from './steps/claims.ts';
 import { nextOfEpoch } from './steps/epochs.ts';
 import { opening } from './steps/escrows.ts';
@@ -64,7 +65,7 @@ function registered(random: Random): Stage {
   act(stage, send('initialise', [operator, at.config, at.vault], { signs: [operator], args }));
   const names: readonly Name[] = [...VALIDATORS.slice(0, 3), 'worker 0', 'gateway'];
   for (const name of names) act(stage, registrationOf(stage, name, random));
-  return until(stage, random, [opening], ({ ledger }) => all(ledger, 'escrow').length === 2);
+  return until(stage, random, [opening, committingChain], ({ ledger }) => all(ledger, 'escrow').length === 2);
 }
 
 /** The newest epoch that is not final is in this state. */
@@ -114,7 +115,8 @@ export function makeStages(): readonly NamedStage[] {
   );
   const silent = copyOf(grown);
   silent.ledger.slot += 64n * 70n;
-  const old = from(silent, [nextOfEpoch, nextOfEpoch, endVote], (stage) => lastFinal(stage) > 64n);
+  const late = from(silent, [nextOfEpoch], (stage) => lastFinal(stage) > 64n);
+  const old = from(late, [endVote], ({ ledger }) => all(ledger, 'epoch').some(({ data }) => data.openVotes === 0));
   return [
     { name: 'nothing', stage: funded(), weight: 3 },
     { name: 'registered', stage: before, weight: 3 },

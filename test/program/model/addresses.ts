@@ -23,6 +23,8 @@ export const at = {
     once(`stake ${participant} ${staker}`, () =>
       derived.stake({ participant: fromHex(participant), staker: fromHex(staker), asset: 0 }),
     ),
+  chain: (gateway: Key, epoch: bigint) =>
+    once(`chain ${gateway} ${epoch}`, () => derived.chain(fromHex(gateway), epoch)),
   escrow: (gateway: Key, buyer: Key) =>
     once(`escrow ${gateway} ${buyer}`, () => derived.escrow(fromHex(gateway), fromHex(buyer))),
   epoch: (epoch: bigint) => once(`epoch ${epoch}`, () => derived.epoch(epoch)),

@@ -64,6 +64,7 @@ export const BUMP_AT: Record<DataKind, readonly number[]> = {
   ballot: [120],
   finding: [80],
   case: [164],
+  chain: [84],
 };
 
 const WRITE: { readonly [K in DataKind]: (of: DataOf<K>) => Page } = {
@@ -204,6 +205,15 @@ const WRITE: { readonly [K in DataKind]: (of: DataOf<K>) => Page } = {
     page.u64(136, of.filedEpoch, of.left, of.slashedLamports);
     page.u16(160, of.bps);
     page.u8(162, of.offence, of.executed);
+    return page;
+  },
+  chain(of) {
+    const page = new Page('GatewayChain', 96);
+    page.key(8, of.gateway);
+    page.u64(40, of.epoch);
+    page.key(48, of.commitment);
+    page.u32(80, of.length);
+    page.u64(88, of.committedSlot);
     return page;
   },
 };

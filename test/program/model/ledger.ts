@@ -231,7 +231,28 @@ export interface Case {
   executed: number;
 }
 
-export type Data = Config | Vault | Participant | Stake | Escrow | Epoch | Vote | Proposal | Ballot | Finding | Case;
+export interface Chain {
+  readonly kind: 'chain';
+  gateway: Key;
+  epoch: bigint;
+  commitment: Key;
+  length: number;
+  committedSlot: bigint;
+}
+
+export type Data =
+  | Config
+  | Vault
+  | Participant
+  | Stake
+  | Escrow
+  | Epoch
+  | Vote
+  | Proposal
+  | Ballot
+  | Finding
+  | Case
+  | Chain;
 export type DataKind = Data['kind'];
 export type DataOf<K extends DataKind> = Extract<Data, { kind: K }>;
 

@@ -15,6 +15,7 @@ const BYTES = {
   ballot: 152,
   finding: 88,
   case: 176,
+  chain: 96,
 } as const satisfies Record<Data['kind'], number>;
 
 export interface Creation {

@@ -1,3 +1,4 @@
+import { closeChain, commitChain } from './chains.ts';
 import { claim, closeEpochAccount, closeVote } from './claims.ts';
 import { attest, closeEpoch, postVerdicts, recordBeacon, revealSalt } from './epochs.ts';
 import { authoriseDebit, depositEscrow, openEscrow, requestWithdrawal, withdrawEscrow } from './escrow.ts';
@@ -26,6 +27,8 @@ export const MODEL = {
   rotate_identity: rotateIdentity,
   set_capacity: setCapacity,
   set_commission: setCommission,
+  commit_chain: commitChain,
+  close_chain: closeChain,
   open_escrow: openEscrow,
   deposit_escrow: depositEscrow,
   request_withdrawal: requestWithdrawal,

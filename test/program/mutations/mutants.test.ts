@@ -11,5 +11,7 @@ test('a text that is not there is no bug', async () => {
   if (first === undefined) throw new RangeError('There are no bugs.');
   await expect(
     mutated({ ...first, name: 'nothing', before: 'nowhere to be found' }),
-  ).rejects.toThrowErrorMatchingInlineSnapshot();
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[Error: "nothing" changes a text that stands 0 times in processor/withdraw_stake.rs: nowhere to be found]`,
+  );
 });
