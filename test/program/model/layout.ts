@@ -97,7 +97,7 @@ const WRITE: { readonly [K in DataKind]: (of: DataOf<K>) => Page } = {
   participant(of) {
     const page = new Page('Participant', 832);
     page.u8(8, of.role);
-    page.u16(10, 1);
+    page.u16(10, of.version);
     page.u32(12, of.index);
     page.key(16, of.owner, of.identity, of.previousIdentity);
     page.u64(112, of.identityFromEpoch);

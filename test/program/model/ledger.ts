@@ -52,6 +52,8 @@ export interface Vault {
 export interface Participant {
   readonly kind: 'participant';
   role: number;
+  /** The cluster's, when it registered. */
+  version: number;
   index: number;
   owner: Key;
   identity: Key;

@@ -37,6 +37,7 @@ function registering(rules: Rules, { role, capacity, engineClass, models = [] }:
     { place: 4, payer: 0, address: at.stake(address, owner), kind: 'stake' },
   );
   const participant: Participant = {
+    version: config.version,
     ...{ kind: 'participant', role, index: config.participantCount, owner, identity, previousIdentity: identity },
     ...{ identityFromEpoch: 0n, initialIdentity: identity, ownUnits: bond },
     ...{ activeFromEpoch: nextEpoch(config, ledger.slot), roleOrdinal: countOf(config, role), openCases: 0 },

@@ -140,10 +140,4 @@ export const MUTANTS: readonly Mutant[] = [
     before: '!config.is_after_last_finalised(after)',
     after: '!config.is_after_last_finalised(after.saturating_sub(1))',
   },
-  {
-    name: 'an epoch’s account ends before its votes',
-    file: 'processor/close_epoch_account.rs',
-    before: 'require(account.open_votes == 0, KarmaError::BadState)?; // P-51',
-    after: '',
-  },
 ];
