@@ -106,7 +106,9 @@ function rewardOf(epoch: Epoch, vote: Vote): bigint {
   if (epoch.state !== STATE.final || epoch.votePoints === 0n || !keepsPay(vote)) return 0n;
   const won = vote.revealed && vote.reportHash === epoch.reportHash;
   const points = (vote.saltRevealed ? vote.stake : 0n) + (won ? 2n * vote.stake : 0n);
-  return (epoch.voteReward * points) / epoch.votePoints;
+  const share = (epoch.voteReward * points) / epoch.votePoints;
+  const left = epoch.voteReward - epoch.votesPaid;
+  return share < left ? share : left;
 }
 
 /** P-31: a reward for what stands behind a participant: the commission, and the rest to the units. */
@@ -144,6 +146,7 @@ export const closeVote: Instruction = (ledger, call) => {
     const earned = rewardOf(epoch, vote);
     reward(validator, earned, current);
     vault.rewardsPaid += earned;
+    epoch.votesPaid += earned;
     move(ledger, rules.key(5), rules.key(4), earned);
     epoch.openVotes--;
     end();

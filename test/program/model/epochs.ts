@@ -113,7 +113,7 @@ function newEpoch(epoch: bigint, payer: Key): Epoch {
     ...{ verdictAttempt: 0, beaconTargetSlot: 0n, beaconSlot: 0n, beacon: ZERO, verdictsRoot: ZERO, verdictCount: 0 },
     ...{ verdictsSlot: 0n, verdictsProposer: ZERO, sealedStake: 0n, candidates: [], reportHash: ZERO, report },
     ...{ quorumSlot: 0n, settledLamports: 0n, settledCount: 0, finalisedSlot: 0n, saltStake: 0n },
-    ...{ voteReward: 0n, votePoints: 0n, openVotes: 0 },
+    ...{ voteReward: 0n, votePoints: 0n, votesPaid: 0n, openVotes: 0 },
   };
 }
 
@@ -131,6 +131,7 @@ export const attest: Instruction = (ledger, call) => {
   const config = rules.read(1, 'config');
   const stake = duty(rules, config, number);
   const epoch = epochOf(rules, 3);
+  rules.check(epoch.state === STATE.final || isLater(config, number), 'WrongEpoch');
   rules.check(epoch.state === STATE.closed || epoch.state === STATE.attested, 'BadState');
   const until = epoch.attestedSlot + parameterIn(config, 3, number);
   rules.check(epoch.state !== STATE.attested || ledger.slot <= until, 'TooLate');

@@ -164,6 +164,7 @@ const WRITE: { readonly [K in DataKind]: (of: DataOf<K>) => Page } = {
     page.u64(912, of.saltStake, of.voteReward, of.votePoints);
     page.key(936, of.payer);
     page.u32(972, of.openVotes);
+    page.u64(984, of.votesPaid);
     return page;
   },
   vote(of) {

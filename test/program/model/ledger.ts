@@ -152,6 +152,7 @@ export interface Epoch {
   saltStake: bigint;
   voteReward: bigint;
   votePoints: bigint;
+  votesPaid: bigint;
   payer: Key;
   openVotes: number;
 }

@@ -114,7 +114,9 @@ export const rotateIdentity: Instruction = (ledger, call) => {
   const participant = rules.read(3, 'participant');
   rules.check(rules.signs(0) && rules.key(0) === participant.owner, 'BadOwner');
   rules.check(rules.signs(1), 'WrongIdentity');
-  rules.check(participant.identityFromEpoch <= (epochAt(config, ledger.slot) ?? 0n), 'IdentityPending');
+  const { identityFromEpoch: from } = participant;
+  const current = epochAt(config, ledger.slot) ?? 0n;
+  rules.check(from === 0n || current >= from + (config.parameters[25] ?? 0n), 'IdentityPending');
   rules.stop();
   return () => {
     participant.previousIdentity = participant.identity;

@@ -15,6 +15,7 @@ export const postRoot: Instruction = (ledger, call) => {
   const config = rules.read(1, 'config');
   const stake = duty(rules, config, number);
   const epoch = epochOf(rules, 3);
+  rules.check(epoch.state === STATE.final || isLater(config, number), 'WrongEpoch');
   rules.check(epoch.state === STATE.verdicts, 'BadState');
   rules.check(rules.number('attempt') === epoch.verdictAttempt, 'BadState');
   const [validator, payer] = [rules.key(2), rules.key(0)];
@@ -64,7 +65,7 @@ export const revealRoot: Instruction = (ledger, call) => {
   rules.check(candidates !== undefined, 'TooManyReports');
   const stake = candidates?.find((candidate) => candidate.reportHash === of)?.stake ?? 0n;
   const wins = epoch.state === STATE.verdicts && isQuorum(stake, epoch.totalStake);
-  rules.check(!wins || report.priorRoot === config.lastRoot, 'StalePrior');
+  rules.check(report.priorRoot === config.lastRoot, 'StalePrior');
   rules.stop();
   return () => {
     vote.revealed = true;
