@@ -24,9 +24,7 @@ const scripts = {
   test: [[bin('vitest/vitest.mjs'), 'run']],
   'test:long': [[bin('vitest/vitest.mjs'), 'run']],
   // One file after another: on a live cluster they share whoever pays.
-  'test:program': [
-    [bin('vitest/vitest.mjs'), 'run', '--dir', 'test/program', '--no-file-parallelism', '--testTimeout=600000'],
-  ],
+  'test:program': [[bin('vitest/vitest.mjs'), 'run', '--no-file-parallelism', '--testTimeout=600000']],
   check: [
     [bin('typescript/bin/tsc'), '--noEmit'],
     [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.'],
@@ -187,6 +185,7 @@ const commands = scripts[name];
 if (!commands) fail(`Unknown script "${name ?? ''}"; known: ${Object.keys(scripts).join(', ')}.`, 2);
 installIfLockfileChanged();
 const node = node24();
+if (name === 'test:program' && !args.some((arg) => arg.includes('test/program'))) args.push('test/program/');
 if (name === 'build:dashboard' && !buildPageIfSourcesChanged(node))
   fail('The page could not be built; its output is above.');
 if (name === 'up' && !args.some((arg) => /^(--once|--help|-h)(=|$)/.test(arg)) && !buildPageIfSourcesChanged(node))

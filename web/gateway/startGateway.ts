@@ -7,6 +7,7 @@ import { epochBodies, observeChain, observePeers, openParticipantHost } from '@k
 import {
   type ChainView,
   checkFresh,
+  closeChain,
   commitChain,
   createChainView,
   createProgramClient,
@@ -41,6 +42,7 @@ import { observeQueue } from './live/observeQueue.ts';
 import { observeMarket } from './observeMarket.ts';
 import { readManifest } from './readManifest.ts';
 import { recentKeys } from './recentKeys.ts';
+import { chainCloser } from './scheduler/chainCloser.ts';
 import { chainCommitter } from './scheduler/chainCommitter.ts';
 import { publisher } from './scheduler/publisher.ts';
 import { openScheduler } from './scheduler/scheduler.ts';
@@ -235,9 +237,25 @@ export async function startGateway(
     },
   });
   await committer.tick(signal);
+  const closer = chainCloser({
+    db,
+    log,
+    lastFinalised() {
+      const { lastFinalisedEpoch } = view.config();
+      return lastFinalisedEpoch === NONE ? undefined : lastFinalisedEpoch;
+    },
+    async close(epoch, options) {
+      const owner = view.participant(gateway)?.owner;
+      if (owner === undefined || (await client.chain(gateway, epoch, options)) === undefined) return;
+      await client.send([closeChain(client.addresses, { gateway, owner, epoch })], options);
+    },
+  });
   const stopping = new AbortController();
   const ended = AbortSignal.any([signal, stopping.signal]);
-  const stopTicking = view.onSlot(() => void committer.tick(ended));
+  const stopTicking = view.onSlot(() => {
+    void committer.tick(ended);
+    void closer.tick(ended);
+  });
   const forgetting = setInterval(() => {
     void forgetRequests(db, BigInt(Date.now())).catch((err: unknown) =>
       log.error({ err }, 'Old prompts could not be deleted.'),
@@ -247,8 +265,8 @@ export async function startGateway(
     stopTicking();
     clearInterval(forgetting);
     stopping.abort();
-    // The commit under way has an answer before its database closes.
-    await committer.tick(ended);
+    // What is under way has an answer before its database closes.
+    await Promise.all([committer.tick(ended), closer.tick(ended)]);
   });
 
   const checks = health();

@@ -16,3 +16,13 @@ export async function keepChain(db: Db, chain: ChainSecret): Promise<ChainSecret
     .execute();
   return db.selectFrom('chains').selectAll().where('epoch', '=', chain.epoch).executeTakeFirstOrThrow();
 }
+
+/** The chain of the earliest epoch that is not forgotten. */
+export async function oldestChain(db: Db): Promise<ChainSecret | undefined> {
+  return db.selectFrom('chains').selectAll().orderBy('epoch').limit(1).executeTakeFirst();
+}
+
+/** After this `keepChain` would make another one: only for an epoch for which none can be committed any more. */
+export async function forgetChain(db: Db, epoch: bigint): Promise<void> {
+  await db.deleteFrom('chains').where('epoch', '=', epoch).execute();
+}
