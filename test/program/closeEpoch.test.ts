@@ -82,6 +82,7 @@ test('P-12: stores the manifest, its hash and the stake of the epoch', async () 
     payer: validator(world, 0).identity.publicKey,
     faults: 0,
     faultSlot: 0n,
+    votesPaid: 0n,
     openVotes: 0,
   });
   expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([

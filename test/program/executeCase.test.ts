@@ -5,6 +5,7 @@ import { withAccount } from './bent.ts';
 import { fundedFinder, readCase, receiptOf, sendExecute, showTwice, twoReceipts } from './evidenceSteps.ts';
 import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { refused } from './refused.ts';
+import { sendUnstake, sendWithdraw } from './stakeSteps.ts';
 import {
   buildWorld,
   firstSlot,
@@ -128,6 +129,21 @@ test('P-43: cases share an epoch’s bound', async () => {
   await untilEpoch(3n);
   await sendExecute(world, executeSecond);
   expect(worth(await readParticipant(world, other.address)) - SOL / 2n).toBeLessThanOrEqual(2n);
+});
+
+test('P-43: a case comes to an end when all validators have left, and lets go of what is left', async () => {
+  const { world, worker, execute, untilEpoch } = await caseWorld({ parameters: { slashCapBps: 3_000n } });
+  for (const validator of world.validators) await sendUnstake(world, validator, validator.owner);
+  await sendUnstake(world, worker, worker.owner);
+  for (const epoch of [1n, 2n]) {
+    await untilEpoch(epoch);
+    expect(weightIn((await readConfig(world)).stake, epoch)).toBe(0n);
+    await sendExecute(world, execute);
+    if (epoch === 1n) await refused(sendExecute(world, execute), 'SlashCapped');
+  }
+  expect((await readParticipant(world, worker.address)).openCases).toBe(0);
+  await untilEpoch(4n);
+  await sendWithdraw(world, worker, worker.owner);
 });
 
 test('P-43: two offences take half and half of the rest', async () => {

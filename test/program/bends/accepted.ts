@@ -67,4 +67,19 @@ export const ACCEPTED: readonly Accepted[] = [
   { instruction: 'withdrawStake', account: 'stakerTokens', why: LAMPORTS },
   { instruction: 'withdrawStake', account: 'tokenVault', why: LAMPORTS },
   { instruction: 'withdrawStake', account: 'tokenProgram', why: LAMPORTS },
+  { instruction: 'openChallenge', account: 'challenger', as: ANY_SIGNER, why: 'anyone may ask, and pays the bond' },
+  { instruction: 'openChallenge', account: 'vote', as: ['Vote'], why: 'another vote for the same report' },
+  {
+    instruction: 'accuseSilent',
+    account: 'payer',
+    as: ANY_SIGNER,
+    why: 'anyone may send it; the challenge says who asked',
+  },
+  {
+    instruction: 'closeChallenge',
+    account: 'challenge',
+    as: ['Challenge'],
+    why: 'another one of the same challenger that is over',
+  },
+  { instruction: 'closeChallenge', account: 'epochAccount', why: 'the challenge was answered: it counts no more' },
 ];

@@ -151,8 +151,9 @@ export const executeCase: Instruction = (ledger, call) => {
   const epoch = now ?? 0n;
   const all = weightAt(config.stake, epoch);
   rules.check(all !== undefined, 'TooLate');
+  const had = worth(offender.units + offender.unbondingUnits, offender.slashIndex);
   const slashed = config.slashEpoch === epoch ? config.slashedWeight : 0n;
-  const bound = share(all ?? 0n, parameter(config, 28));
+  const bound = share(all !== undefined && all > had ? all : had, parameter(config, 28));
   const slash = slashOf(offender, filed.left, bound > slashed ? bound - slashed : 0n);
   rules.check(slash.left === WHOLE || slash.lamports > 0n, 'SlashCapped');
   rules.stop();

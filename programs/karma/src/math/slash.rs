@@ -48,6 +48,12 @@ impl Slashed {
         Ok((lamports, add(lamports, Share::of_rate(self.token_rate).of(tokens)?)?))
     }
 
+    /// What all of it weighs.
+    #[inline(always)]
+    pub fn weight(&self) -> Result<u64, ProgramError> {
+        Ok(self.loss(0)?.1)
+    }
+
     /// The slash to the `left` part of what is there, as far as a weight of `room` goes.
     #[inline(never)]
     pub fn by(&self, left: u64, room: u64) -> Result<Slash, ProgramError> {

@@ -107,8 +107,6 @@ fn take(offender: &mut Participant, config: &mut Config, order: &Order) -> Resul
         config.slash_epoch = order.epoch;
         config.slashed_weight = 0;
     }
-    let all = config.stake.at(order.epoch)?;
-    let bound = mul_div(all, config.parameters.slash_cap_bps, BASIS_POINTS)?;
     let before = offender.slash_index;
     let slashed = Slashed {
         index: before,
@@ -118,6 +116,9 @@ fn take(offender: &mut Participant, config: &mut Config, order: &Order) -> Resul
         ],
         token_rate: config.token_rate,
     };
+    // A case must come to an end, or it would hold the stake behind its offender for good, when all validators have left.
+    let all = config.stake.at(order.epoch)?.max(slashed.weight()?);
+    let bound = mul_div(all, config.parameters.slash_cap_bps, BASIS_POINTS)?;
     let slash = slashed.by(order.left, bound.saturating_sub(config.slashed_weight))?;
     require(slash.left == WHOLE || slash.weight > 0, KarmaError::SlashCapped)?; // P-43
     config.slashed_weight = add(config.slashed_weight, slash.weight)?;
