@@ -83,6 +83,8 @@ test('P-12: stores the manifest, its hash and the stake of the epoch', async () 
     faults: 0,
     faultSlot: 0n,
     votesPaid: 0n,
+    openChallenges: 0,
+    heldUntilSlot: 0n,
     openVotes: 0,
   });
   expect(eventsInLogs(logs, PROGRAM_ID)).toEqual([
