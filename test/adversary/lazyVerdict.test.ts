@@ -1,6 +1,7 @@
 import { INCINERATOR } from '@karmesh/sdk/program';
 import { lazyVerdict, plantedOutputHash, plantedSecret } from '@karmesh/sdk/protocol';
 import { expect, test } from 'vitest';
+import { ANSWER } from '../../web/gateway/scheduler/fixtures/testWorker.ts';
 import {
   commit,
   fundedFinder,
@@ -14,6 +15,7 @@ import { namedHash } from '../program/keys.ts';
 import { liteSvmLedger } from '../program/ledger/liteSvmLedger.ts';
 import { refused } from '../program/refused.ts';
 import { buildWorld, firstSlot, lamportsOf, type Member, readParticipant, SOL, startWorld } from '../program/world.ts';
+import { gatewayAtWork } from './gatewayAtWork.ts';
 
 // Validators sign passes of answers that they never looked at. Two workers plant one that nobody can pass who looks.
 
@@ -77,4 +79,15 @@ test('P-41: who sees the secret when it is shown, and copies it, is too late', a
   await world.ledger.untilSlot((await world.ledger.slot()) + 64n);
   await refused(send(thief, theirs), 'AlreadyInitialised');
   expect((await readCase(world, offender.address, lazy.offenceKey)).finder).toEqual(finder.publicKey);
+});
+
+test('P-52: a gateway that serves others takes no planted receipt: its buyer gets the true answer, and no entry has the plant', async () => {
+  await using gateway = await gatewayAtWork();
+  const planters = (await gateway.nextDraw()).slice(0, 2);
+  for (const worker of planters) worker.behaviour = { kind: 'plants', seed: namedHash('what the two share') };
+  const asked = await gateway.ask();
+  expect(asked.text).toBe(ANSWER.text);
+  expect(asked.outcomes).toEqual(['timed-out', 'timed-out', 'agreed', 'agreed']);
+  expect(asked.entry.evidence.timeouts.map(({ value }) => value.cause)).toEqual(['bad-reveal', 'bad-reveal']);
+  expect(gateway.market.judge(asked.entry)).toMatchObject({ verdict: 'accept' });
 });

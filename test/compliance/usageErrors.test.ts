@@ -32,6 +32,9 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     ['node/src/main.ts', 'register', '--onwer', 'owner.json'],
     ['node/src/main.ts', 'model', 'convrt'],
     ['validator/src/main.ts', 'statsu'],
+    ['validator/src/main.ts', 'stake', '1sol', '--validtor', 'x'],
+    ['validator/src/main.ts', 'propose', 'parameter', 'feeShareBsp', '400'],
+    ['node/src/main.ts', 'capacity', 'two', '--owner', 'owner.json'],
     ['web/gateway/main.ts', 'key'],
     ['web/gateway/main.ts', '--bootstrop', 'x'],
     ['web/gateway/main.ts', 'keys', 'lst'],
@@ -84,7 +87,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "regsiter".
       didYouMean: register
-      known: start, register, access, describe, model, ceremony
+      known: start, register, stake, unstake, withdraw, capacity, rewards, access, describe, model, ceremony
       See docs/errors.md#config_invalid
 
     node/src/main.ts register --onwer owner.json
@@ -105,7 +108,29 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "statsu".
       didYouMean: status
-      known: start, status, evidence, doctor, init, register, slashing-protection, sign-epoch
+      known: start, status, evidence, doctor, init, register, stake, unstake, withdraw, rewards, commission, proposals, propose, vote, execute, slashing-protection, sign-epoch
+      See docs/errors.md#config_invalid
+
+    validator/src/main.ts stake 1sol --validtor x
+    2
+    ✖ The command line is not understood.
+      fault: unknown option '--validtor'
+      didYouMean: --validator
+      See docs/errors.md#config_invalid
+
+    validator/src/main.ts propose parameter feeShareBsp 400
+    2
+    ✖ There is no such parameter.
+      parameter: feeShareBsp
+      didYouMean: feeShareBps
+      known: docs/reference/parameters.md
+      See docs/errors.md#config_invalid
+
+    node/src/main.ts capacity two --owner owner.json
+    2
+    ✖ A capacity is a number of requests.
+      requests: two
+      most: 65535
       See docs/errors.md#config_invalid
 
     web/gateway/main.ts key

@@ -1,18 +1,22 @@
 import { closeEpochAccount, eventsInLogs } from '@karmesh/sdk/program';
 import { expect, test } from 'vitest';
 import { withAccount } from './bent.ts';
+import { keptReport, readChallenge, sendOpen } from './challengeSteps.ts';
 import {
   makeReport,
   manifest,
   sendClaim,
   sendClose,
   sendCloseVote,
+  sendFinalise,
   sendSettle,
   settlement,
   toAttested,
   toFinalised,
   toReported,
 } from './epochSteps.ts';
+import { fundedFinder } from './evidenceSteps.ts';
+import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { testLedger } from './ledger/testLedger.ts';
 import { refused } from './refused.ts';
 import { buildWorld, lamportsOf, type Member, readEpoch, readVault, startWorld, type World } from './world.ts';
@@ -93,4 +97,29 @@ test('P-51: what an epoch that was passed over had settled becomes the treasuryâ
     await sendEnd(world, epoch, (await readEpoch(world, epoch)).payer);
   }
   expect(await readVault(world)).toEqual({ ...vault, settled: 1_000_000n });
+});
+
+test('P-49, P-51: the account of a final epoch stays while a challenge of the next one needs it', async () => {
+  const world = await buildWorld(liteSvmLedger());
+  await startWorld(world);
+  const [a] = world.validators as [Member];
+  const [worker] = world.workers as [Member];
+  const first = await keptReport(world, { epoch: 0n, rows: [{ member: worker, credits: 1 }] });
+  await toFinalised(world, first.built);
+  const { payer } = await readEpoch(world, 0n);
+  for (const voter of world.validators) await sendCloseVote(world, voter, 0n);
+  // After an outage the next final epoch lies so far behind that the first one's account could end at once.
+  const rows = [{ member: worker, had: 1n, credits: 1 }];
+  const { built } = await keptReport(world, { epoch: 64n, rows, priorRoot: first.built.report.root });
+  await toReported(world, built);
+  const challenger = await fundedFinder(world, 'challenger');
+  await sendOpen(world, challenger, { of: built, index: 4, voter: a, priorEpoch: 0n });
+  const { quorumSlot } = await readEpoch(world, 64n);
+  await world.ledger.untilSlot(quorumSlot + world.parameters.challengeSlots);
+  await sendFinalise(world, 64n);
+  const { closableSlot } = await readChallenge(world, built, 4);
+  await world.ledger.untilSlot(closableSlot - 1n);
+  await refused(sendEnd(world, 0n, payer), 'TooEarly');
+  await world.ledger.untilSlot(closableSlot);
+  await sendEnd(world, 0n, payer);
 });

@@ -272,10 +272,16 @@ export function sendCloseVote(
 
 /** Waits for the epoch's end and closes it. */
 export async function toClosed(world: World, epoch: bigint): Promise<void> {
+  await toClosedWith(world, manifest(epoch));
+}
+
+/** Closes an epoch with the roots of a set that a test made, when it is time. */
+export async function toClosedWith(world: World, roots: ReturnType<typeof manifest>): Promise<void> {
+  const { epoch } = roots;
   const from = await closeSlot(world, epoch);
   await world.ledger.untilSlot(from);
   const slot = await world.ledger.slot();
-  await sendClose(world, proposerAt(world, { epoch, slot, from }), manifest(epoch));
+  await sendClose(world, proposerAt(world, { epoch, slot, from }), roots);
 }
 
 /** Closes the epoch and has the voters attest. */
@@ -287,6 +293,10 @@ export async function toAttested(world: World, epoch: bigint, voters = world.val
 /** As `toAttested`, then the voters reveal their salts and the beacon is recorded. */
 export async function toBeacon(world: World, epoch: bigint, voters = world.validators): Promise<void> {
   await toAttested(world, epoch, voters);
+  await attestedToBeacon(world, epoch, voters);
+}
+
+async function attestedToBeacon(world: World, epoch: bigint, voters: readonly Member[]): Promise<void> {
   await Promise.all(voters.map((validator) => sendSalt(world, validator, epoch)));
   const { beaconTargetSlot } = await readEpoch(world, epoch);
   await world.ledger.untilSlot(beaconTargetSlot + 1n);
@@ -296,6 +306,16 @@ export async function toBeacon(world: World, epoch: bigint, voters = world.valid
 /** As `toBeacon`, then the verdicts are posted. */
 export async function toVerdicts(world: World, epoch: bigint, voters = world.validators): Promise<void> {
   await toBeacon(world, epoch, voters);
+  await beaconToVerdicts(world, epoch);
+}
+
+/** From an attested set to the verdicts of its epoch. */
+export async function attestedToVerdicts(world: World, epoch: bigint, voters: readonly Member[]): Promise<void> {
+  await attestedToBeacon(world, epoch, voters);
+  await beaconToVerdicts(world, epoch);
+}
+
+async function beaconToVerdicts(world: World, epoch: bigint): Promise<void> {
   const from = (await readEpoch(world, epoch)).beaconTargetSlot + world.parameters.auditSlots;
   await world.ledger.untilSlot(from);
   const slot = await world.ledger.slot();
@@ -304,8 +324,11 @@ export async function toVerdicts(world: World, epoch: bigint, voters = world.val
 
 /** As `toVerdicts`, then every validator seals and reveals the report. */
 export async function toReported(world: World, built: BuiltReport): Promise<void> {
-  const { epoch, report } = built;
-  await toVerdicts(world, epoch);
+  await toVerdicts(world, built.epoch);
+  await verdictsToReported(world, built);
+}
+
+async function verdictsToReported(world: World, { epoch, report }: BuiltReport): Promise<void> {
   await Promise.all(
     world.validators.map((validator) => sendSeal(world, validator, epoch, sealOf(world, validator, { epoch, report }))),
   );
@@ -315,6 +338,16 @@ export async function toReported(world: World, built: BuiltReport): Promise<void
 /** As `toReported`, then every escrow settles and the epoch is finalised. */
 export async function toFinalised(world: World, built: BuiltReport): Promise<void> {
   await toReported(world, built);
+  await reportedToFinalised(world, built);
+}
+
+/** From the verdicts of an epoch to a final report, which every validator votes for. */
+export async function verdictsToFinalised(world: World, built: BuiltReport): Promise<void> {
+  await verdictsToReported(world, built);
+  await reportedToFinalised(world, built);
+}
+
+async function reportedToFinalised(world: World, built: BuiltReport): Promise<void> {
   await Promise.all(built.settlements.map((_, index) => sendSettle(world, built, index)));
   const { quorumSlot } = await readEpoch(world, built.epoch);
   await world.ledger.untilSlot(quorumSlot + world.parameters.challengeSlots);

@@ -13,6 +13,7 @@ import { namedHash, namedKey } from './keys.ts';
 import { type LiteSvmLedger, liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { provenToken } from './provenToken.ts';
 import { wholeCase } from './wholeCase.ts';
+import { wholeChallenge } from './wholeChallenge.ts';
 import { wholeEpoch } from './wholeEpoch.ts';
 import { wholeStake } from './wholeStake.ts';
 import { wholeVote } from './wholeVote.ts';
@@ -27,6 +28,7 @@ export async function everyInstruction(
   await wholeStake(measured(liteSvmLedger()));
   await wholeVote(measured(liteSvmLedger()));
   await wholeCase(measured(liteSvmLedger()));
+  await wholeChallenge(measured(liteSvmLedger()));
   const deep = await deepClaim(liteSvmLedger());
   await deep.claim({ ...deep.world, ledger: measured(deep.world.ledger, 'depth 20') });
 

@@ -87,7 +87,7 @@ function documented(account: string): { readonly size: number; readonly offsets:
 
 const ACCOUNTS = ['Config', 'Vault', 'Participant', 'GatewayChain', 'Escrow', 'Epoch', 'Vote', 'ModelKeys'];
 
-const EVIDENCE = ['Buffer', 'Finding', 'Case', 'Fault'];
+const EVIDENCE = ['Buffer', 'Finding', 'Case', 'Fault', 'Challenge'];
 
 describe.each([...ACCOUNTS, 'KeyAttestation', 'Layer', 'Proven', 'Stake', 'Proposal', 'Ballot', ...EVIDENCE])(
   '%s',

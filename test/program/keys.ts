@@ -4,8 +4,13 @@ import { Keypair as SolanaKeypair } from '@solana/web3.js';
 
 /** The same key for the same name in every run, so that addresses, bumps and compute units are, too. */
 export function namedKey(name: string): Keypair {
+  return keypairFromSecret(namedSecret(name));
+}
+
+/** The 64 bytes of that key, as a keypair file has them. */
+export function namedSecret(name: string): Uint8Array {
   const seed = createHash('sha256').update(`karmesh test key ${name}`).digest();
-  return keypairFromSecret(SolanaKeypair.fromSeed(seed).secretKey);
+  return SolanaKeypair.fromSeed(seed).secretKey;
 }
 
 /** 32 bytes that stand for something. */

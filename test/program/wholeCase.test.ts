@@ -4,7 +4,7 @@ import { clusterLedger } from './ledger/clusterLedger.ts';
 import { liteSvmLedger } from './ledger/liteSvmLedger.ts';
 import { wholeCase } from './wholeCase.ts';
 
-describe('P-40 to P-47: from evidence to a slash', () => {
+describe('P-40 to P-48, P-52: from evidence to a slash', () => {
   test('in process', async () => {
     await wholeCase(liteSvmLedger());
   });

@@ -26,6 +26,17 @@ import { namedHash } from './keys.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { shownLeaf } from './shownTree.ts';
 import {
+  attestSet,
+  evidenceOf,
+  marketOf,
+  type SignedSet,
+  sendAccuseAttester,
+  showSignature,
+  signedEntry,
+  signedSet,
+  withSignature,
+} from './signedSet.ts';
+import {
   buildWorld,
   firstSlot,
   type Member,
@@ -34,11 +45,12 @@ import {
   readParticipant,
   SOL,
   startWorld,
+  type World,
 } from './world.ts';
 
 const KARMA: KarmaVector = [1n, 2n, 3n, 4n, 5n];
 
-/** From two receipts with one counter to a slash, a planted answer that was passed, and from a report that is false in every way to slashed voters, on any ledger. */
+/** From two receipts with one counter to a slash, a planted answer that was passed, from a report that is false in every way to slashed voters, and from a forged receipt in a set to who attested it, on any ledger. */
 export async function wholeCase(ledger: Ledger): Promise<void> {
   const world = await buildWorld(ledger);
   const { addresses } = world;
@@ -98,4 +110,20 @@ export async function wholeCase(ledger: Ledger): Promise<void> {
   expect((await readParticipant(world, a.address)).openCases).toBe(0);
   // The other case against it waits.
   expect((await readParticipant(world, b.address)).openCases).toBe(1);
+
+  const { set, evidence: forged } = await forgedSet(world);
+  await attestSet(world, set, [a]);
+  await showSignature(world, finder, { set, evidence: forged, nonce: 3n });
+  await sendAccuseAttester(world, set, a);
+  expect((await readParticipant(world, a.address)).openCases).toBe(1);
+}
+
+/** A set of the current epoch with a receipt that its worker did not sign. */
+async function forgedSet(world: World): Promise<{ readonly set: SignedSet; readonly evidence: Uint8Array }> {
+  const { epochZeroSlot } = await readConfig(world);
+  const epoch = ((await world.ledger.slot()) - epochZeroSlot) / world.parameters.slotsPerEpoch;
+  const market = await marketOf(world);
+  const entry = withSignature(await signedEntry(world, market, epoch, 1), 'receipt', 0, new Uint8Array(64).fill(3));
+  const set = signedSet(world, market, { epoch, entries: [entry] });
+  return { set, evidence: evidenceOf(world, { set, entry, record: 'receipt', place: 0 }) };
 }

@@ -558,8 +558,11 @@ def signature_vectors() -> None:
         ("65 bytes", key.public, message, good + b"\x00", False),
         ("31 bytes of key", key.public[:31], message, good, False),
     ]
+    wide = [0, 1, L - 1, L, L + 1, 2 * L - 1, 2**252, 2**260 - 1, 2**260, 2**512 - 1, (2**512 // L) * L, (2**512 // L) * L - 1]
+    wide += [int.from_bytes(hashlib.sha512(u32(i)).digest(), "little") for i in range(20)]
     write("signature.json", {
         "rule": "F-05",
+        "reductions": [{"wide": w.to_bytes(64, "little").hex(), "reduced": (w % L).to_bytes(32, "little").hex()} for w in wide],
         "keys": [{"name": k.name, "seed": k.seed.hex(), "publicKey": k.public.hex()} for k in (key, Key("gateway"), Key("worker 0"))],
         "cases": [{"name": n, "identity": i.hex(), "message": m.hex(), "signature": g.hex(), "holds": h} for n, i, m, g, h in cases],
     })
@@ -1324,12 +1327,13 @@ def evidence_vectors() -> None:
         "offenceKey": sha256(b"karmesh:offence", u8(3), u64(7), verdict["entryHash"], u8(verdict["attempt"])).hex(),
     }
     write("evidence.json", {
-        "rule": "P-41, P-42, P-44, P-47, P-52",
+        "rule": "P-41, P-42, P-44, P-47, P-50, P-52",
         "domain": DOMAIN.hex(),
         "commitments": commitments,
         "doubleSigns": double_signs,
         "falseVote": {"epoch": "7", "offenceKey": sha256(b"karmesh:offence", u8(2), u64(7)).hex()},
         "lazyVerdict": lazy_verdict,
+        "silence": {"epoch": "7", "offenceKey": sha256(b"karmesh:offence", u8(4), u64(7)).hex()},
     })
 
 

@@ -80,7 +80,7 @@ const withKey = (): string[] => ['--url', url, '--keypair', join(folder, 'identi
 const errorOf = ({ stderr }: Ended): unknown => JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
 
 test('a validator registers, starts, keeps a second process out, shows its status and ends in order', {
-  timeout: 180_000,
+  timeout: 240_000,
 }, async () => {
   const dataDir = join(folder, 'data');
   const early = await run('start', ...withKey(), '--data-dir', dataDir, '--json');
@@ -128,6 +128,14 @@ test('a validator registers, starts, keeps a second process out, shows its statu
     phase: 'open',
     stakeLamports: '1000000000',
     stakeShareBps: 10_000,
+    paidLamports: '0',
+    claimableLamports: '0',
+    owed: {
+      collectableLamports: '0',
+      commission: { lamports: '0', bps: 0 },
+      votes: { count: 0, lamports: '0', yoursLamports: '0' },
+      stakes: [{ asset: 'lamports', worth: '1000000000', rewardLamports: '0' }],
+    },
     karmaMicro: { inference: '0', seeding: '0', uptime: '0', redundancy: '0', validation: '0' },
     duties: { epochs: 0 },
     lastFinalisedEpoch: null,
@@ -136,6 +144,7 @@ test('a validator registers, starts, keeps a second process out, shows its statu
   const shown = (await run('status', ...withKey(), '--data-dir', dataDir)).stdout;
   expect(shown).toContain('100.00 % of all');
   expect(shown).toContain('next        the first epoch has not begun');
+  expect(shown).toContain('to collect  nothing yet');
 
   // While it runs nothing of its log leaves or comes in.
   const exported = join(folder, 'protection.json');
@@ -177,6 +186,21 @@ test('a validator registers, starts, keeps a second process out, shows its statu
   await writeFile(foreign, JSON.stringify(file));
   const refused = await run('slashing-protection', 'import', foreign, ...withKey(), ...elsewhere, '--json');
   expect([refused.code, errorOf(refused)]).toMatchObject([1, { error: { code: 'SLASHING_PROTECTION' } }]);
+});
+
+test('the commands of stake say what they do, what it costs and what they refuse', { timeout: 180_000 }, async () => {
+  const owner = ['--url', url, '--owner', join(folder, 'owner.json')];
+  const staked = await run('stake', '0.5sol', ...owner, '--json');
+  expect(JSON.parse(staked.stdout)).toMatchObject({ action: 'stake', amount: '500000000', validator: participant });
+  const kept = await run('unstake', '1sol', ...owner, '--json');
+  expect([kept.code, errorOf(kept)]).toMatchObject([
+    1,
+    { error: { code: 'STAKE_REFUSED', facts: { unstakeAtMost: '500000000' } } },
+  ]);
+  const talked = await run('unstake', '0.5sol', ...owner);
+  expect(talked.stderr).toMatch(/^Going to take 0\.5 SOL \(500000000 lamports\) of \S+ from behind validator /);
+  expect(talked.stderr).toMatch(/^Fee 5000 lamports; who signs pays 0\.000005 SOL \(5000 lamports\) in all\.$/m);
+  expect(talked.stdout).toMatch(/^Unstaked 0\.5 SOL \(500000000 lamports\)\.\n.*\nsignature {2}\S+\nhttps:/);
 });
 
 test('V-27: a cluster that runs another build of the program is refused, and doctor says so with a cross', {
@@ -237,7 +261,10 @@ test('a cluster that does not answer, and a command that is not there, are said'
     {
       error: {
         code: 'CONFIG_INVALID',
-        facts: { known: 'start, status, doctor, init, register, slashing-protection, sign-epoch' },
+        facts: {
+          known:
+            'start, status, doctor, init, register, stake, unstake, withdraw, rewards, commission, proposals, propose, vote, execute, slashing-protection, sign-epoch',
+        },
       },
     },
   ]);

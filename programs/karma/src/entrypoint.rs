@@ -85,5 +85,10 @@ pub fn process_instruction(program: &Address, accounts: &mut [AccountView], data
         Instruction::AccuseVoter => processor::accuse_voter::process(cx),
         Instruction::ExecuteCase => processor::execute_case::process(cx),
         Instruction::ProveLazyVerdict => processor::prove_lazy_verdict::process(cx),
+        Instruction::ProveBadSignature => processor::prove_bad_signature::process(cx),
+        Instruction::OpenChallenge => processor::open_challenge::process(cx),
+        Instruction::AnswerChallenge => processor::answer_challenge::process(cx),
+        Instruction::CloseChallenge => processor::close_challenge::process(cx),
+        Instruction::AccuseSilent => processor::accuse_silent::process(cx),
     }
 }

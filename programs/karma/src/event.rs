@@ -33,6 +33,9 @@ pub const EPOCH_ACCOUNT_CLOSED: [u8; 8] = [192, 33, 13, 162, 246, 92, 54, 142];
 pub const CASE_FILED: [u8; 8] = [71, 129, 88, 128, 118, 207, 190, 148];
 pub const CASE_EXECUTED: [u8; 8] = [237, 145, 66, 101, 205, 110, 22, 194];
 pub const FAULT_PROVEN: [u8; 8] = [172, 112, 187, 131, 69, 183, 194, 48];
+pub const CHALLENGE_OPENED: [u8; 8] = [42, 83, 165, 62, 80, 17, 63, 181];
+pub const CHALLENGE_ANSWERED: [u8; 8] = [82, 102, 217, 179, 218, 13, 156, 248];
+pub const CHALLENGE_CLOSED: [u8; 8] = [228, 8, 12, 154, 182, 5, 139, 91];
 
 /// The longest event is `LayerProven`: 8 + 32 + 32 + 8 + 32 + 4 + 4 + 32 bytes.
 const CAPACITY: usize = 152;

@@ -83,6 +83,11 @@ instructions! {
     AccuseVoter = [255, 121, 184, 198, 23, 170, 32, 176],
     ExecuteCase = [193, 137, 28, 13, 205, 236, 73, 9],
     ProveLazyVerdict = [168, 224, 43, 55, 183, 168, 62, 247],
+    ProveBadSignature = [241, 136, 214, 0, 37, 108, 131, 43],
+    OpenChallenge = [56, 176, 3, 12, 28, 205, 10, 5],
+    AnswerChallenge = [20, 121, 207, 120, 205, 130, 71, 42],
+    CloseChallenge = [29, 156, 109, 17, 41, 99, 71, 236],
+    AccuseSilent = [16, 59, 126, 242, 124, 0, 112, 21],
 }
 
 /// A cursor over an instruction's arguments. A short or a long message is `InvalidInstructionData`.
@@ -108,6 +113,12 @@ impl<'a> Arguments<'a> {
     #[inline(always)]
     pub fn peek<const N: usize>(&self) -> Result<&'a [u8; N], ProgramError> {
         self.rest.first_chunk::<N>().ok_or(ProgramError::InvalidInstructionData)
+    }
+
+    /// All bytes that were not read yet; they stay to be read.
+    #[inline(always)]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// The next `length` bytes.

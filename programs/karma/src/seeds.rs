@@ -20,3 +20,4 @@ pub const BUFFER: &[u8] = b"buffer";
 pub const FINDING: &[u8] = b"finding";
 pub const CASE: &[u8] = b"case";
 pub const FAULT: &[u8] = b"fault";
+pub const CHALLENGE: &[u8] = b"challenge";

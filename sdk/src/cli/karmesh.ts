@@ -29,7 +29,7 @@ const external: Readonly<Record<string, string>> = {
   access: 'which gateways a worker works for (karmesh access list, grant, revoke)',
   model: 'what a model file is, and its form for exact arithmetic (karmesh model inspect, convert, bench)',
   ceremony: 'make the key of a layer’s proofs with others (karmesh ceremony powers, begin, contribute, beacon, verify)',
-  validator: 'run a validator (karmesh validator init, doctor, start, status)',
+  validator: 'run a validator (karmesh validator init, doctor, start, status), stake behind one (stake, rewards), vote',
   gateway: 'run a gateway',
   localnet: 'run a local Solana cluster',
 };

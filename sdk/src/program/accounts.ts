@@ -228,6 +228,10 @@ export interface EpochAccount {
   readonly faultSlot: bigint;
   /** Of `voteReward`, what votes that were closed took. */
   readonly votesPaid: bigint;
+  /** Neither a vote nor this account is closed before: a challenge waits for its answer, or for accusations. */
+  readonly heldUntilSlot: bigint;
+  /** Challenges that were neither answered nor closed. */
+  readonly openChallenges: number;
 }
 
 export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8, accused: 16 } as const;
@@ -380,7 +384,7 @@ export interface CaseAccount {
 }
 
 /** What a report is shown to be false by. */
-export const FAULT = { sum: 1, lifetime: 2, claims: 3 } as const;
+export const FAULT = { sum: 1, lifetime: 2, claims: 3, signature: 4 } as const;
 
 /** docs/protocol.md, Fault. */
 export interface FaultAccount {
@@ -391,6 +395,24 @@ export interface FaultAccount {
   readonly slot: bigint;
   /** `FAULT`. */
   readonly kind: number;
+  readonly bump: number;
+}
+
+/** docs/protocol.md, Challenge. */
+export interface ChallengeAccount {
+  readonly address: Address;
+  readonly epoch: bigint;
+  readonly reportHash: Uint8Array;
+  readonly challenger: Address;
+  /** Lamports beside the rent; 0 once it was answered. */
+  readonly bond: bigint;
+  /** The first slot in which it can no longer be answered. */
+  readonly untilSlot: bigint;
+  /** From which on an unanswered one may be ended. */
+  readonly closableSlot: bigint;
+  /** Registration index of the place that is asked for. */
+  readonly index: number;
+  readonly answered: number;
   readonly bump: number;
 }
 
@@ -412,7 +434,11 @@ export const ACCOUNT_SIZE = {
   finding: 88,
   case: 176,
   fault: 104,
+  challenge: 120,
 } as const;
+
+/** Where accounts name whose they are: a vote and a ballot their validator, an epoch who paid its rent. */
+export const OWNER_OFFSET = { vote: 8, ballot: 40, epoch: 936 } as const;
 
 /** Bytes of a record of what was proven under so many keys. No other account has such a size. */
 export function provenSize(keyCount: number): number {
@@ -478,6 +504,11 @@ export function decodeCase(account: Pick<RawAccount, 'address' | 'data'>): CaseA
 
 export function decodeFault(account: Pick<RawAccount, 'address' | 'data'>): FaultAccount {
   return { address: account.address, ...(fields('Fault', account.data) as unknown as Omit<FaultAccount, 'address'>) };
+}
+
+export function decodeChallenge(account: Pick<RawAccount, 'address' | 'data'>): ChallengeAccount {
+  const decoded = fields('Challenge', account.data) as unknown as Omit<ChallengeAccount, 'address'>;
+  return { address: account.address, ...decoded };
 }
 
 export function decodeGatewayChain(account: Pick<RawAccount, 'address' | 'data'>): GatewayChainAccount {

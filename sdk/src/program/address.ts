@@ -23,3 +23,4 @@ export const SYSTEM_PROGRAM: Address = new Uint8Array(32);
 export const CLOCK_SYSVAR: Address = bs58.decode('SysvarC1ock11111111111111111111111111111111');
 export const SLOT_HASHES_SYSVAR: Address = bs58.decode('SysvarS1otHashes111111111111111111111111111');
 export const TOKEN_PROGRAM: Address = bs58.decode('TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA');
+export const ASSOCIATED_TOKEN_PROGRAM: Address = bs58.decode('ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL');

@@ -28,8 +28,10 @@ export interface ProgramAddresses {
   finding(finder: Address, commitment: Uint8Array): Address;
   /** Of an offence, by its name (P-42). */
   offenceCase(offender: Address, offenceKey: Uint8Array): Address;
-  /** Of a report, by its hash (P-18) and `FAULT`. */
-  fault(reportHash: Uint8Array, kind: number): Address;
+  /** Of a report by its hash (P-18), of a closed set by its manifest (P-48), and `FAULT`. */
+  fault(hash: Uint8Array, kind: number): Address;
+  /** Of a place of a report's lifetime tree, by registration index. */
+  challenge(reportHash: Uint8Array, index: number): Address;
 }
 
 /** The keys of a model's operators as validators attest them (docs/proofs.md, Z-40). */
@@ -82,6 +84,7 @@ export function programAddresses(programId: Address): ProgramAddresses {
     buffer: (owner, nonce) => derive('buffer', owner, u64le(nonce)),
     finding: (finder, commitment) => derive('finding', finder, commitment),
     offenceCase: (offender, offenceKey) => derive('case', offender, offenceKey),
-    fault: (reportHash, kind) => derive('fault', reportHash, new Uint8Array([kind])),
+    fault: (hash, kind) => derive('fault', hash, new Uint8Array([kind])),
+    challenge: (reportHash, index) => derive('challenge', reportHash, u32le(index)),
   };
 }

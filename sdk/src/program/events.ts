@@ -118,6 +118,35 @@ export type ProgramEvent =
         readonly finder: Address;
         readonly reportHash: Uint8Array;
       };
+    }
+  | {
+      readonly name: 'ChallengeOpened';
+      readonly data: {
+        readonly epoch: bigint;
+        readonly reportHash: Uint8Array;
+        readonly index: number;
+        readonly challenger: Address;
+        readonly untilSlot: bigint;
+      };
+    }
+  | {
+      readonly name: 'ChallengeAnswered';
+      readonly data: {
+        readonly epoch: bigint;
+        readonly reportHash: Uint8Array;
+        readonly index: number;
+        /** Who wrote the buffer and got the bond. */
+        readonly owner: Address;
+      };
+    }
+  | {
+      readonly name: 'ChallengeClosed';
+      readonly data: {
+        readonly epoch: bigint;
+        readonly reportHash: Uint8Array;
+        readonly index: number;
+        readonly answered: number;
+      };
     };
 
 const DATA = 'Program data: ';

@@ -15,6 +15,7 @@ export { eventsInLogs, type ProgramEvent } from './events.ts';
 export { explorerLink } from './explorer.ts';
 export { idl } from './idl.ts';
 export * from './instructions/chain.ts';
+export * from './instructions/challenge.ts';
 export * from './instructions/claim.ts';
 export * from './instructions/epoch.ts';
 export * from './instructions/escrow.ts';
@@ -22,9 +23,11 @@ export * from './instructions/evidence.ts';
 export * from './instructions/governance.ts';
 export * from './instructions/proofs.ts';
 export * from './instructions/registration.ts';
+export * from './instructions/setFault.ts';
 export * from './instructions/setup.ts';
 export * from './instructions/stake.ts';
 export * from './instructions/voucher.ts';
+export { programAdvice } from './programAdvice.ts';
 export {
   createProgramClient,
   type ProgramClient,
@@ -39,4 +42,5 @@ export { rpcRequest } from './rpc.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
 export { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';
+export { associatedTokenAccount, readTokenAccount, type TokenAccount } from './tokenAccount.ts';
 export { type TransactionSigner, transactionSigner } from './transactionSigner.ts';

@@ -2,9 +2,11 @@ import type { Connection, TransactionInstruction } from '@solana/web3.js';
 import { readAccounts, scanAccounts } from './accountReader.ts';
 import {
   ACCOUNT_SIZE,
+  type BallotAccount,
   type BufferAccount,
   type CaseAccount,
   type ConfigAccount,
+  decodeBallot,
   decodeBuffer,
   decodeCase,
   decodeConfig,
@@ -17,7 +19,9 @@ import {
   decodeLayer,
   decodeModelKeys,
   decodeParticipant,
+  decodeProposal,
   decodeProven,
+  decodeStake,
   decodeVault,
   decodeVote,
   type EpochAccount,
@@ -28,16 +32,25 @@ import {
   type KeyAttestationAccount,
   type LayerAccount,
   type ModelKeysAccount,
+  OWNER_OFFSET,
   type ParticipantAccount,
   PROVEN_ENTRY_OFFSET,
+  type ProposalAccount,
   type ProvenAccount,
   provenSize,
   type RawAccount,
+  type StakeAccount,
   type VaultAccount,
   type VoteAccount,
 } from './accounts.ts';
 import { type Address, addressFromBase58, toBase58 } from './address.ts';
-import { type KeysName, type ProgramAddresses, type ProvenName, programAddresses } from './addresses.ts';
+import {
+  type KeysName,
+  type ProgramAddresses,
+  type ProvenName,
+  programAddresses,
+  type StakeName,
+} from './addresses.ts';
 import { checkedConfig } from './checkedConfig.ts';
 import { PROGRAM_ID } from './programId.ts';
 import { toPublicKey } from './publicKey.ts';
@@ -81,6 +94,17 @@ export interface ProgramClient {
   vote(epoch: bigint, validator: Address, options: WithSignal): Promise<VoteAccount | undefined>;
   /** Every vote account of an epoch. */
   votes(epoch: bigint, options: WithSignal): Promise<readonly VoteAccount[]>;
+  /** Every vote of a validator that was not ended yet. */
+  votesOf(validator: Address, options: WithSignal): Promise<readonly VoteAccount[]>;
+  /** Every account of an epoch whose rent this identity paid. */
+  epochsPaidBy(payer: Address, options: WithSignal): Promise<readonly EpochAccount[]>;
+  stake(name: StakeName, options: WithSignal): Promise<StakeAccount | undefined>;
+  proposal(address: Address, options: WithSignal): Promise<ProposalAccount | undefined>;
+  /** Every proposal, the newest epoch first. */
+  proposals(options: WithSignal): Promise<readonly ProposalAccount[]>;
+  ballot(proposal: Address, validator: Address, options: WithSignal): Promise<BallotAccount | undefined>;
+  /** Every ballot of a validator that was not ended yet. */
+  ballotsOf(validator: Address, options: WithSignal): Promise<readonly BallotAccount[]>;
   modelKeys(keys: KeysName, options: WithSignal): Promise<ModelKeysAccount | undefined>;
   keyAttestation(
     modelKeys: Address,
@@ -131,6 +155,13 @@ export function createProgramClient({
   };
   const scan = (size: number, { signal }: WithSignal): Promise<readonly RawAccount[]> =>
     scanAccounts(connection, { programId, size, signal });
+  /** Those that have this address at the offset. */
+  const scanOf = (
+    size: number,
+    { offset, address }: { readonly offset: number; readonly address: Address },
+    { signal }: WithSignal,
+  ): Promise<readonly RawAccount[]> =>
+    scanAccounts(connection, { programId, size, match: { offset, bytes: toBase58(address) }, signal });
 
   const client: ProgramClient = {
     connection,
@@ -157,6 +188,21 @@ export function createProgramClient({
       const votes = (await scan(ACCOUNT_SIZE.vote, options)).map(decodeVote);
       return votes.filter((vote) => vote.epoch === epoch);
     },
+    votesOf: async (validator, options) =>
+      (await scanOf(ACCOUNT_SIZE.vote, { offset: OWNER_OFFSET.vote, address: validator }, options)).map(decodeVote),
+    epochsPaidBy: async (payer, options) =>
+      (await scanOf(ACCOUNT_SIZE.epoch, { offset: OWNER_OFFSET.epoch, address: payer }, options)).map(decodeEpoch),
+    stake: (name, options) => decoded(addresses.stake(name), options, decodeStake),
+    proposal: (address, options) => decoded(address, options, decodeProposal),
+    async proposals(options) {
+      const proposals = (await scan(ACCOUNT_SIZE.proposal, options)).map(decodeProposal);
+      return proposals.sort((a, b) => Number(b.epoch - a.epoch) || Number(a.nonce - b.nonce));
+    },
+    ballot: (proposal, validator, options) => decoded(addresses.ballot(proposal, validator), options, decodeBallot),
+    ballotsOf: async (validator, options) =>
+      (await scanOf(ACCOUNT_SIZE.ballot, { offset: OWNER_OFFSET.ballot, address: validator }, options)).map(
+        decodeBallot,
+      ),
     modelKeys: (keys, options) => decoded(addresses.modelKeys(keys), options, decodeModelKeys),
     keyAttestation: (modelKeys, validator, options) =>
       decoded(addresses.keyAttestation(modelKeys, validator), options, decodeKeyAttestation),

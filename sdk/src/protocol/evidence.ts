@@ -22,7 +22,7 @@ import type { Lifetime } from './tally.ts';
 // What shows an offence or a false report on chain (docs/protocol.md, Evidence).
 
 /** What a case is about (P-42). */
-export const OFFENCE = { doubleSign: 1, falseVote: 2, lazyVerdict: 3 } as const;
+export const OFFENCE = { doubleSign: 1, falseVote: 2, lazyVerdict: 3, silence: 4 } as const;
 
 /** P-41: a finding is older than this when its evidence is shown. */
 export const FINDING_SLOTS = 32n;
@@ -43,6 +43,16 @@ function offenceKey(kind: number, ...parts: readonly Uint8Array[]): Hash {
 /** P-47. */
 export function falseVoteKey(epoch: bigint): Hash {
   return offenceKey(OFFENCE.falseVote, u64le(epoch));
+}
+
+/** P-48: of the attestation of a set with a bad signature. */
+export function falseAttestationKey(epoch: bigint): Hash {
+  return offenceKey(OFFENCE.falseVote, u64le(epoch), new Uint8Array([1]));
+}
+
+/** P-50. */
+export function silenceKey(epoch: bigint): Hash {
+  return offenceKey(OFFENCE.silence, u64le(epoch));
 }
 
 /** Two records that no honest participant signs both (P-44). */
@@ -193,6 +203,10 @@ function pathBytes(path: SumPath): Uint8Array {
   );
 }
 
+function claimPathBytes(path: ClaimPath): Uint8Array {
+  return concatBytes(u32le(path.length), ...path);
+}
+
 /** In the lifetime tree an inner node's place follows from the height, so that no byte says what it is. */
 function shownBytes(node: ShownNode, isCredits: boolean): Uint8Array {
   switch (node.type) {
@@ -281,6 +295,16 @@ export interface ShownClaim {
   readonly lifetime: { readonly leaf: SumNode; readonly path: SumPath };
 }
 
+/** P-49: a place that was asked for, with the path of the same leaf in the claims tree (T-06). */
+export interface ChallengedPlace extends ShownGrowth {
+  readonly claimPath: ClaimPath;
+}
+
+/** P-49: the answer to a challenge. */
+export function placeAnswer(report: Report, shown: ChallengedPlace): Uint8Array {
+  return concatBytes(falseLifetimeEvidence(report, shown), claimPathBytes(shown.claimPath));
+}
+
 /** P-46: the evidence that the claims tree has another leaf at an index than the lifetime tree. */
 export function falseClaimsLeafEvidence(report: Report, shown: ShownClaim): Uint8Array {
   const { index, claimed, lifetime } = shown;
@@ -288,8 +312,7 @@ export function falseClaimsLeafEvidence(report: Report, shown: ShownClaim): Uint
     encode(reportCodec, report),
     u32le(index),
     claimed.leaf,
-    u32le(claimed.path.length),
-    ...claimed.path,
+    claimPathBytes(claimed.path),
     lifetime.leaf.hash,
     sumsBytes(lifetime.leaf.sums),
     pathBytes(lifetime.path),

@@ -10,3 +10,8 @@ export function unitsWorth(units: bigint, slashIndex: bigint): bigint {
 export function ownBond(account: { readonly ownUnits: bigint; readonly slashIndex: bigint }): bigint {
   return unitsWorth(account.ownUnits, account.slashIndex);
 }
+
+/** P-29: the fewest units that are worth so much or more: `ceil(worth x 2^60 / index)`. */
+export function unitsCovering(worth: bigint, slashIndex: bigint): bigint {
+  return slashIndex === 0n ? 0n : ((worth << 60n) + slashIndex - 1n) / slashIndex;
+}

@@ -100,6 +100,18 @@ export const evidenceSchema = z.object({
   ...speechSettings,
 });
 export type EvidenceConfig = z.output<typeof evidenceSchema>;
+export const proposalsSchema = z.object({ ...clusterSettings, ...speechSettings });
+export const governanceSchema = z.object({
+  ...clusterSettings,
+  ...identitySettings,
+  dryRun: bondSettings.dryRun,
+  ...speechSettings,
+});
+export const proposeSchema = governanceSchema.extend({
+  nonce: z.bigint().min(0n).max(0xffff_ffff_ffff_ffffn).optional().meta({
+    description: 'tells this validator’s proposals apart; the next free one unless told',
+  }),
+});
 
 const models = {
   models: z
@@ -142,6 +154,12 @@ export const startSchema = z.object({
     .max(256)
     .default(1)
     .meta({ description: 'threads of arithmetic in an audit; more than the machine has free cores make it very slow' }),
+  crank: z.boolean().default(true).meta({
+    description: 'leave passed proposals to others, and accounts that are over open, whose rent this identity paid',
+  }),
+  collectRewards: z.boolean().default(false).meta({
+    description: 'pay the owner’s rewards and commission out once an epoch, if they are worth more than the fees',
+  }),
   ...peerSettings,
   pollMs: z.int().min(20).max(10_000).default(300).meta({ description: 'milliseconds between looks at the chain' }),
   ...serviceSettings,

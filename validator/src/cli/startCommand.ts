@@ -20,6 +20,7 @@ import {
 import { Connection } from '@solana/web3.js';
 import { evidenceChain } from '../chain/evidenceChain.ts';
 import { chainWriter, followChain } from '../chain/followChain.ts';
+import { crank } from '../crank/crank.ts';
 import { observeDisk } from '../observeDisk.ts';
 import { type ValidatorParts, validator } from '../validator.ts';
 import { validatorMetrics } from '../validatorMetrics.ts';
@@ -112,6 +113,8 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
     }),
   );
   host.announce({ role: 'validator', participant: account.address });
+  const { pollMs, collectRewards } = config;
+  if (config.crank) stack.use(crank({ pollMs, collectRewards })({ view, client, me: account.address, log }));
 
   const checks = health();
   checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view, STALE_MS) });

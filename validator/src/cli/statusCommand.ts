@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { chooseCluster } from '@karmesh/sdk/clusters/choose';
 import { registeredAs } from '@karmesh/sdk/participant';
 import { configFiles } from '@karmesh/sdk/participant/settings';
+import { owedLines, readOwed } from '@karmesh/sdk/participant/staking';
 import {
   createChainView,
   createProgramClient,
@@ -15,6 +16,7 @@ import { command, loadKeypair, output } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
 import type { VoteFacts } from '../chain/chainReader.ts';
 import { followChain } from '../chain/followChain.ts';
+import { peekClaimable } from '../epoch/peekClaimable.ts';
 import { peekProtectionLog, protectionPath } from '../slashingProtection/protectionLog.ts';
 import { readDutyCounts } from '../store/dutyJournal.ts';
 import { upcomingDuty } from '../upcoming.ts';
@@ -62,6 +64,19 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
   const epoch = view.epoch();
   const votingOn = newestClosed(epoch, (one) => view.epochAccount(one) !== undefined);
   const closed = votingOn === undefined ? undefined : view.epochAccount(votingOn);
+  const now = {
+    slot: view.slot(),
+    slotMs,
+    epochZeroSlot: chain.started === 0 || chain.epochZeroSlot === NONE ? undefined : chain.epochZeroSlot,
+    slotsPerEpoch: namedParameters(chain.parameters).slotsPerEpoch,
+  };
+  const owner = { participant: account, staker: account.owner };
+  const owed = await readOwed({ client, config: chain, now, epoch }, owner, { signal });
+  const claimableLamports = await peekClaimable(config.dataDir, {
+    config: chain,
+    lastFinal: view.epochAccount(chain.lastFinalisedEpoch),
+    participant: account,
+  });
   const totalStake = weightIn(chain.stake, epoch ?? 0n) ?? 0n;
   const weight = weightIn(account.weights, epoch ?? 0n) ?? 0n;
   return {
@@ -84,6 +99,8 @@ async function readStatus(config: StatusConfig, signal: AbortSignal) {
     stakeShareBps: totalStake === 0n ? 0 : Number((weight * 10_000n) / totalStake),
     identityLamports: (await client.balance(keypair.publicKey, { signal })).toString(),
     paidLamports: account.lifetimePaid.toString(),
+    claimableLamports,
+    owed,
     karmaMicro: Object.fromEntries(KARMA_PARTS.map((part, i) => [part, (account.karma[i] ?? 0n).toString()])),
     duties: await readDutyCounts(join(config.dataDir, 'duties.json')),
     votes: reader
@@ -143,7 +160,7 @@ function renderStatus(status: Status): string {
     `voting on   ${status.votingOn ?? '-'} (${status.phase})`,
     `stake       ${status.stakeLamports} lamports, ${(status.stakeShareBps / 100).toFixed(2)} % of all`,
     `identity    ${status.identityLamports} lamports for fees`,
-    `paid        ${status.paidLamports} lamports to its owner so far`,
+    ...owedLines(status.owed, status.claimableLamports),
     `karma       ${Object.entries(status.karmaMicro)
       .map(([part, value]) => `${part} ${value}`)
       .join(', ')} (micro-karma)`,

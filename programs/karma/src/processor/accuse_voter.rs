@@ -9,16 +9,20 @@ use crate::{
     state::{
         case::FALSE_VOTE,
         config::Config,
-        fault::Fault,
+        fault::{Fault, SIGNATURE},
         read,
-        vote::{Vote, ACCUSED, REVEALED},
+        vote::{Vote, ACCUSED, ATTESTED, REVEALED},
         write,
     },
     verify::evidence::offence_key,
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
-/// P-47: files a case against a validator that voted for a report which a fault shows to be false. Anyone may send it; the finder
+/// Of a false vote's key: that it was for a set, not for a report.
+const SET: u8 = 1;
+
+/// P-47: files a case against a validator that voted for a report which a fault shows to be false, or attested a set with a bad
+/// signature (P-48). Anyone may send it; the finder
 /// is the fault's.
 ///
 /// | # | account | | |
@@ -42,10 +46,14 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let fault = read::<Fault>(fault, cx.program)?;
         let mut vote = write::<Vote>(vote, cx.program)?;
         vote.require_of(&validator_key, fault.epoch)?; // P-47
-        let voted = vote.has(REVEALED) && vote.report_hash == fault.report_hash;
-        require(voted, KarmaError::NotAnOffence)?; // P-47
+                                                       // A set that somebody attested is not replaced (P-12), so that who attested in its epoch attested it.
+        let is_of_set = fault.kind == SIGNATURE;
+        let voted =
+            if is_of_set { vote.has(ATTESTED) } else { vote.has(REVEALED) && vote.report_hash == fault.report_hash };
+        require(voted, KarmaError::NotAnOffence)?; // P-47, P-48
         vote.flags |= ACCUSED;
-        let key = offence_key(FALSE_VOTE, &[&fault.epoch.to_le_bytes(), &[], &[]])?;
+        let question: &[u8] = if is_of_set { &[SET] } else { &[] };
+        let key = offence_key(FALSE_VOTE, &[&fault.epoch.to_le_bytes(), question, &[]])?;
         let epoch = config.epoch_at(current_slot()?).ok_or(KarmaError::NotStarted)?;
         (key, fault.finder, config.parameters.false_vote_bps, epoch)
     };

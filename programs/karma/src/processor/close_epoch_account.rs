@@ -1,4 +1,5 @@
 //! `close_epoch_account`
+use super::current_slot;
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
@@ -42,6 +43,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let last = config.last_finalised_epoch;
         require(last != NONE && last >= add(number, KEPT_EPOCHS)?, KarmaError::TooEarly)?; // P-51
         require(account.open_votes == 0, KarmaError::BadState)?; // P-51
+        require(current_slot()? >= account.held_until_slot, KarmaError::TooEarly)?; // P-51
         let mut vault = write::<Vault>(vault, cx.program)?;
         if account.state != FINALISED {
             vault.settled = add(vault.settled, account.settled_lamports)?; // P-51

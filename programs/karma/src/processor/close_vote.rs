@@ -53,7 +53,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         require(*payer.address().as_array() == vote.payer, KarmaError::BadOwner)?;
         let until = account.evidence_until(&config).ok_or(KarmaError::NotFinalised)?; // P-22
         let current = config.epoch_at(slot).unwrap_or(0);
-        require(current >= until, KarmaError::TooEarly)?; // P-22
+        require(current >= until && slot >= account.held_until_slot, KarmaError::TooEarly)?; // P-22
         let mut validator = write::<Participant>(validator, cx.program)?;
         let reward = reward_of(&account, &vote)?;
         validator.take_reward(reward, current, config.token_rate)?; // P-31

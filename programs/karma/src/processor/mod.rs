@@ -44,19 +44,25 @@ pub mod vote_proposal;
 pub mod withdraw_escrow;
 pub mod withdraw_stake;
 
+pub mod accuse_silent;
 pub mod accuse_voter;
+pub mod answer_challenge;
 pub mod close_buffer;
+pub mod close_challenge;
 pub mod close_finding;
 pub mod commit_finding;
 pub mod execute_case;
 pub mod file_case;
 pub mod open_buffer;
+pub mod open_challenge;
+pub mod prove_bad_signature;
 pub mod prove_double_sign;
 pub mod prove_false_claims_leaf;
 pub mod prove_false_lifetime;
 pub mod prove_false_sum;
 pub mod prove_lazy_verdict;
 pub mod report_fault;
+pub mod shown_growth;
 pub mod write_buffer;
 
 use pinocchio::{

@@ -1,20 +1,13 @@
 //! `prove_false_lifetime`
-use super::report_fault::{record, require_false, require_provable, Proven};
+use super::{
+    report_fault::{record, require_false, require_provable, Proven},
+    shown_growth::{read_shown_growth, Following},
+};
 use crate::{
     entrypoint::Context,
-    error::{require, KarmaError},
     instruction::Arguments,
-    state::{
-        buffer,
-        config::Config,
-        epoch::{Epoch, FINALISED},
-        fault::LIFETIME,
-        read,
-    },
-    verify::{
-        false_report::{is_false_lifetime, LifetimeTree},
-        report::Report,
-    },
+    state::{buffer, config::Config, fault::LIFETIME, read},
+    verify::report::Report,
 };
 use pinocchio::{error::ProgramError, ProgramResult};
 
@@ -48,16 +41,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let content = buffer::content(buffer, cx.program)?;
         let mut fields = Arguments::new(&content);
         let report = Report::read(fields.bytes()?)?;
-        let tree = LifetimeTree::of(&config.domain, number, &report);
-        // P-46: before the first final report, and after one without leaves, there is nothing.
-        let is_false = if *report.prior_root == [0; 32] {
-            is_false_lifetime(&tree, None, &mut fields)
-        } else {
-            let prior = read::<Epoch>(prior, cx.program)?;
-            let precedes = prior.state == FINALISED && prior.root == *report.prior_root;
-            require(precedes, KarmaError::StalePrior)?; // P-46
-            is_false_lifetime(&tree, Some(&LifetimeTree::of_final(&config.domain, &prior)), &mut fields)
-        };
+        let following =
+            Following { domain: &config.domain, epoch: number, report: &report, prior, program: cx.program };
+        let is_false = read_shown_growth(&following, &mut fields).map(|growth| growth.is_false);
         require_false(is_false)?; // P-46
         fields.finish_padded()?;
     }

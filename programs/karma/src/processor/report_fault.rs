@@ -117,7 +117,7 @@ pub fn record(cx: &mut Context, proven: &Proven) -> ProgramResult {
 
 /// P-45: keeps the epoch from becoming final, and takes back what a final one had set aside for its votes.
 #[inline(never)]
-fn count(account: &mut Epoch, vault: &mut Vault, slot: u64) -> ProgramResult {
+pub fn count(account: &mut Epoch, vault: &mut Vault, slot: u64) -> ProgramResult {
     account.faults = increment(account.faults)?;
     account.fault_slot = slot;
     // No vote took of it yet: none is closed while evidence is taken (P-22).

@@ -9,6 +9,8 @@ pub const DOUBLE_SIGN: u8 = 1;
 pub const FALSE_VOTE: u8 = 2;
 /// A pass of an answer that was planted so that nobody who looks can pass it (P-52).
 pub const LAZY_VERDICT: u8 = 3;
+/// A vote for a report of which nobody showed what a challenge asked for (P-50).
+pub const SILENCE: u8 = 4;
 
 #[repr(C)]
 pub struct Case {

@@ -97,7 +97,11 @@ pub struct Epoch {
     pub fault_slot: u64,
     /// Of `vote_reward`, what votes that were closed took.
     pub votes_paid: u64,
-    pub reserved: [u8; 32],
+    /// Neither a vote nor this account is closed before: a challenge waits for its answer, or for accusations.
+    pub held_until_slot: u64,
+    /// Challenges of reports of this epoch that were neither answered nor closed.
+    pub open_challenges: u32,
+    pub reserved: [u8; 20],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
@@ -112,6 +116,7 @@ const _: () = assert!(offset_of!(Epoch, candidates) == 432);
 const _: () = assert!(offset_of!(Epoch, totals) == 688);
 const _: () = assert!(offset_of!(Epoch, claims_root) == 880);
 const _: () = assert!(offset_of!(Epoch, votes_paid) == 984);
+const _: () = assert!(offset_of!(Epoch, open_challenges) == 1000);
 
 impl Epoch {
     /// `WrongEpoch` unless this is the account of `epoch`.

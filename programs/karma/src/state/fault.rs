@@ -7,12 +7,15 @@ pub const SUM: u8 = 1;
 pub const LIFETIME: u8 = 2;
 /// A claims tree over other leaves than the lifetime tree (P-46).
 pub const CLAIMS: u8 = 3;
+/// A closed set with a record that its signer did not sign (P-48).
+pub const SIGNATURE: u8 = 4;
 
 #[repr(C)]
 pub struct Fault {
     pub discriminator: [u8; 8],
     pub epoch: u64,
     pub finder: Key,
+    /// Of a set: its manifest's hash.
     pub report_hash: Key,
     pub slot: u64,
     pub kind: u8,

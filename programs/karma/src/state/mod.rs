@@ -22,6 +22,7 @@ pub mod weights;
 
 pub mod buffer;
 pub mod case;
+pub mod challenge;
 pub mod fault;
 pub mod finding;
 

@@ -48,11 +48,13 @@ mod tests {
     }
 
     #[test]
-    fn p_47_the_key_of_a_false_vote() {
+    fn p_47_p_50_the_keys_of_votes() {
         let vectors = read("evidence");
-        let v = &vectors["falseVote"];
-        let key_of = offence_key(2, &[&number(&v["epoch"]).to_le_bytes(), &[], &[]]);
-        assert_eq!(key_of.unwrap(), key(&v["offenceKey"]));
+        for (name, kind) in [("falseVote", 2), ("silence", 4)] {
+            let v = &vectors[name];
+            let key_of = offence_key(kind, &[&number(&v["epoch"]).to_le_bytes(), &[], &[]]);
+            assert_eq!(key_of.unwrap(), key(&v["offenceKey"]));
+        }
     }
 
     #[test]

@@ -163,7 +163,7 @@ fn reaches(tree: &LifetimeTree, leaf: Node, index: u32, fields: &mut Arguments) 
 
 /// What a report says of a participant.
 struct Lifetime<'a> {
-    sums: [u64; 6],
+    leaf: Node,
     participant: Option<&'a Key>,
     receipts_root: &'a Key,
 }
@@ -173,27 +173,40 @@ struct Lifetime<'a> {
 fn read_place<'a>(tree: &LifetimeTree, index: u32, fields: &mut Arguments<'a>) -> Result<Lifetime<'a>, ProgramError> {
     match fields.u8()? {
         ABSENT => {
+            let leaf = Node { hash: ZERO, sums: [0; 6] };
             if index < tree.count {
-                reaches(tree, Node { hash: ZERO, sums: [0; 6] }, index, fields)?;
+                reaches(tree, leaf, index, fields)?;
             }
-            Ok(Lifetime { sums: [0; 6], participant: None, receipts_root: &ZERO })
+            Ok(Lifetime { leaf, participant: None, receipts_root: &ZERO })
         }
         LEAF => {
             let participant = fields.peek::<32>()?;
             let (leaf, receipts_root) = read_lifetime(tree, fields)?;
             reaches(tree, leaf, index, fields)?;
-            Ok(Lifetime { sums: leaf.sums, participant: Some(participant), receipts_root })
+            Ok(Lifetime { leaf, participant: Some(participant), receipts_root })
         }
         _ => Err(KarmaError::BadEvidence.into()),
     }
 }
 
-/// P-46: true if what a report says of one registration index is not what the prior one said and the credits of the epoch. The
-/// evidence: index u32, the leaf or its absence in this report, the top of its receiptsRoot unless that is zero (u8 1: the only
+/// What a report says of one registration index.
+pub struct Growth {
+    pub index: u32,
+    /// The leaf's hash, zeros if there is none.
+    pub leaf: Key,
+    /// P-46: true if the lifetime is not what the prior report said and the credits of the epoch.
+    pub is_false: bool,
+}
+
+/// P-46: reads index u32, the leaf or its absence in this report, the top of its receiptsRoot unless that is zero (u8 1: the only
 /// credit; 2: an inner node), and the leaf or its absence in the prior report, unless there is none. `prior` is the report
 /// that this one follows on.
 #[inline(never)]
-pub fn is_false_lifetime(tree: &LifetimeTree, prior: Option<&LifetimeTree>, fields: &mut Arguments) -> Judged {
+pub fn read_growth(
+    tree: &LifetimeTree,
+    prior: Option<&LifetimeTree>,
+    fields: &mut Arguments,
+) -> Result<Growth, ProgramError> {
     let index = fields.u32()?;
     let now = read_place(tree, index, fields)?;
     let mut grown = [0; 6];
@@ -207,9 +220,18 @@ pub fn is_false_lifetime(tree: &LifetimeTree, prior: Option<&LifetimeTree>, fiel
         let then = read_place(prior, index, fields)?;
         let is_same = now.participant.is_none() || then.participant.is_none() || now.participant == then.participant;
         require(is_same, KarmaError::BadEvidence)?; // P-46
-        before = then.sums;
+        before = then.leaf.sums;
     }
-    Ok((0..6).any(|i| before[i].checked_add(grown[i]) != Some(now.sums[i])))
+    let is_false = (0..6).any(|i| before[i].checked_add(grown[i]) != Some(now.leaf.sums[i]));
+    Ok(Growth { index, leaf: now.leaf.hash, is_false })
+}
+
+/// P-49: `BadPath` unless the path that `fields` hold next leads from the same leaf to the claims tree's root (T-06).
+#[inline(never)]
+pub fn reaches_claims(report: &Report, growth: &Growth, fields: &mut Arguments) -> Result<(), ProgramError> {
+    let place = Place { index: growth.index, count: report.participant_count };
+    let root = follow(SumNode::<0> { hash: growth.leaf, sums: [] }, &place, fields)?;
+    require(root.hash == *report.claims_root, KarmaError::BadPath) // P-49
 }
 
 /// P-46: true if the claims tree has another leaf at an index than the lifetime tree. The evidence: index u32, the leaf's hash in

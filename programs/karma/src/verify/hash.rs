@@ -5,7 +5,9 @@ use pinocchio::error::ProgramError;
 /// F-02: the byte after the domain that separates records of different kinds.
 pub mod kind {
     pub const TICKET: u8 = 2;
+    pub const SEAL: u8 = 4;
     pub const RECEIPT: u8 = 6;
+    pub const REFUSAL: u8 = 7;
     pub const BATCH: u8 = 10;
     pub const MANIFEST: u8 = 11;
     pub const VERDICT: u8 = 12;

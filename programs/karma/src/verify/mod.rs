@@ -7,8 +7,11 @@ pub mod records;
 pub mod secp256k1;
 pub mod sum_path;
 
+pub mod bad_signature;
+pub mod ed25519;
 pub mod evidence;
 pub mod false_report;
 pub mod lazy_verdict;
 pub mod report;
+pub mod sha512;
 pub mod signed_headers;

@@ -1,0 +1,14 @@
+export { amountText, parseAmount } from './amounts.ts';
+export { type Moment, momentOf, momentText, type Now } from './moment.ts';
+export { openStake, requireOwner } from './openStake.ts';
+export { findParticipant, type OpenCluster, openCluster, typedAddress } from './openStaking.ts';
+export { owedLines, percentText } from './owedLines.ts';
+export { readOwed } from './readOwed.ts';
+export { checkCapacity, checkCommission } from './refuse.ts';
+export { rewardsCommand } from './rewardsCommand.ts';
+export { sendStaking, sentLines } from './sendStaking.ts';
+export { type ClaimsOnChain, type StakedRole, validatorOwnerSchema, workerOwnerSchema } from './settings.ts';
+export { stakeCommand } from './stakeCommand.ts';
+export { commissionStanding, voteEndsAt } from './standing.ts';
+export { unstakeCommand } from './unstakeCommand.ts';
+export { withdrawCommand } from './withdrawCommand.ts';
