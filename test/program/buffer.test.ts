@@ -1,5 +1,6 @@
-import { bufferSize, closeBuffer, decodeBuffer, openBuffer, writeBuffer } from '@karmesh/sdk/program';
+import { bufferSize, closeBuffer, decodeBuffer, openBuffer, toPublicKey, writeBuffer } from '@karmesh/sdk/program';
 import { bufferContent } from '@karmesh/sdk/protocol';
+import { SystemProgram } from '@solana/web3.js';
 import { expect, test } from 'vitest';
 import { unsigned, withAccount } from './bent.ts';
 import { fundedFinder, sendCloseBuffer } from './evidenceSteps.ts';
@@ -66,4 +67,25 @@ test('P-40: only the owner writes and closes', async () => {
     await refused(ledger.send([unsigned(instruction, 0)], [operator]), 'BadOwner');
     await refused(ledger.send([withAccount(instruction, 1, addresses.config)], [owner]), 'BadOwner');
   }
+});
+
+test('P-40: what was ended is not revived by lamports, and begins anew with nothing in it, in one transaction, too', async () => {
+  const { world, owner, of, write, read, address } = await openedBuffer();
+  const { ledger, addresses } = world;
+  await write(0, new Uint8Array(100).fill(7));
+  const close = closeBuffer(addresses, of);
+  const revive = SystemProgram.transfer({
+    fromPubkey: toPublicKey(owner.publicKey),
+    toPubkey: toPublicKey(address),
+    lamports: await ledger.rent(bufferSize(100)),
+  });
+  const use = writeBuffer(addresses, { ...of, offset: 1, bytes: new Uint8Array([1]) });
+  await refused(ledger.send([close, revive, use], [owner]), 'BadOwner');
+  const reopen = openBuffer(addresses, { ...of, size: 100 });
+  await ledger.send([close, revive, reopen, use], [owner]);
+  const content = new Uint8Array(100);
+  content.set([1], 1);
+  expect((await read()).content).toEqual(content);
+  await ledger.send([close, reopen], [owner]);
+  expect((await read()).content).toEqual(new Uint8Array(100));
 });

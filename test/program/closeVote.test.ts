@@ -6,6 +6,7 @@ import {
   type BuiltReport,
   makeReport,
   sealOf,
+  sendAttest,
   sendBeacon,
   sendCloseVote,
   sendFinalise,
@@ -177,4 +178,22 @@ test('P-22: a vote of an epoch that was passed over ends without pay', async () 
   const before = await lamportsOf(world, a.identity.publicKey);
   await sendCloseVote(world, a, 0n);
   expect((await lamportsOf(world, a.identity.publicKey)) - before).toBe(await world.ledger.rent(192));
+});
+
+test('P-13, P-17: who voted in an epoch that was passed over and closed its vote does not vote in it again', async () => {
+  const attested = await buildWorld(liteSvmLedger());
+  await startWorld(attested);
+  const [a] = attested.validators as [Member];
+  await toAttested(attested, 0n, [a]);
+  await toFinalised(attested, await makeReport(attested, { epoch: 1n, earned: new Map() }));
+  await sendCloseVote(attested, a, 0n);
+  await refused(sendAttest(attested, a, 0n), 'WrongEpoch');
+
+  const judged = await buildWorld(liteSvmLedger());
+  await startWorld(judged);
+  const [b] = judged.validators as [Member];
+  await toVerdicts(judged, 0n);
+  await toFinalised(judged, await makeReport(judged, { epoch: 1n, earned: new Map() }));
+  await sendCloseVote(judged, b, 0n);
+  await refused(sendSeal(judged, b, 0n, namedHash('seal')), 'WrongEpoch');
 });

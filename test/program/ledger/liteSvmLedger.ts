@@ -1,15 +1,21 @@
 import { createHash } from 'node:crypto';
 import { PROGRAM_ID, type RawAccount, toBase58, transactionError } from '@karmesh/sdk/program';
 import { type Address, getTransactionDecoder, lamports } from '@solana/kit';
-import { PublicKey, Transaction } from '@solana/web3.js';
+import { PublicKey, Transaction, type TransactionInstruction } from '@solana/web3.js';
 import { FailedTransactionMetadata, LiteSVM } from 'litesvm';
 import { TestRunner } from 'vitest';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Ran } from './ledger.ts';
 import { liveCluster } from './liveCluster.ts';
 import { PROGRAM_FILE } from './programFile.ts';
 
 /** The sysvar's length. */
 const SLOT_HASHES = 512;
+
+export interface TryOptions {
+  readonly payer: Uint8Array;
+  /** False to leave no trace. */
+  readonly keep: boolean;
+}
 
 /** The in-process machine, whose slots stand still until a test moves them. */
 export interface LiteSvmLedger extends Ledger {
@@ -20,6 +26,8 @@ export interface LiteSvmLedger extends Ledger {
   slotHash(slot: bigint): Uint8Array;
   /** Overwrites an account, for states that only a broken program could reach. */
   setAccount(account: RawAccount & { readonly owner: Uint8Array }): void;
+  /** Sends, or only simulates, a transaction as if all whom it names as signers had signed. Throws as `send`. */
+  tryUnsigned(instructions: readonly TransactionInstruction[], options: TryOptions): Promise<Ran>;
   /** Puts another program's ELF file at an address. */
   addProgram(address: Uint8Array, file: Uint8Array): void;
 }
@@ -32,15 +40,22 @@ function slotHash(slot: bigint): Uint8Array {
   return new Uint8Array(createHash('sha256').update(`slot ${slot}`).digest());
 }
 
-/** What `err()` of a failed transaction says, in the JSON-RPC's words. */
-function faultOf(error: unknown): unknown {
+/** Why a transaction failed, in the JSON-RPC's words. */
+function faultOf(failed: FailedTransactionMetadata): unknown {
+  const error: unknown = failed.err();
   if (typeof error !== 'object' || error === null || !('index' in error) || !('err' in error)) return String(error);
   const inner = (error as { err(): unknown }).err();
   const index = Number(error.index);
   if (typeof inner === 'object' && inner !== null && 'code' in inner) {
     return { InstructionError: [index, { Custom: Number(inner.code) }] };
   }
-  return { InstructionError: [index, String(inner)] };
+  // The machine gives these as numbers of its own, and their names only in print.
+  const [, name = String(inner)] = /InstructionError\(\s*\d+,\s*(\w+)/.exec(failed.toString()) ?? [];
+  return { InstructionError: [index, name] };
+}
+
+function refusal(failed: FailedTransactionMetadata): Error {
+  return transactionError(faultOf(failed), { signature: '', logs: failed.meta().logs() });
 }
 
 /** In a run against a live cluster the test that asks for this machine is skipped by name. */
@@ -54,28 +69,42 @@ export function liteSvmLedger(): LiteSvmLedger {
   svm.addProgramFromFile(svmAddress(PROGRAM_ID), PROGRAM_FILE);
   let hashes: { slot: bigint; hash: string }[] = [];
 
+  const unsigned = (instructions: readonly TransactionInstruction[], payer: Uint8Array) => {
+    const transaction = new Transaction().add(...instructions);
+    transaction.feePayer = new PublicKey(payer);
+    transaction.recentBlockhash = svm.latestBlockhash();
+    return transaction;
+  };
+
   const ledger: LiteSvmLedger = {
     kind: 'litesvm',
     programId: PROGRAM_ID,
     genesis: new Uint8Array(createHash('sha256').update('karmesh test genesis').digest()),
     async send(instructions, signers) {
-      const transaction = new Transaction().add(...instructions);
       const [payer] = signers;
       if (payer === undefined) throw new RangeError('A transaction needs a payer.');
-      transaction.feePayer = new PublicKey(payer.publicKey);
-      transaction.recentBlockhash = svm.latestBlockhash();
+      const transaction = unsigned(instructions, payer.publicKey);
       for (const signer of new Set(signers)) {
         const signature = signer.sign(transaction.serializeMessage());
         transaction.addSignature(new PublicKey(signer.publicKey), Buffer.from(signature));
       }
-      const wire = transaction.serialize();
-      const result = svm.sendTransaction(getTransactionDecoder().decode(wire));
+      const result = svm.sendTransaction(getTransactionDecoder().decode(transaction.serialize()));
       // Equal transactions of one test must stay distinct.
       svm.expireBlockhash();
-      if (result instanceof FailedTransactionMetadata) {
-        throw transactionError(faultOf(result.err()), { signature: '', logs: result.meta().logs() });
-      }
+      if (result instanceof FailedTransactionMetadata) throw refusal(result);
       return { logs: result.logs(), computeUnits: result.computeUnitsConsumed() };
+    },
+    async tryUnsigned(instructions, { payer, keep }) {
+      const transaction = unsigned(instructions, payer);
+      const wire = transaction.serialize({ requireAllSignatures: false, verifySignatures: false });
+      const decoded = getTransactionDecoder().decode(wire);
+      svm.withSigverify(false);
+      const result = keep ? svm.sendTransaction(decoded) : svm.simulateTransaction(decoded);
+      svm.withSigverify(true);
+      if (keep) svm.expireBlockhash();
+      if (result instanceof FailedTransactionMetadata) throw refusal(result);
+      const meta = 'meta' in result ? result.meta() : result;
+      return { logs: meta.logs(), computeUnits: meta.computeUnitsConsumed() };
     },
     async account(address) {
       const account = svm.getAccount(svmAddress(address));

@@ -33,7 +33,7 @@ export interface Committed {
 
 /** A report that somebody voted for, and what it is shown to be false by. */
 export interface ReportFault {
-  readonly name: keyof typeof PROVE;
+  readonly name: Exclude<keyof typeof FAULT, 'signature'>;
   readonly epoch: bigint;
   readonly reportHash: Hash;
   /** Of the final report that this one follows on, if there is one. */

@@ -92,14 +92,6 @@ export type ImportConfig = z.output<typeof importSchema>;
 export const statusSchema = z.object({ ...clusterSettings, ...identitySettings, ...data, ...speechSettings });
 export type StatusConfig = z.output<typeof statusSchema>;
 
-export const evidenceSchema = z.object({
-  ...clusterSettings,
-  ...identitySettings,
-  ...data,
-  cluster: z.boolean().default(false).meta({ description: 'every case on chain, whoever found it' }),
-  ...speechSettings,
-});
-export type EvidenceConfig = z.output<typeof evidenceSchema>;
 export const proposalsSchema = z.object({ ...clusterSettings, ...speechSettings });
 export const governanceSchema = z.object({
   ...clusterSettings,
@@ -112,6 +104,14 @@ export const proposeSchema = governanceSchema.extend({
     description: 'tells this validator’s proposals apart; the next free one unless told',
   }),
 });
+export const evidenceSchema = z.object({
+  ...clusterSettings,
+  ...identitySettings,
+  ...data,
+  cluster: z.boolean().default(false).meta({ description: 'every case on chain, whoever found it' }),
+  ...speechSettings,
+});
+export type EvidenceConfig = z.output<typeof evidenceSchema>;
 
 const models = {
   models: z

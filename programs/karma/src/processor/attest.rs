@@ -50,6 +50,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let config = read::<Config>(config, cx.program)?;
         let mut account = write::<Epoch>(epoch_account, cx.program)?;
         account.require_epoch(number)?;
+        account.require_not_passed_over(&config)?; // P-13
         match account.state {
             epoch::CLOSED => {}
             epoch::ATTESTED => {

@@ -21,8 +21,7 @@ use crate::{
 use pinocchio::{error::ProgramError, ProgramResult};
 
 /// P-23: a validator stands behind the verifying keys of a model's operators. With more than two thirds of the stake they are
-/// admitted, for good. Stake that attested in an earlier epoch counts on: a bond is never withdrawn, and the total it is held
-/// against is that of the epoch in which each attestation comes.
+/// admitted, for good. What was attested in an earlier epoch counts no more, since stake moves between epochs.
 ///
 /// | # | account | | |
 /// |---|---|---|---|

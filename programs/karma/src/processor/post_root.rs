@@ -39,13 +39,11 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     };
     let number = u64::from_le_bytes(*epoch);
     let validator_key = *validator.address().as_array();
-    let stake = {
-        let validator = read::<Participant>(validator, cx.program)?;
-        validator.require_active_validator(identity, &*read::<Config>(config, cx.program)?, number)?
-        // P-17
-    };
+    let config = read::<Config>(config, cx.program)?;
+    let stake = read::<Participant>(validator, cx.program)?.require_active_validator(identity, &config, number)?; // P-17
     let mut account = write::<Epoch>(epoch_account, cx.program)?;
     account.require_epoch(number)?;
+    account.require_not_passed_over(&config)?; // P-17
     account.require_state(epoch::VERDICTS)?; // P-17
 
     // P-17: verdicts may be replaced while a seal is on its way; it could never be opened under the new ones.

@@ -163,6 +163,12 @@ impl Epoch {
         self.state != FINALISED && !config.is_after_last_finalised(self.epoch)
     }
 
+    /// `WrongEpoch` if this epoch is passed over: its votes may be closed, and a vote that is closed could be cast again.
+    #[inline(always)]
+    pub fn require_not_passed_over(&self, config: &Config) -> Result<(), ProgramError> {
+        require(!self.is_passed_over(config), KarmaError::WrongEpoch)
+    }
+
     /// True if `stake` is more than two thirds of the epoch's.
     #[inline(always)]
     pub fn is_quorum(&self, stake: u64) -> bool {
