@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { topics } from '@karmesh/sdk/network';
@@ -239,7 +240,9 @@ async function mortalValidator(
       child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, ...args], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      if (child.stdout !== null) await once(createInterface({ input: child.stdout }), 'line', { signal: over });
+      const ready = once(createInterface({ input: child.stdout ?? Readable.from([]) }), 'line', { signal: over });
+      const isReady = await Promise.race([ready.then(() => true), once(child, 'exit').then(() => false)]);
+      if (!isReady) throw new Error('The validator ended before it was ready.');
       await pause(between(LIFE_MS), undefined, { signal: over });
       await end();
       kills += 1;
