@@ -1,6 +1,7 @@
 import {
   decodeBuffer,
   decodeCase,
+  decodeChallenge,
   decodeFault,
   decodeFinding,
   decodeVote,
@@ -12,14 +13,15 @@ import type { World } from './world.ts';
 
 type Client = Pick<
   ProgramClient,
-  'addresses' | 'send' | 'finding' | 'buffer' | 'offenceCase' | 'fault' | 'votes' | 'cases'
+  'addresses' | 'send' | 'finding' | 'buffer' | 'offenceCase' | 'fault' | 'votes' | 'cases' | 'challenges'
 >;
 
-/** What a validator's program reads and sends, over the ledger of a test instead of RPC. Cases are those of the offences that are named. */
+/** What a validator's program reads and sends, over the ledger of a test instead of RPC. Cases are those of the offences that are named, and so are challenges. */
 export function ledgerClient(
   { ledger, addresses, validators }: World,
   payer: Keypair,
   offences: readonly { readonly offender: Uint8Array; readonly offenceKey: Uint8Array }[] = [],
+  challenges: readonly { readonly reportHash: Uint8Array; readonly index: number }[] = [],
 ): Client {
   const read = async <T>(address: Uint8Array, decode: (account: RawAccount) => T): Promise<T | undefined> => {
     const account = await ledger.account(address);
@@ -39,6 +41,12 @@ export function ledgerClient(
     fault: (address) => read(address, decodeFault),
     votes: async (epoch) =>
       present(await Promise.all(validators.map(({ address }) => read(addresses.vote(epoch, address), decodeVote)))),
+    challenges: async () =>
+      present(
+        await Promise.all(
+          challenges.map(({ reportHash, index }) => read(addresses.challenge(reportHash, index), decodeChallenge)),
+        ),
+      ),
     cases: async () =>
       present(
         await Promise.all(

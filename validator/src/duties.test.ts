@@ -355,8 +355,8 @@ const cases: readonly Case[] = [
     slot: 1230n,
     epochs: [{ ...reportedAccount, state: 'finalised' }],
     vote: sealed,
-    state: { config: finalised, ledgerEpoch: 0n, hasClaims: true, hasFindings: true, hasCases: true },
-    duties: ['closeVote 0', 'claim 0', 'showEvidence 1', 'executeCases 1'],
+    state: { config: finalised, ledgerEpoch: 0n, hasClaims: true, hasFindings: true, hasCases: true, mustAnswer: true },
+    duties: ['closeVote 0', 'claim 0', 'answerChallenges 1', 'showEvidence 1', 'executeCases 1'],
   },
 ];
 
@@ -379,6 +379,7 @@ describe('what a validator ought to do', () => {
       mustCompare: () => false,
       hasFindings: false,
       hasCases: false,
+      mustAnswer: false,
       ...state,
     };
     expect(

@@ -15,6 +15,7 @@ export const DUTY_KINDS = [
   'finalise',
   'claim',
   'closeVote',
+  'answerChallenges',
   'searchSet',
   'compareReports',
   'showEvidence',
@@ -61,6 +62,8 @@ export interface DutyState {
   readonly hasFindings: boolean;
   /** Whether a case may be executed in this validator's turn. */
   readonly hasCases: boolean;
+  /** Whether to look for challenges: who leaves one of its own report unanswered is slashed (P-50). */
+  readonly mustAnswer: boolean;
 }
 
 /** Epochs that are looked at behind the current one. An older one that has no account is given up. */
@@ -109,6 +112,7 @@ export function isProvable({ epoch, state }: EpochFacts, lastFinalisedEpoch: big
 function disputeDuties(state: DutyState, current: bigint): readonly Duty[] {
   const ended = state.epochs.filter(({ epoch, state: phase }) => epoch < current && phase !== 'closed');
   return [
+    ...(state.mustAnswer ? [{ kind: 'answerChallenges', epoch: current } as const] : []),
     ...ended.filter(({ epoch }) => state.mustSearch(epoch)).map(({ epoch }): Duty => ({ kind: 'searchSet', epoch })),
     ...ended
       .filter((one) => isProvable(one, state.config.lastFinalisedEpoch) && state.mustCompare(one))

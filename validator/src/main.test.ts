@@ -263,7 +263,7 @@ test('a cluster that does not answer, and a command that is not there, are said'
         code: 'CONFIG_INVALID',
         facts: {
           known:
-            'start, status, doctor, init, register, stake, unstake, withdraw, rewards, commission, proposals, propose, vote, execute, slashing-protection, sign-epoch',
+            'start, status, evidence, doctor, init, register, stake, unstake, withdraw, rewards, commission, proposals, propose, vote, execute, slashing-protection, sign-epoch',
         },
       },
     },

@@ -362,7 +362,10 @@ export const validator =
     }
 
     const runs: Readonly<
-      Record<Exclude<Duty['kind'], 'catchUp' | 'close' | 'searchSet' | 'showEvidence' | 'executeCases'>, RunDuty>
+      Record<
+        Exclude<Duty['kind'], 'catchUp' | 'close' | 'searchSet' | 'showEvidence' | 'executeCases' | 'answerChallenges'>,
+        RunDuty
+      >
     > = {
       attest: attestManifest,
       revealSalt: async ({ writer }, { epoch }, signalled) => {
@@ -414,6 +417,7 @@ export const validator =
       if (duty.kind === 'close') return closeEpoch(dutyParts, duty.epoch, signalled);
       if (duty.kind === 'searchSet') return dispute.run.searchSet(duty.epoch, signalled);
       if (duty.kind === 'showEvidence') return dispute.run.showEvidence(signalled);
+      if (duty.kind === 'answerChallenges') return dispute.run.answerChallenges(signalled);
       if (duty.kind === 'executeCases') return dispute.run.executeCases(signalled);
       const account = accountOf(duty.epoch);
       return account === undefined ? 'waiting' : runs[duty.kind](dutyParts, account, signalled);
@@ -451,6 +455,7 @@ export const validator =
         mustCompare: dispute.mustCompare,
         hasFindings: dispute.hasFindings(),
         hasCases: dispute.hasCases(),
+        mustAnswer: dispute.mustAnswer(),
       });
     }
 

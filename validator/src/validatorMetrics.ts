@@ -75,6 +75,10 @@ export function validatorMetrics(metrics: Metrics) {
       name: 'validator_cases_executed_total',
       help: 'Cases that this validator executed, whoever filed them.',
     }),
+    challengesAnswered: metrics.counter({
+      name: 'validator_challenges_answered_total',
+      help: 'Challenges on chain that this validator answered, for whichever report.',
+    }),
     ledger: metrics.gauge({
       name: 'validator_ledger_epochs',
       help: 'The number of the final epoch whose report this validator holds, counted from 1; 0 before the first.',

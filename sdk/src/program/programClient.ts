@@ -5,10 +5,12 @@ import {
   type BallotAccount,
   type BufferAccount,
   type CaseAccount,
+  type ChallengeAccount,
   type ConfigAccount,
   decodeBallot,
   decodeBuffer,
   decodeCase,
+  decodeChallenge,
   decodeConfig,
   decodeEpoch,
   decodeEscrow,
@@ -120,6 +122,8 @@ export interface ProgramClient {
   offenceCase(offender: Address, offenceKey: Uint8Array, options: WithSignal): Promise<CaseAccount | undefined>;
   /** Every case that was ever filed. */
   cases(options: WithSignal): Promise<readonly CaseAccount[]>;
+  /** Every challenge that was not ended. */
+  challenges(options: WithSignal): Promise<readonly ChallengeAccount[]>;
   /** By the fault's address. */
   fault(address: Address, options: WithSignal): Promise<FaultAccount | undefined>;
   /** Lamports of any account, zero where there is none. */
@@ -218,6 +222,7 @@ export function createProgramClient({
     finding: (finder, commitment, options) => decoded(addresses.finding(finder, commitment), options, decodeFinding),
     offenceCase: (offender, key, options) => decoded(addresses.offenceCase(offender, key), options, decodeCase),
     cases: async (options) => (await scan(ACCOUNT_SIZE.case, options)).map(decodeCase),
+    challenges: async (options) => (await scan(ACCOUNT_SIZE.challenge, options)).map(decodeChallenge),
     fault: (address, options) => decoded(address, options, decodeFault),
     balance: async (address, options) =>
       BigInt(

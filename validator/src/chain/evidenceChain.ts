@@ -1,8 +1,10 @@
 import {
   accuseVoter,
+  answerChallenge,
   BUFFER_PIECE_BYTES,
   type BufferAccount,
   type CaseAccount,
+  type ChallengeAccount,
   closeBuffer,
   closeFinding,
   commitFinding,
@@ -54,6 +56,8 @@ export interface EvidenceChain {
   votes(epoch: bigint, options: Signalled): Promise<readonly VoteAccount[]>;
   /** Every case that was ever filed. */
   cases(options: Signalled): Promise<readonly CaseAccount[]>;
+  /** Every challenge that was not ended. */
+  challenges(options: Signalled): Promise<readonly ChallengeAccount[]>;
   commit(commitment: Hash, options: Signalled): Promise<void>;
   dropFinding(commitment: Hash, options: Signalled): Promise<void>;
   openBuffer(buffer: { readonly nonce: bigint; readonly size: number }, options: Signalled): Promise<void>;
@@ -74,6 +78,11 @@ export interface EvidenceChain {
   ): Promise<string>;
   accuse(accused: { readonly fault: ReportFault; readonly validator: Participant }, options: Signalled): Promise<void>;
   execute(filed: CaseAccount, options: Signalled): Promise<string>;
+  /** P-49: answers by what the buffer holds, and ends the buffer in the same transaction. */
+  answer(
+    answered: { readonly challenge: ChallengeAccount; readonly nonce: bigint; readonly priorEpoch: bigint | undefined },
+    options: Signalled,
+  ): Promise<string>;
 }
 
 /** A part of a buffer's content that fits a transaction. */
@@ -107,7 +116,7 @@ const PROVE = { sum: proveFalseSum, lifetime: proveFalseLifetime, claims: proveF
 export function evidenceChain(parts: {
   readonly client: Pick<
     ProgramClient,
-    'addresses' | 'send' | 'finding' | 'buffer' | 'offenceCase' | 'fault' | 'votes' | 'cases'
+    'addresses' | 'send' | 'finding' | 'buffer' | 'offenceCase' | 'fault' | 'votes' | 'cases' | 'challenges'
   >;
   readonly identity: Identity;
 }): EvidenceChain {
@@ -129,6 +138,7 @@ export function evidenceChain(parts: {
     fault: ({ reportHash, name }, options) => client.fault(addresses.fault(reportHash, FAULT[name]), options),
     votes: (epoch, options) => client.votes(epoch, options),
     cases: (options) => client.cases(options),
+    challenges: (options) => client.challenges(options),
     async commit(commitment, options) {
       await send([commitFinding(addresses, { finder: identity, commitment })], options);
     },
@@ -175,6 +185,15 @@ export function evidenceChain(parts: {
     execute({ offender, offenceKey, finder, harmed }, options) {
       const named = harmed.some((byte) => byte !== 0) ? { harmed } : {};
       return send([executeCase(addresses, { offender, offenceKey, finder, ...named })], options);
+    },
+    answer({ challenge: { epoch, reportHash, index }, nonce, priorEpoch }, options) {
+      const prior = priorEpoch === undefined ? {} : { priorEpoch };
+      const buffer = addresses.buffer(identity, nonce);
+      const instructions = [
+        answerChallenge(addresses, { epoch, reportHash, index, owner: identity, buffer, ...prior }),
+        closeBuffer(addresses, { owner: identity, nonce }),
+      ];
+      return send(instructions, { ...options, computeUnits: FAULT_COMPUTE_UNITS });
     },
   };
 }

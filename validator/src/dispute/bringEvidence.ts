@@ -10,12 +10,13 @@ import {
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
-import { type BufferPiece, type EvidenceChain, piecesOf, type ReportFault } from '../chain/evidenceChain.ts';
+import { type EvidenceChain, piecesOf, type ReportFault } from '../chain/evidenceChain.ts';
 import type { DutyResult } from '../epoch/dutyParts.ts';
 import type { EvidenceBudget } from './evidenceBudget.ts';
 import { EVIDENCE_COSTS } from './evidenceCosts.ts';
 import { type FoundFalse, type FoundTwice, type OffenceName, shownTwice } from './finding.ts';
 import type { Finding, FindingStore } from './findingStore.ts';
+import { isWritten } from './writtenBuffer.ts';
 
 type Signalled = { readonly signal: AbortSignal };
 
@@ -200,40 +201,6 @@ async function isCommitted(
   }
   if (finding.state === 'found') store.move(finding, { state: 'committed' });
   return !isWaiting || parts.slot() >= account.slot + FINDING_SLOTS;
-}
-
-/** P-40: true once the buffer holds every piece but the last. */
-async function isWritten(
-  parts: BringParts,
-  wanted: {
-    readonly nonce: bigint;
-    readonly size: number;
-    readonly before: readonly BufferPiece[];
-    readonly signal: AbortSignal;
-  },
-): Promise<boolean> {
-  const { chain, budget } = parts;
-  const { nonce, size, signal } = wanted;
-  let content = (await chain.buffer(nonce, { signal }))?.content;
-  if (content !== undefined && content.length !== size) {
-    // It is of a finding of another folder of this validator.
-    await chain.closeBuffer(nonce, { signal });
-    content = undefined;
-  }
-  if (content === undefined) {
-    if (!budget.take(EVIDENCE_COSTS.fee)) return false;
-    await chain.openBuffer({ nonce, size }, { signal });
-    parts.onStage?.('evidence:opened', { epoch: 0n });
-    content = new Uint8Array(size);
-  }
-  for (const piece of wanted.before) {
-    const held = content.subarray(piece.offset, piece.offset + piece.bytes.length);
-    if (equalBytes(held, piece.bytes)) continue;
-    if (!budget.take(EVIDENCE_COSTS.fee)) return false;
-    await chain.write(piece, { signal });
-    parts.onStage?.('evidence:written', { epoch: 0n });
-  }
-  return true;
 }
 
 /** Takes the rents back that the finding and its buffer hold. */

@@ -108,8 +108,8 @@ function revealedReports(
 }
 
 /** The final report that this one follows on; undefined if it follows on none, `missing` while its body is not to be had. */
-async function priorOf(
-  parts: CompareParts,
+export async function priorOf(
+  parts: Pick<CompareParts, 'domain' | 'bodies' | 'epochs' | 'identityOf'>,
   { body }: KnownReport,
   options: { readonly signal: AbortSignal },
 ): Promise<{ readonly epoch: bigint; readonly report: KnownReport } | 'missing' | undefined> {

@@ -20,6 +20,7 @@ import type { ForkedHeader } from '../ingest/batchHeader.ts';
 import type { ForkedVerdict } from '../ingest/gossipedVerdict.ts';
 import type { Store } from '../store/openStore.ts';
 import type { ValidatorMetrics } from '../validatorMetrics.ts';
+import { challengeWatch } from './answerChallenges.ts';
 import { bringEvidence } from './bringEvidence.ts';
 import { compareReports } from './compareReports.ts';
 import { evidenceBudget } from './evidenceBudget.ts';
@@ -59,11 +60,13 @@ export interface Dispute extends Disposable {
   mustCompare(account: EpochFacts): boolean;
   hasFindings(): boolean;
   hasCases(): boolean;
+  mustAnswer(): boolean;
   readonly run: {
     searchSet(epoch: bigint, options: Signalled): Promise<DutyResult>;
     compareReports(account: EpochFacts, options: Signalled): Promise<DutyResult>;
     showEvidence(options: Signalled): Promise<DutyResult>;
     executeCases(options: Signalled): Promise<DutyResult>;
+    answerChallenges(options: Signalled): Promise<DutyResult>;
   };
 }
 
@@ -85,12 +88,13 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
     const { epochZeroSlot, parameters } = chain.config();
     return firstSlotOfEpoch({ epochZeroSlot, slotsPerEpoch: parameters.slotsPerEpoch }, epoch);
   };
-  function turnSlots(epoch: bigint): bigint {
+  function turnOf(epoch: bigint): { readonly before: bigint; readonly of: bigint } {
     const validators = chain.participants().filter(({ role }) => role === 'validator');
     const ordinal = validators.find(({ address }) => equalBytes(address, me))?.roleOrdinal ?? 0;
-    const count = BigInt(Math.max(1, validators.length));
-    return ((((BigInt(ordinal) - epoch) % count) + count) % count) * TURN_SLOTS;
+    const of = BigInt(Math.max(1, validators.length));
+    return { before: (((BigInt(ordinal) - epoch) % of) + of) % of, of };
   }
+  const turnSlots = (epoch: bigint): bigint => turnOf(epoch).before * TURN_SLOTS;
   const budget = evidenceBudget({
     limitLamports,
     store: findings,
@@ -108,6 +112,19 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
     turnSlots,
     log,
     onExecuted: () => metrics.casesExecuted.inc(),
+  });
+  const challenges = challengeWatch({
+    domain,
+    chain: parts.evidence,
+    bodies: parts.bodies,
+    epochs: chain.epochs,
+    past: chain.past,
+    identityOf: parts.identityOf,
+    slot: chain.slot,
+    answerSlots: () => chain.config().parameters.challengeAnswerSlots,
+    turnOf,
+    log,
+    onAnswered: () => metrics.challengesAnswered.inc(),
   });
   const accountOf = (epoch: bigint) => chain.epochs().find((one) => one.epoch === epoch);
   const isDecided = (epoch: bigint): boolean =>
@@ -162,6 +179,7 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
     mustCompare: ({ epoch }) => !findings.hasLooked('reports', epoch) && chain.slot() >= (lookedAt.get(epoch) ?? 0n),
     hasFindings: () => open > 0,
     hasCases: () => cases.isDue(chain.participants().reduce((sum, { openCases }) => sum + openCases, 0)),
+    mustAnswer: challenges.isDue,
     run: {
       async searchSet(epoch, { signal }) {
         function* entries() {
@@ -228,6 +246,7 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
         }
       },
       executeCases: (options) => cases.run(options),
+      answerChallenges: (options) => challenges.run(options),
     },
     [Symbol.dispose]: () => findings[Symbol.dispose](),
   };
