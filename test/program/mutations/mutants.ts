@@ -83,8 +83,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a vote closes an epoch before its evidence is over',
     file: 'processor/close_vote.rs',
-    before: 'require(sub(current, decided)? >=',
-    after: 'require(add(sub(current, decided)?, 1)? >=',
+    before: 'require(current >= until && slot',
+    after: 'require(current + 1 >= until && slot',
   },
   {
     name: 'who keeps its salt back is paid',
