@@ -45,8 +45,9 @@ pub fn process(cx: &mut Context) -> ProgramResult {
         let config = read::<Config>(config, cx.program)?;
         let fault = read::<Fault>(fault, cx.program)?;
         let mut vote = write::<Vote>(vote, cx.program)?;
-        vote.require_of(&validator_key, fault.epoch)?; // P-47
-                                                       // A set that somebody attested is not replaced (P-12), so that who attested in its epoch attested it.
+        // P-47
+        vote.require_of(&validator_key, fault.epoch)?;
+        // A set that somebody attested is not replaced (P-12), so that who attested in its epoch attested it.
         let is_of_set = fault.kind == SIGNATURE;
         let voted =
             if is_of_set { vote.has(ATTESTED) } else { vote.has(REVEALED) && vote.report_hash == fault.report_hash };
