@@ -1,5 +1,5 @@
 import { EPOCH_STATE } from '@karmesh/sdk/program';
-import { encode, equalBytes, type KeptReport, reportBodyCodec } from '@karmesh/sdk/protocol';
+import { encode, equalBytes, type KeptReport, reportBodyCodec, ZERO_HASH } from '@karmesh/sdk/protocol';
 import { type Keypair, logger } from '@karmesh/sdk/runtime';
 import { expect, test } from 'vitest';
 import type { EpochFacts } from '../../validator/src/chain/chainReader.ts';
@@ -98,13 +98,19 @@ async function watchOf(
     readonly reports: Reports;
     readonly of: BuiltReport;
     readonly before?: bigint;
+    /** Which reports it tallied itself or saw win; what the chain says unless told. */
+    readonly trusts?: 'own' | 'none';
     readonly kill?: { at: number; readonly when: 'before' | 'after' };
   },
 ): Promise<ChallengeWatch & { readonly answers: () => number }> {
   const { keypair, reports, of, kill } = options;
   const client = ledgerClient(world, keypair, [], [nameOf(world, of, INDEX)]);
   const chain = evidenceChain({ client, identity: keypair.publicKey });
-  const facts = await Promise.all(reports.map(({ built }) => factsOf(world, built.epoch)));
+  const { trusts } = options;
+  const seen = await Promise.all(reports.map(({ built }) => factsOf(world, built.epoch)));
+  // A report that did not win: the chain names another one.
+  const facts =
+    trusts === undefined ? seen : seen.map((one, i) => (i < seen.length - 1 ? one : { ...one, reportHash: ZERO_HASH }));
   const [newest] = facts.toReversed() as [EpochFacts];
   const slot = await world.ledger.slot();
   let answers = 0;
@@ -116,6 +122,7 @@ async function watchOf(
     epochs: () => [newest],
     past: { epoch: async (epoch) => facts.find((one) => one.epoch === epoch) },
     identityOf: () => undefined,
+    ownReport: () => (trusts === 'own' ? nameOf(world, of, INDEX).reportHash : undefined),
     slot: () => slot,
     answerSlots: () => world.parameters.challengeAnswerSlots,
     turnOf: () => ({ before: options.before ?? 0n, of: 4n }),
@@ -151,6 +158,20 @@ test('P-49, V-35: a validator answers for a report that it holds, gets the bond,
   await ledger.untilSlot((await readChallenge(world, of, INDEX)).untilSlot);
   await refused(sendAccuseSilent(world, a, of, INDEX), 'ChallengeAnswered');
   await sendCloseChallenge(world, challenger, of, INDEX);
+});
+
+test('V-35: for a report that is neither its own nor won nothing is spent, so that no liar drains fees by asking', async () => {
+  const { world, reports, of } = await challenged();
+  const answerer = await fundedFinder(world, 'answerer');
+  const held = await lamportsOf(world, answerer.publicKey);
+  const watch = await watchOf(world, { keypair: answerer, reports, of, trusts: 'none' });
+  await watch.run({ signal });
+  expect(await lamportsOf(world, answerer.publicKey)).toBe(held);
+  expect((await readChallenge(world, of, INDEX)).answered).toBe(0);
+  // Its own it defends, though another one won.
+  const own = await watchOf(world, { keypair: answerer, reports, of, trusts: 'own' });
+  await own.run({ signal });
+  expect((await readChallenge(world, of, INDEX)).answered).toBe(1);
 });
 
 test('V-35: without the report that the challenged one follows on nothing is written and nothing is paid', async () => {

@@ -4,6 +4,7 @@ import {
   challengedPlace,
   type Domain,
   equalBytes,
+  type Hash,
   hash,
   type Identity,
   placeAnswer,
@@ -31,6 +32,8 @@ export interface ChallengeWatchParts {
   readonly epochs: () => readonly EpochFacts[];
   readonly past: Pick<PastChain, 'epoch'>;
   readonly identityOf: (participant: Uint8Array) => Identity | undefined;
+  /** The hash of the report that this validator tallied; undefined if it tallied none. */
+  readonly ownReport: (account: EpochFacts) => Hash | undefined;
   readonly slot: () => bigint;
   readonly answerSlots: () => bigint;
   /** How many validators come before this one in an epoch's turns, and how many there are. */
@@ -39,7 +42,10 @@ export interface ChallengeWatchParts {
   readonly onAnswered: () => void;
 }
 
-/** P-49, V-35: answers whoever asks for a place of a report that this validator can show, whoever voted for it. */
+/**
+ * P-49, V-35: answers whoever asks for a place of a report that this validator tallied itself or that won. For no other: the chain would
+ * refuse the answer to a question about a lie, and who asked would have its bond back, and everybody's fees would be lost.
+ */
 export interface ChallengeWatch {
   isDue(): boolean;
   /** Throws what RPC throws. */
@@ -88,11 +94,14 @@ export function challengeWatch(parts: ChallengeWatchParts): ChallengeWatch {
     return [];
   }
 
-  async function reportOf(challenge: ChallengeAccount, options: Signalled): Promise<KnownReport | undefined> {
-    const { epoch, reportHash } = challenge;
-    const account = await accountOf(epoch, options);
-    if (account === undefined) return undefined;
-    const { verdictsRoot } = account;
+  /** Whether the report is one that this validator stands behind: see `ChallengeWatch`. */
+  function isTrusted(account: EpochFacts, reportHash: Uint8Array): boolean {
+    const own = parts.ownReport(account);
+    return (own !== undefined && equalBytes(own, reportHash)) || equalBytes(account.reportHash, reportHash);
+  }
+
+  async function reportOf(account: EpochFacts, reportHash: Hash, options: Signalled): Promise<KnownReport | undefined> {
+    const { epoch, verdictsRoot } = account;
     const { domain, identityOf } = parts;
     const from = identityOf(account.verdictsProposer);
     const parse = (bytes: Uint8Array): KnownReport | undefined => {
@@ -103,9 +112,11 @@ export function challengeWatch(parts: ChallengeWatchParts): ChallengeWatch {
   }
 
   async function answer(challenge: ChallengeAccount, { signal }: Signalled): Promise<void> {
-    const { epoch, index } = challenge;
-    const about = { epoch: epoch.toString(), report: toHex(challenge.reportHash), index };
-    const report = await reportOf(challenge, { signal });
+    const { epoch, index, reportHash } = challenge;
+    const account = await accountOf(epoch, { signal });
+    if (account === undefined || !isTrusted(account, reportHash)) return;
+    const about = { epoch: epoch.toString(), report: toHex(reportHash), index };
+    const report = await reportOf(account, reportHash, { signal });
     const priors = report === undefined ? [] : await priorAccounts(report, epoch, { signal });
     const prior = report && (await priorOf({ ...parts, epochs: () => priors }, report, { signal }));
     if (report === undefined || prior === 'missing') {

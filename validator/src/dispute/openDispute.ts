@@ -120,6 +120,7 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
     epochs: chain.epochs,
     past: chain.past,
     identityOf: parts.identityOf,
+    ownReport: parts.ownReport,
     slot: chain.slot,
     answerSlots: () => chain.config().parameters.challengeAnswerSlots,
     turnOf,

@@ -53,7 +53,8 @@ export function producerHistories(parts: { readonly nowMs: () => number }): Prod
     },
     note(producer, { sequence, headerHash, bytes }) {
       const { headers } = rowOf(producer);
-      headers.set(sequence, { headerHash, bytes });
+      // What gossip hands over is a view of a larger chunk, which would stay as long as the view.
+      headers.set(sequence, { headerHash, bytes: bytes.slice() });
       if (headers.size <= REMEMBERED) return;
       // A map gives its keys in the order of insertion.
       for (const oldest of headers.keys()) {
