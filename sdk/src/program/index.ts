@@ -23,7 +23,6 @@ export * from './instructions/evidence.ts';
 export * from './instructions/governance.ts';
 export * from './instructions/proofs.ts';
 export * from './instructions/registration.ts';
-export * from './instructions/setFault.ts';
 export * from './instructions/setup.ts';
 export * from './instructions/stake.ts';
 export * from './instructions/voucher.ts';

@@ -1,24 +1,19 @@
 //! `prove_bad_signature`
 use super::{
     current_slot,
-    report_fault::{count, require_false},
+    report_fault::{record, require_false, Proven},
 };
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
-    event::{Event, FAULT_PROVEN},
     instruction::Arguments,
-    seeds,
     state::{
         buffer,
         config::Config,
-        create::{create, Creation},
         epoch::{self, Epoch},
-        fault::{Fault, SIGNATURE},
+        fault::SIGNATURE,
         finding::{self, Shown},
-        read,
-        vault::Vault,
-        write, Key,
+        read, Key,
     },
     verify::{bad_signature::is_bad_signature, hash::sha256},
 };
@@ -45,35 +40,11 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     let salt = cx.arguments.bytes::<32>()?;
     cx.arguments.finish()?;
     judge(cx, number, salt)?;
-    let [finder, _config, epoch_account, vault, finding, _buffer, fault, _system, ..] = &mut *cx.accounts else {
+    let [_finder, _config, epoch_account, ..] = &*cx.accounts else {
         return Err(ProgramError::NotEnoughAccountKeys);
     };
-    let slot = current_slot()?;
-    let finder_key = *finder.address().as_array();
-    let manifest_hash = read::<Epoch>(epoch_account, cx.program)?.manifest_hash;
-    let bump = create::<Fault>(&mut Creation {
-        program: cx.program,
-        payer: finder,
-        account: fault,
-        lamports: 0,
-        seeds: &[seeds::FAULT, &manifest_hash, &[SIGNATURE]],
-    })?;
-    {
-        let mut account = write::<Epoch>(epoch_account, cx.program)?;
-        let mut vault = write::<Vault>(vault, cx.program)?;
-        count(&mut account, &mut vault, slot)?;
-    }
-    let mut account = write::<Fault>(fault, cx.program)?;
-    account.epoch = number;
-    account.finder = finder_key;
-    account.report_hash = manifest_hash;
-    account.slot = slot;
-    account.kind = SIGNATURE;
-    account.bump = bump;
-    drop(account);
-    finding::end(finder, finding)?;
-
-    Event::new(FAULT_PROVEN).u64(number).u8(SIGNATURE).key(&finder_key).key(&manifest_hash).emit()
+    let report_hash = read::<Epoch>(epoch_account, cx.program)?.manifest_hash;
+    record(cx, &Proven { epoch: number, kind: SIGNATURE, report_hash })
 }
 
 /// Everything that is checked before anything changes.

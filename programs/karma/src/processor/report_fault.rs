@@ -11,7 +11,7 @@ use crate::{
         config::Config,
         create::{create, Creation},
         epoch::{self, Epoch},
-        fault::Fault,
+        fault::{Fault, SIGNATURE},
         finding::{self, Shown},
         read,
         vault::Vault,
@@ -76,10 +76,11 @@ pub fn require_false(judged: Result<bool, ProgramError>) -> ProgramResult {
 pub struct Proven {
     pub epoch: u64,
     pub kind: u8,
+    /// Of a set its manifest's.
     pub report_hash: Key,
 }
 
-/// P-45: records the fault. Of the report that won it also counts in the epoch.
+/// P-45, P-48: records the fault. Of the report that won, or of the set, it also counts in the epoch.
 #[inline(never)]
 pub fn record(cx: &mut Context, proven: &Proven) -> ProgramResult {
     let [finder, _config, epoch_account, vault, finding, _buffer, fault, _system, ..] = &mut *cx.accounts else {
@@ -98,7 +99,7 @@ pub fn record(cx: &mut Context, proven: &Proven) -> ProgramResult {
     {
         let mut account = write::<Epoch>(epoch_account, cx.program)?;
         let mut vault = write::<Vault>(vault, cx.program)?;
-        if account.has_won(report_hash) {
+        if *kind == SIGNATURE || account.has_won(report_hash) {
             count(&mut account, &mut vault, slot)?;
         }
     }
@@ -117,7 +118,7 @@ pub fn record(cx: &mut Context, proven: &Proven) -> ProgramResult {
 
 /// P-45: keeps the epoch from becoming final, and takes back what a final one had set aside for its votes.
 #[inline(never)]
-pub fn count(account: &mut Epoch, vault: &mut Vault, slot: u64) -> ProgramResult {
+fn count(account: &mut Epoch, vault: &mut Vault, slot: u64) -> ProgramResult {
     account.faults = increment(account.faults)?;
     account.fault_slot = slot;
     // No vote took of it yet: none is closed while evidence is taken (P-22).

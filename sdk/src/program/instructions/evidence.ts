@@ -270,6 +270,32 @@ export function accuseVoter(
   });
 }
 
+/** P-48. The finder signs. `manifestHash` is that of the epoch. */
+export function proveBadSignature(
+  addresses: ProgramAddresses,
+  options: Omit<FaultOptions, 'reportHash'> & { readonly manifestHash: Uint8Array },
+): TransactionInstruction {
+  const { manifestHash, ...fault } = options;
+  const of = { reportHash: manifestHash, kind: FAULT.signature };
+  return faultInstruction(addresses, { ...fault, ...of, name: 'proveBadSignature' });
+}
+
+/** P-48. Anyone may send it; `payer` signs and pays the case's rent. */
+export function accuseAttester(
+  addresses: ProgramAddresses,
+  options: {
+    readonly payer: Address;
+    readonly epoch: bigint;
+    readonly manifestHash: Uint8Array;
+    readonly validator: Address;
+    /** `falseAttestationKey` of the epoch. */
+    readonly offenceKey: Uint8Array;
+  },
+): TransactionInstruction {
+  const { manifestHash, ...accused } = options;
+  return accuseVoter(addresses, { ...accused, reportHash: manifestHash, fault: FAULT.signature });
+}
+
 /** What is sent here is burned. */
 export const INCINERATOR = addressFromBase58('1nc1nerator11111111111111111111111111111111');
 
