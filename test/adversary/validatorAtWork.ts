@@ -19,12 +19,8 @@ import {
 } from '@karmesh/sdk/protocol';
 import { logger } from '@karmesh/sdk/runtime';
 import { label, type Market } from '../../sdk/src/protocol/fixtures/market.ts';
-import {
-  buildManifest,
-  checkManifest,
-  type ManifestKnowledge,
-  manifestRowReader,
-} from '../../validator/src/epoch/manifest.ts';
+import { buildManifest, checkManifest, type ManifestKnowledge } from '../../validator/src/epoch/manifest.ts';
+import { manifestRowReader } from '../../validator/src/epoch/manifestRows.ts';
 import { ingest } from '../../validator/src/ingest/ingest.ts';
 import { openStore } from '../../validator/src/store/openStore.ts';
 

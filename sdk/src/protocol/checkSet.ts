@@ -6,8 +6,7 @@ import type { Hash } from './hash.ts';
 type Count = number | bigint;
 
 /**
- * What of an entry decides whether it may stand in a set (E-33 to E-37): some 600 bytes in place of ten thousand, so that a set of a
- * million receipts can be judged in memory. Gateways and workers are named by the hexadecimal of their addresses.
+ * What of an entry decides whether it may stand in a set (E-33 to E-37): some 600 bytes in place of ten thousand. Gateways and workers are named by the hexadecimal of their addresses.
  */
 export interface SetEntry {
   readonly entryHash: Hash;
@@ -19,6 +18,12 @@ export interface SetEntry {
   readonly slot: bigint;
   readonly issuedAtMs: bigint;
   readonly counters: readonly { readonly worker: string; readonly epoch: bigint; readonly counter: Count }[];
+}
+
+/** Entries of a set by position; an array is one, and so is a packed table that makes each anew. */
+export interface SetEntries<T extends Pick<SetEntry, 'entryHash'> = SetEntry> {
+  readonly length: number;
+  at(position: number): T | undefined;
 }
 
 /** Reads entries for `checkSet`. Of the names of participants, which are few, the entries of one reader share one copy. */
@@ -59,7 +64,8 @@ export function setEntriesOf(entries: Iterable<CheckedEntry>): readonly SetEntry
   return Array.from(entries, read);
 }
 
-function countOf(value: bigint): Count {
+/** A number of 64 bits as `SetEntry` has it. */
+export function countOf(value: bigint): Count {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
@@ -126,21 +132,52 @@ export function exclusionSet(entries: Iterable<SetEntry> = []): ExclusionSet {
 /** E-37: how many dispatch numbers below one may be missing: this many, and one more for each eight numbers. */
 const MISSING_ALLOWED = 16;
 
+/** The positions of entries by their hashes, the least first. */
+export function hashOrder(entries: SetEntries<Pick<SetEntry, 'entryHash'>>): Uint32Array {
+  // The first 48 bits decide nearly always, and are compared as numbers.
+  const prefixes = Float64Array.from({ length: entries.length }, (_, i) => prefixOf(entries.at(i)?.entryHash));
+  const bytesAt = (position: number): Uint8Array => entries.at(position)?.entryHash ?? new Uint8Array(0);
+  return Uint32Array.from(prefixes.keys()).sort(
+    (a, b) => (prefixes[a] ?? 0) - (prefixes[b] ?? 0) || compareBytes(bytesAt(a), bytesAt(b)),
+  );
+}
+
+function prefixOf(bytes: Uint8Array | undefined): number {
+  let prefix = 0;
+  for (let i = 0; i < 6; i++) prefix = 256 * prefix + (bytes?.[i] ?? 0);
+  return prefix;
+}
+
+/** The entries at these positions, one after the other. */
+export function* entriesAt<T extends Pick<SetEntry, 'entryHash'>>(
+  entries: SetEntries<T>,
+  positions: Iterable<number>,
+): Generator<T> {
+  for (const position of positions) {
+    const entry = entries.at(position);
+    if (entry !== undefined) yield entry;
+  }
+}
+
 /**
  * E-33 to E-37: what only the whole set shows. `entries` in any order; `earlier` answers whether an exclusion key belongs to an
  * entry of the previous set. Returns the entries that must not stand: of two that exclude each other the one with the greater
- * hash, so that everybody who holds the same entries keeps the same ones.
+ * hash, so that everybody who holds the same entries keeps the same ones. Of entries whose table makes each anew, those of one gateway
+ * are held at a time.
  */
 export function checkSet(options: {
   readonly epoch: bigint;
-  readonly entries: Iterable<SetEntry>;
+  readonly entries: SetEntries;
   readonly earlier: (key: ExclusionKey) => boolean;
 }): readonly SetFault[] {
+  const { entries } = options;
   const faults: SetFault[] = [];
   const seen = exclusionSet();
-  const kept: SetEntry[] = [];
-  for (const item of [...options.entries].sort((a, b) => compareBytes(a.entryHash, b.entryHash))) {
-    const { epoch, entryHash } = item;
+  const kept = new Map<string, number[]>();
+  for (const position of hashOrder(entries)) {
+    const item = entries.at(position);
+    if (item === undefined) continue;
+    const { epoch, entryHash, gateway } = item;
     const keys = exclusionKeys(item);
     const late = epoch !== options.epoch && epoch !== options.epoch - 1n;
     const repeated = keys.find(seen.has);
@@ -149,10 +186,13 @@ export function checkSet(options: {
     else if (repeated !== undefined) faults.push({ rule: repeated.rule, entryHash });
     else {
       seen.add(keys);
-      kept.push(item);
+      const positions = kept.get(gateway);
+      if (positions === undefined) kept.set(gateway, [position]);
+      else positions.push(position);
     }
   }
-  const ordered = [...Map.groupBy(kept, ({ gateway }) => gateway).values()].flatMap((items) => {
+  const ordered = [...kept.values()].flatMap((positions) => {
+    const items = [...entriesAt(entries, positions)];
     const fallen = backdated(items);
     return [...fallen, ...leftOut(items, { without: fallen, earlier: options.earlier })];
   });

@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fromHex, toHex } from './bytes.ts';
 import { decode, encode } from './codec.ts';
-import { checkSumPath, reachedRoot, type SumNode, sumPathCodec, sumRoot, sumTree, treeHeight } from './merkle.ts';
+import {
+  checkSumPath,
+  reachedRoot,
+  type SumNode,
+  sumPathCodec,
+  sumRoot,
+  sumTree,
+  sumTreeOf,
+  treeHeight,
+} from './merkle.ts';
 
 interface NodeJson {
   readonly hash: string;
@@ -64,6 +73,26 @@ test.each(vectors.trees)('T-02: paths of $name survive encoding', (vector) => {
   const codec = sumPathCodec(vector.counters);
   for (const path of vector.paths) expect(decode(codec, encode(codec, path.map(node))).map(json)).toEqual(path);
 });
+
+test.each([0, 1, 2, 3, 255, 256, 257, 300, 513, 1025])(
+  'T-02: a tree that makes its %i leaves again has the root and the paths of one that keeps them',
+  (count) => {
+    const leafOf = (index: number): SumNode | undefined =>
+      index % 7 === 3 || Math.floor(index / 256) === 1
+        ? undefined
+        : { hash: new Uint8Array(32).fill(index % 251), sums: [BigInt(index), 1n] };
+    const kept = sumTree(
+      Array.from({ length: count }, (_, index) => leafOf(index)),
+      2,
+    );
+    const made = sumTreeOf({ count, leaf: leafOf }, 2);
+    expect(made.root).toEqual(kept.root);
+    expect(made.count).toBe(count);
+    for (let index = 0; index < count; index += 1 + Math.floor(count / 97))
+      expect(made.path(index)).toEqual(kept.path(index));
+    expect(() => made.path(count)).toThrow('outside of the tree');
+  },
+);
 
 test('T-02: a tree without leaves has a zero root', () => {
   expect(vectors.noLeaf.map(({ counters }) => json(sumTree([], counters).root))).toEqual(

@@ -30,7 +30,7 @@ export function sumParent(left: SumNode, right: SumNode): SumNode {
   return { hash: hash(INNER, left.hash, right.hash, ...sums.map(u64le)), sums };
 }
 
-/** A Merkle-sum tree with all its levels, the leaves first. `leaves` may have holes (undefined): absent leaves are zero (T-02). */
+/** A Merkle-sum tree. `leaves` may have holes (undefined): absent leaves are zero (T-02). */
 export interface SumTree {
   readonly root: SumNode;
   readonly count: number;
@@ -51,35 +51,102 @@ interface Level {
 
 const HASH_BYTES = 32;
 
+/** Leaves of one block of a long tree, as a height. */
+const BLOCK_HEIGHT = 8;
+
 /** T-02: builds the tree over `leaves` of `counters` sums each, padded with absent leaves to a power of two. No leaf: a zero root. */
 export function sumTree(leaves: readonly (SumNode | undefined)[], counters: number): SumTree {
-  return sumTreeOf({ count: leaves.length, leaf: (index) => leaves[index] }, counters);
+  const { length: count } = leaves;
+  const levels = levelsOver({ first: 0, count, height: treeHeight(count), leaf: (index) => leaves[index] }, counters);
+  return {
+    root: rootOf(levels, counters),
+    count,
+    path(index) {
+      checkIndex(index, count);
+      return pathIn(levels, index, counters);
+    },
+  };
 }
 
-/** The same over leaves that are made one after the other and kept by nobody. Throws `CODEC` if a sum leaves 64 bits. */
+/**
+ * The same over leaves that can be made again: only the levels above blocks of 256 leaves are kept, 1 in 256 of what `sumTree` keeps, and
+ * a path makes the leaves of its block once more. `leaf` has to give the same node each time. Throws `CODEC` if a sum leaves 64 bits.
+ */
 export function sumTreeOf(
   leaves: { readonly count: number; readonly leaf: (index: number) => SumNode | undefined },
   counters: number,
 ): SumTree {
-  const { count } = leaves;
-  const height = treeHeight(count);
-  const levels: Level[] = [leafLevel(leaves, counters)];
-  for (let level = 0; level < height; level++)
-    levels.push(levelAbove(levels[level] ?? leafLevel(leaves, counters), counters));
-  const top = levels[height];
+  const { count, leaf } = leaves;
+  const height = Math.min(BLOCK_HEIGHT, treeHeight(count));
+  const width = 2 ** height;
+  const blockOf = (first: number): readonly Level[] =>
+    levelsOver({ first, count: Math.min(width, count - first), height, leaf }, counters);
+  const bases = Array.from({ length: Math.ceil(count / width) }, (_, block) => blockOf(block * width)[height]);
+  const levels = levelsAbove(joinLevels(bases, counters), treeHeight(count) - height, counters);
   return {
-    root: top === undefined ? emptyNode(counters) : nodeAt(top, 0, counters),
+    root: rootOf(levels, counters),
     count,
     path(index) {
-      if (!Number.isInteger(index) || index < 0 || index >= count) {
-        throw new KarmeshError('BAD_ARGUMENT', 'A Merkle path was asked for a leaf outside of the tree.', {
-          index,
-          leaves: count,
-        });
-      }
-      return levels.slice(0, height).map((nodes, level) => nodeAt(nodes, (index >> level) ^ 1, counters));
+      checkIndex(index, count);
+      const place = index % width;
+      return [
+        ...pathIn(blockOf(index - place), place, counters),
+        ...pathIn(levels, Math.floor(index / width), counters),
+      ];
     },
   };
+}
+
+function checkIndex(index: number, count: number): void {
+  if (Number.isInteger(index) && index >= 0 && index < count) return;
+  throw new KarmeshError('BAD_ARGUMENT', 'A Merkle path was asked for a leaf outside of the tree.', {
+    index,
+    leaves: count,
+  });
+}
+
+/** The siblings in all levels but the highest. */
+function pathIn(levels: readonly Level[], index: number, counters: number): SumNode[] {
+  return levels.slice(0, -1).map((nodes, level) => nodeAt(nodes, (index >> level) ^ 1, counters));
+}
+
+function rootOf(levels: readonly Level[], counters: number): SumNode {
+  const top = levels.at(-1);
+  return top === undefined ? emptyNode(counters) : nodeAt(top, 0, counters);
+}
+
+/** `height + 1` levels, the leaves first. */
+function levelsOver(
+  leaves: {
+    readonly first: number;
+    readonly count: number;
+    readonly height: number;
+    readonly leaf: (index: number) => SumNode | undefined;
+  },
+  counters: number,
+): readonly Level[] {
+  return levelsAbove(leafLevel(leaves, counters), leaves.height, counters);
+}
+
+function levelsAbove(lowest: Level, height: number, counters: number): readonly Level[] {
+  const levels = [lowest];
+  let below = lowest;
+  for (let level = 0; level < height; level++) {
+    below = levelAbove(below, counters);
+    levels.push(below);
+  }
+  return levels;
+}
+
+/** The highest levels of blocks, of one node each, as one level. */
+function joinLevels(tops: readonly (Level | undefined)[], counters: number): Level {
+  const nodes = { first: 0, count: tops.length, leaf: (block: number) => presentNode(tops[block], counters) };
+  const [top] = tops;
+  return { ...leafLevel(nodes, counters), empty: top?.empty ?? emptyNode(counters) };
+}
+
+function presentNode(top: Level | undefined, counters: number): SumNode | undefined {
+  return top?.present[0] === 1 ? nodeAt(top, 0, counters) : undefined;
 }
 
 function emptyNode(counters: number): SumNode {
@@ -95,15 +162,19 @@ function nodeAt(level: Level, index: number, counters: number): SumNode {
 }
 
 function leafLevel(
-  leaves: { readonly count: number; readonly leaf: (index: number) => SumNode | undefined },
+  leaves: {
+    readonly first: number;
+    readonly count: number;
+    readonly leaf: (index: number) => SumNode | undefined;
+  },
   counters: number,
 ): Level {
-  const { count } = leaves;
+  const { first, count } = leaves;
   const hashes = new Uint8Array(HASH_BYTES * count);
   const sums = new BigUint64Array(counters * count);
   const present = new Uint8Array(count);
   for (let index = 0; index < count; index++) {
-    const leaf = leaves.leaf(index);
+    const leaf = leaves.leaf(first + index);
     if (leaf === undefined) continue;
     present[index] = 1;
     hashes.set(leaf.hash, HASH_BYTES * index);

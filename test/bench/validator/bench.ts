@@ -35,9 +35,10 @@ export async function run(options: {
   for (const size of sizes) {
     talk(`A validator and ${size} receipts …`);
     const measured = JSON.parse(await program('measure.ts', batchesOf(size))) as Measured;
-    for (const { name, cpuSeconds, wallSeconds, longestTurnMs } of measured.phases)
+    for (const { name, cpuSeconds, wallSeconds, longestTurnMs, peakBytes } of measured.phases)
       talk(
-        `  ${name}: ${cpuSeconds.toFixed(1)} CPU s, ${wallSeconds.toFixed(1)} s, a turn of ${longestTurnMs.toFixed(0)} ms`,
+        `  ${name}: ${cpuSeconds.toFixed(1)} CPU s, ${wallSeconds.toFixed(1)} s, a turn of ${longestTurnMs.toFixed(0)} ms, ` +
+          `peak ${(peakBytes / 1e6).toFixed(0)} MB`,
       );
     rows.push(...rowsOf(measured, last));
     last = measured;

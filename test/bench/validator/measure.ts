@@ -101,7 +101,7 @@ const context: EntryContext = {
 const folder = await mkdtemp(join(tmpdir(), 'karmesh-validator-bench-'));
 
 async function measure(): Promise<Measured> {
-  const phases: { name: PhaseName; cpuSeconds: number; wallSeconds: number; longestTurnMs: number }[] = [];
+  const phases: Measured['phases'][number][] = [];
   const bare = { signatures: 0, cpuSeconds: 0 };
   const sample = await signaturesOf(0);
   /** Runs a phase of ours; what it spends on the rival's loop is not its own. */
@@ -119,6 +119,7 @@ async function measure(): Promise<Measured> {
       cpuSeconds: secondsOf(process.cpuUsage(began.cpu)) - (bare.cpuSeconds - spent.cpuSeconds),
       wallSeconds: (performance.now() - began.wall) / 1000,
       longestTurnMs: lag.max / 1e6,
+      peakBytes: peakNow(),
     });
     return value;
   }
@@ -241,7 +242,7 @@ async function measure(): Promise<Measured> {
     owedParticipants: vote.report.participantCount,
     phases,
     bare,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    peakBytes: peakNow(),
     storeBytes,
     openSeconds,
   };
@@ -445,6 +446,10 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
 
 function secondsOf({ user, system }: { readonly user: number; readonly system: number }): number {
   return (user + system) / 1e6;
+}
+
+function peakNow(): number {
+  return process.resourceUsage().maxRSS * 1024;
 }
 
 async function bytesUnder(of: string): Promise<number> {

@@ -15,6 +15,8 @@ export interface Measured {
     readonly wallSeconds: number;
     /** For how long the event loop did not turn, at most. */
     readonly longestTurnMs: number;
+    /** Of the process, up to the phase's end. */
+    readonly peakBytes: number;
   }[];
   /** The same verifier alone, in the same run. */
   readonly bare: { readonly signatures: number; readonly cpuSeconds: number };

@@ -13,7 +13,7 @@ import {
   ZERO,
 } from './ledger.ts';
 import { creating, ending, move } from './moves.ts';
-import { Rules } from './rules.ts';
+import { RUNTIME, Rules } from './rules.ts';
 
 export const ASKS = { parameter: 1, pause: 2, payment: 3 } as const;
 const OPEN_EPOCHS = 64n;
@@ -147,6 +147,8 @@ function effectOf(rules: Rules, of: { proposal: Proposal; config: Config; now: b
   rules.check(rules.key(3) !== rules.key(2), 'BadProposal');
   const free = rules.lamports(2) - rent(SIZE.vault);
   rules.check(value <= treasury(config, vault) && value <= free, 'TreasuryShort');
+  // No wallet may have less than its rent.
+  rules.check(value === 0n || rules.lamports(3) + value >= rent(0), RUNTIME);
   return () => {
     vault.treasuryPaid += value;
   };

@@ -4,7 +4,8 @@ import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 import type { Attestation } from '../slashingProtection/openProtection.ts';
 import { manifestKnowledge } from './closeEpoch.ts';
 import type { DutyParts, DutyResult, RunDuty } from './dutyParts.ts';
-import { checkManifest, type ManifestRow, manifestRowReader } from './manifest.ts';
+import { checkManifest } from './manifest.ts';
+import { manifestRowReader, packedRows } from './manifestRows.ts';
 
 /** P-13: attests a manifest once all of it is held and holds. Salt and manifest are on disk before the transaction leaves. */
 export const attestManifest: RunDuty = async (parts, account, { signal }) => {
@@ -40,10 +41,11 @@ async function checkAttestable(
   const knowledge = await manifestKnowledge(parts, epoch, { signal });
   if (knowledge === undefined) return 'waiting';
   const rowOf = manifestRowReader(knowledge);
-  const rows: (ManifestRow | undefined)[] = [];
+  const rows = packedRows();
   for await (const { entryHash } of inTurns(manifest.entries, { every: READ_IN_A_TURN, signal })) {
     const stored = store.book(epoch)?.entry(entryHash) ?? store.book(epoch - 1n)?.entry(entryHash);
-    rows.push(stored === undefined ? undefined : rowOf(stored));
+    if (stored === undefined) break;
+    rows.add(rowOf(stored));
   }
   const fault = checkManifest(
     { ...knowledge, escrowAtEnd: (escrow) => parts.escrowAtEnd(epoch, escrow) },

@@ -2,7 +2,8 @@ import { encode, exclusionSet, manifestBodyCodec, manifestHashOf, manifestRoots 
 import type { EpochFacts } from '../chain/chainReader.ts';
 import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 import type { DutyParts, DutyResult } from './dutyParts.ts';
-import { buildManifest, type ManifestKnowledge, type ManifestRow, manifestRowReader } from './manifest.ts';
+import { buildManifest, type ManifestKnowledge } from './manifest.ts';
+import { manifestRowReader, packedRows } from './manifestRows.ts';
 
 type Signalled = { readonly signal: AbortSignal };
 
@@ -12,10 +13,10 @@ export async function closeEpoch(parts: DutyParts, epoch: bigint, { signal }: Si
   const knowledge = await manifestKnowledge(parts, epoch, { signal });
   if (knowledge === undefined) return 'waiting';
   const rowOf = manifestRowReader(knowledge);
-  const rows: ManifestRow[] = [];
+  const rows = packedRows();
   for (const of of epoch === 0n ? [0n] : [epoch - 1n, epoch]) {
     for await (const stored of inTurns(store.book(of)?.entries() ?? [], { every: READ_IN_A_TURN, signal }))
-      rows.push(rowOf(stored));
+      rows.add(rowOf(stored));
   }
   const body = buildManifest(knowledge, {
     rows,

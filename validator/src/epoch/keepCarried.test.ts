@@ -17,7 +17,8 @@ import { closedSets } from './closedSets.ts';
 import type { DutyParts } from './dutyParts.ts';
 import { keepCarried } from './keepCarried.ts';
 import { EMPTY_LEDGER } from './ledger.ts';
-import { buildManifest, manifestRowReader } from './manifest.ts';
+import { buildManifest } from './manifest.ts';
+import { manifestRowReader } from './manifestRows.ts';
 
 const { signal } = new AbortController();
 const market = fixtureMarket({ slotsPerEpoch: 100n });

@@ -11,14 +11,8 @@ import { describe, expect, test } from 'vitest';
 import { accepted } from '../fixtures/accepted.ts';
 import { fixtureMarket, named } from '../fixtures/market.ts';
 import type { EscrowFacts } from './escrowRow.ts';
-import {
-  buildManifest,
-  checkManifest,
-  checkManifestBody,
-  type ManifestKnowledge,
-  type ManifestRow,
-  manifestRowReader,
-} from './manifest.ts';
+import { buildManifest, checkManifest, checkManifestBody, type ManifestKnowledge } from './manifest.ts';
+import { type ManifestRow, manifestRowReader, packedRows } from './manifestRows.ts';
 
 const market = fixtureMarket({ slotsPerEpoch: 100n });
 const { domain } = market;
@@ -53,6 +47,35 @@ const fault = (changes: Partial<ManifestBody>, own: Partial<typeof attester> = {
   const changed = { ...body, ...changes };
   return checkManifest({ ...attester, ...own }, { body: changed, rows: rowsOf(changed) });
 };
+
+describe('packed rows', () => {
+  test('are those that were added, and none beyond them', () => {
+    const strange = { ...rowOf(first), group: undefined, ticketNumber: (1n << 64n) - 1n, counters: [] };
+    const rows = [...entries.map(rowOf), strange];
+    const packed = packedRows();
+    for (const row of rows) packed.add(row);
+    expect(packed.length).toBe(4);
+    expect(rows.map((_, i) => ({ ...packed.at(i) }))).toEqual(rows);
+    expect(packed.at(4)).toBe(undefined);
+  });
+
+  test('are kept over the edge of a block', () => {
+    const packed = packedRows();
+    for (let i = 0; i < 9000; i++) packed.add({ ...rowOf(first), dispatchNumber: i, price: BigInt(i) });
+    const at = [0, 4095, 4096, 8191, 8192, 8999];
+    expect(at.map((i) => packed.at(i)?.dispatchNumber)).toEqual(at);
+    expect(at.map((i) => packed.at(i)?.price)).toEqual(at.map(BigInt));
+    expect(packed.at(8192)?.counters).toEqual(rowOf(first).counters);
+  });
+
+  test('make the same manifest as rows that are held', () => {
+    const twin = accepted(market, { dispatchNumber: 2, slot: 503n, tokens: [1] });
+    const packed = packedRows();
+    for (const entry of [...entries, twin]) packed.add(rowOf(entry));
+    const held = buildManifest(knowledge, { rows: [...entries, twin].map(rowOf), carriedEscrows: [] });
+    expect(buildManifest(knowledge, { rows: packed, carriedEscrows: [] })).toEqual(held);
+  });
+});
 
 describe('the proposer', () => {
   test('P-12: lists entries, the groups and slots they used, and their escrows', () => {

@@ -5,22 +5,22 @@ import {
   checkSet,
   compareBytes,
   type Domain,
-  type EscrowAddress,
   type ExclusionKey,
   encode,
+  entriesAt,
   equalBytes,
   groupKey,
   type Hash,
+  hashOrder,
   type ManifestBody,
   manifestBodyCodec,
   manifestHashOf,
   manifestRoots,
-  type SetEntry,
-  setEntryReader,
+  type SetEntries,
   toHex,
 } from '@karmesh/sdk/protocol';
-import type { StoredEntry } from '../store/epochRecords.ts';
 import { type EscrowFacts, type EscrowRow, escrowRow, judgeEscrowRow } from './escrowRow.ts';
+import type { ManifestRow } from './manifestRows.ts';
 
 /** What both who proposes a manifest and who checks one need to know. */
 export interface ManifestKnowledge {
@@ -33,42 +33,6 @@ export interface ManifestKnowledge {
   readonly escrow: (address: Uint8Array) => EscrowFacts | undefined;
 }
 
-/** What of a stored entry decides whether it stands in a set and what the set's tables hold: all that a manifest's maker or judge keeps of it. */
-export interface ManifestRow extends SetEntry {
-  readonly price: bigint;
-  readonly slotHash: Hash;
-  readonly escrow: EscrowAddress;
-  /** Its group in this validator's snapshot of its epoch; undefined if there is none. */
-  readonly group: CandidateGroup | undefined;
-}
-
-/** Reads stored entries for `buildManifest` and `checkManifest`. Rows of one reader share what is equal in many of them. */
-export function manifestRowReader(
-  knowledge: Pick<ManifestKnowledge, 'snapshot'>,
-): (stored: Pick<StoredEntry, 'checked' | 'slotHash'>) => ManifestRow {
-  const setEntryOf = setEntryReader();
-  const slotHashes = new Map<bigint, Hash>();
-  const escrows = new Map<string, EscrowAddress>();
-  return ({ checked, slotHash }) => {
-    const row = setEntryOf(checked);
-    const known = slotHashes.get(row.slot);
-    if (known === undefined) slotHashes.set(row.slot, slotHash);
-    const { escrow } = checked.entry.ticket.value;
-    const name = toHex(escrow);
-    if (!escrows.has(name)) escrows.set(name, escrow);
-    const { engineClass, modelId } = checked.entry.dispatch.value;
-    return {
-      ...row,
-      price: checked.entry.outcome.value.price,
-      slotHash: known !== undefined && equalBytes(known, slotHash) ? known : slotHash,
-      escrow: escrows.get(name) ?? escrow,
-      group: knowledge
-        .snapshot(checked.epoch)
-        ?.find((group) => equalBytes(group.engineClass, engineClass) && equalBytes(group.modelId, modelId)),
-    };
-  };
-}
-
 /**
  * E-31, P-12: the manifest of an epoch from what its proposer holds: entries dispatched in the epoch or the one before, without those
  * that exclude each other, groups and slot hashes that they used, and the balance of every escrow that may be debited.
@@ -76,18 +40,19 @@ export function manifestRowReader(
 export function buildManifest(
   knowledge: ManifestKnowledge,
   held: {
-    readonly rows: readonly ManifestRow[];
+    readonly rows: SetEntries<ManifestRow>;
     /** Escrows of entries that wait for a tally, beside those of the set. */
     readonly carriedEscrows: readonly Uint8Array[];
   },
 ): ManifestBody {
   const { epoch, earlier } = knowledge;
-  const payable = held.rows.filter(
+  const payable = chosen(
+    held.rows,
     ({ escrow, group }) => group !== undefined && knowledge.escrow(escrow) !== undefined,
   );
   const kept = withoutFaults({ epoch, earlier, entries: payable });
   const carried = held.carriedEscrows.filter((address) => knowledge.escrow(address) !== undefined);
-  const addresses = distinct([...new Set(kept.map(({ escrow }) => escrow)), ...carried]);
+  const addresses = distinct([...distinctOf(kept, ({ escrow }) => escrow), ...carried]);
   return {
     epoch,
     ...tablesOf(kept),
@@ -102,28 +67,49 @@ export function buildManifest(
 function withoutFaults(set: {
   readonly epoch: bigint;
   readonly earlier: (key: ExclusionKey) => boolean;
-  readonly entries: readonly ManifestRow[];
-}): readonly ManifestRow[] {
+  readonly entries: SetEntries<ManifestRow>;
+}): SetEntries<ManifestRow> {
   let { entries } = set;
   for (;;) {
     const faults = checkSet({ ...set, entries });
     if (faults.length === 0) return entries;
     const faulty = new Set(faults.map(({ entryHash }) => toHex(entryHash)));
-    entries = entries.filter(({ entryHash }) => !faulty.has(toHex(entryHash)));
+    entries = chosen(entries, ({ entryHash }) => !faulty.has(toHex(entryHash)));
   }
 }
 
+/** Those of which `isChosen` holds. */
+function chosen(rows: SetEntries<ManifestRow>, isChosen: (row: ManifestRow) => boolean): SetEntries<ManifestRow> {
+  const positions: number[] = [];
+  for (let position = 0; position < rows.length; position++) {
+    const row = rows.at(position);
+    if (row !== undefined && isChosen(row)) positions.push(position);
+  }
+  return { length: positions.length, at: (i) => rows.at(positions[i] ?? rows.length) };
+}
+
+/** What the rows have of one kind, each once. */
+function distinctOf<V>(rows: SetEntries<ManifestRow>, of: (row: ManifestRow) => V): ReadonlySet<V> {
+  const values = new Set<V>();
+  for (let position = 0; position < rows.length; position++) {
+    const row = rows.at(position);
+    if (row !== undefined) values.add(of(row));
+  }
+  return values;
+}
+
 /** The sorted lists of a manifest that its entries determine. */
-function tablesOf(rows: readonly ManifestRow[]): Pick<ManifestBody, 'entries' | 'groups' | 'slotHashes'> {
-  const sorted = [...rows].sort((a, b) => compareBytes(a.entryHash, b.entryHash));
+function tablesOf(rows: SetEntries<ManifestRow>): Pick<ManifestBody, 'entries' | 'groups' | 'slotHashes'> {
+  const entries: { readonly entryHash: Hash; readonly price: bigint }[] = [];
   const groups = new Set<CandidateGroup>();
   const slots = new Map<bigint, Hash>();
-  for (const { group, slot, slotHash } of sorted) {
+  for (const { entryHash, price, group, slot, slotHash } of entriesAt(rows, hashOrder(rows))) {
+    entries.push({ entryHash, price });
     if (group !== undefined) groups.add(group);
     slots.set(slot, slotHash);
   }
   return {
-    entries: sorted.map(({ entryHash, price }) => ({ entryHash, price })),
+    entries,
     // One group may be at hand in several copies.
     groups: [...new Map([...groups].map((group) => [toHex(groupKey(group)), group])).values()].sort((a, b) =>
       compareBytes(groupKey(a), groupKey(b)),
@@ -161,28 +147,26 @@ export function checkManifestBody(
   return undefined;
 }
 
-/** V-11 to V-15: whether this validator attests a manifest whose body is that of the chain's hash. `rows` are of those that it accepted, one for each of the body's entries, undefined for what is not held. */
+/** V-11 to V-15: whether this validator attests a manifest whose body is that of the chain's hash. `rows` are of those that it accepted, in the order of the body's entries, up to the first that is not held. */
 export function checkManifest(
   knowledge: ManifestKnowledge & { readonly escrowAtEnd: (address: Uint8Array) => EscrowRow | undefined },
-  check: { readonly body: ManifestBody; readonly rows: readonly (ManifestRow | undefined)[] },
+  check: { readonly body: ManifestBody; readonly rows: SetEntries<ManifestRow> },
 ): ManifestFault | undefined {
-  const { body } = check;
+  const { body, rows: held } = check;
   const { epoch, earlier } = knowledge;
-  const held: ManifestRow[] = [];
   // V-11: every entry is held, was accepted, and stands there with its price.
   for (const [i, { entryHash, price }] of body.entries.entries()) {
-    const one = check.rows[i];
+    const one = held.at(i);
     if (one === undefined) return { verdict: 'missing', rule: 'V-11', facts: { entry: toHex(entryHash) } };
     if (one.price !== price || !equalBytes(one.entryHash, entryHash)) {
       return { verdict: 'reject', rule: 'V-11', facts: { entry: toHex(entryHash), price } };
     }
-    held.push(one);
   }
   // V-12: the entries may stand together, in this set.
   const [fault] = checkSet({ epoch, earlier, entries: held });
   if (fault !== undefined) return { verdict: 'reject', rule: fault.rule, facts: { entry: toHex(fault.entryHash) } };
   // V-13: the groups are those that the entries were drawn from, as this validator read them in their epochs.
-  const lacking = [...new Set(held.map((row) => row.epoch))].find((of) => knowledge.snapshot(of) === undefined);
+  const lacking = [...distinctOf(held, (row) => row.epoch)].find((of) => knowledge.snapshot(of) === undefined);
   if (lacking !== undefined) return { verdict: 'missing', rule: 'V-13', facts: { epoch: lacking } };
   const expected = tablesOf(held);
   const tables = { ...expected, entries: [], epoch, escrows: [] };
@@ -197,7 +181,7 @@ export function checkManifest(
   }
   // V-15: every escrow of the set is listed, and what is listed can pay.
   const listed = new Set(body.escrows.map(({ escrow }) => toHex(escrow)));
-  const unlisted = [...new Set(held.map(({ escrow }) => escrow))].find((escrow) => !listed.has(toHex(escrow)));
+  const unlisted = [...distinctOf(held, ({ escrow }) => escrow)].find((escrow) => !listed.has(toHex(escrow)));
   if (unlisted !== undefined) return { verdict: 'reject', rule: 'V-15', facts: { escrow: toHex(unlisted) } };
   for (const row of body.escrows) {
     const escrow = knowledge.escrow(row.escrow);

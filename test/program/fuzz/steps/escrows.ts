@@ -54,7 +54,8 @@ export const authorising: Idea = (stage, random) => {
   if (config === undefined || escrow === undefined) return undefined;
   const { key, data } = escrow;
   const { buyer, authorised } = data;
-  const cumulative = random.chance(85) ? authorised + 1n + random.amount(SOL) : authorised - random.amount(authorised);
+  const wanted = random.chance(85) ? authorised + 1n + random.amount(SOL) : authorised - random.amount(authorised);
+  const cumulative = wanted < NONE ? wanted : NONE - 1n;
   const accounts = [key, at.config, buyer];
   if (random.chance(30)) return send('authorise_debit', accounts, { signs: [buyer], args: { cumulative } });
   const of = random.chance(95) ? cumulative : cumulative + 1n;
