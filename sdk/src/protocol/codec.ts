@@ -355,7 +355,14 @@ export function withEncoded<T, R>(codec: Codec<T>, value: T, use: (bytes: Uint8A
   }
 }
 
-export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+/** A value's bytes. `expectedBytes`: how many there may be, of a value so long that its buffer should not have to grow. */
+export function encode<T>(codec: Codec<T>, value: T, options: { readonly expectedBytes?: number } = {}): Uint8Array {
+  const { expectedBytes = 0 } = options;
+  if (expectedBytes > SCRATCH_BYTES) {
+    const sink = new Sink(expectedBytes);
+    codec.write(value, sink);
+    return sink.view();
+  }
   // What outgrew the shared buffer has one that nobody else gets; a report of a million receipts is not copied once more.
   return withEncoded(codec, value, (bytes) => (bytes.length > SCRATCH_BYTES ? bytes : bytes.slice()));
 }

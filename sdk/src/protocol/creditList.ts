@@ -23,7 +23,8 @@ export interface CreditList extends Iterable<ReceiptCredit> {
 }
 
 const creditCodec = struct({ entryHash: hashCodec, receiptHash: hashCodec, karma: karmaCodec, owed: u64 });
-const CREDIT_BYTES = creditCodec.size ?? 0;
+/** Of one credit on the wire. */
+export const CREDIT_BYTES = creditCodec.size ?? 0;
 const HASH_BYTES = 32;
 
 /** Credits as the bytes that a report's body has for them: 112 each, a quarter of what objects take. */
@@ -58,6 +59,8 @@ function creditAt(bytes: Uint8Array, at: number): ReceiptCredit {
   };
 }
 
+const BLOCK_CREDITS = 1024;
+
 /** Collects the credits of one participant, in any order. */
 export interface CreditCollector {
   add(credit: ReceiptCredit): void;
@@ -66,28 +69,35 @@ export interface CreditCollector {
 }
 
 export function creditCollector(): CreditCollector {
-  let bytes = new Uint8Array(8 * CREDIT_BYTES);
+  // In blocks, so that growing copies nothing; the first are small, since most participants earn a few credits.
+  let blocks: Uint8Array[] = [];
+  let room = 0;
   let count = 0;
   return {
     add(credit) {
-      if (bytes.length < CREDIT_BYTES * (count + 1)) {
-        const grown = new Uint8Array(Math.max(8 * CREDIT_BYTES, 2 * bytes.length));
-        grown.set(bytes);
-        bytes = grown;
+      if (room === 0) {
+        room = Math.min(BLOCK_CREDITS, Math.max(8, count));
+        blocks.push(new Uint8Array(CREDIT_BYTES * room));
       }
-      bytes.set(encode(creditCodec, credit), CREDIT_BYTES * count);
+      const block = blocks.at(-1);
+      block?.set(encode(creditCodec, credit), block.length - CREDIT_BYTES * room);
+      room -= 1;
       count += 1;
     },
     sorted() {
-      const keyOf = (i: number): Uint8Array => bytes.subarray(CREDIT_BYTES * i, CREDIT_BYTES * i + 2 * HASH_BYTES);
-      const keys = Array.from({ length: count }, (_, i) => keyOf(i));
-      const order = Uint32Array.from({ length: count }, (_, i) => i);
-      order.sort((a, b) => compareBytes(keys[a] ?? bytes, keys[b] ?? bytes));
+      const credits = blocks
+        .flatMap((block) =>
+          Array.from({ length: block.length / CREDIT_BYTES }, (_, i) =>
+            block.subarray(CREDIT_BYTES * i, CREDIT_BYTES * (i + 1)),
+          ),
+        )
+        .slice(0, count);
+      // A credit begins with the entry's hash and the record's.
+      credits.sort(compareBytes);
       const out = new Uint8Array(CREDIT_BYTES * count);
-      order.forEach((from, to) => {
-        out.set(bytes.subarray(CREDIT_BYTES * from, CREDIT_BYTES * (from + 1)), CREDIT_BYTES * to);
-      });
-      bytes = new Uint8Array(0);
+      for (const [to, credit] of credits.entries()) out.set(credit, CREDIT_BYTES * to);
+      blocks = [];
+      room = 0;
       count = 0;
       return new PackedCredits(out);
     },

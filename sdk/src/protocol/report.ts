@@ -2,7 +2,7 @@ import { KarmeshError } from '../errors.ts';
 import { compareBytes, toHex, u64le } from './bytes.ts';
 import { type ClaimsTree, claimsTree } from './claimsTree.ts';
 import { array, type Decoded, encode, struct, u32, u64, vector } from './codec.ts';
-import { type CreditList, creditsCodec, karmaCodec, type ReceiptCredit } from './creditList.ts';
+import { CREDIT_BYTES, type CreditList, creditsCodec, karmaCodec, type ReceiptCredit } from './creditList.ts';
 import { type Hash, hash, hashCodec, ZERO_HASH } from './hash.ts';
 import { type Domain, header, KIND } from './header.ts';
 import { escrowCodec, participantCodec } from './ids.ts';
@@ -197,6 +197,15 @@ export const reportBodyCodec = struct({
   carried: vector(struct({ entryHash: hashCodec, drawnEpoch: u64, beacon: hashCodec }), MAX_PARTICIPANTS),
 });
 export type ReportBody = Decoded<typeof reportBodyCodec>;
+
+/** The bytes of a body, of which a million receipts make 150 MB. */
+export function encodeReportBody(body: ReportBody): Uint8Array {
+  const { verdicts, lifetimes, settlements, escrowDebits, carried } = body;
+  const credits = lifetimes.reduce((sum, { credits: { length } }) => sum + length, 0);
+  const rows = verdicts.length + lifetimes.length + settlements.length + escrowDebits.length + carried.length;
+  // No other row has as many bytes as 512.
+  return encode(reportBodyCodec, body, { expectedBytes: CREDIT_BYTES * credits + 512 * (rows + 1) });
+}
 
 /** V-22: the body of a tally's report. */
 export function reportBody(parts: {

@@ -1,11 +1,14 @@
 import { equalBytes, saltHashOf } from '@karmesh/sdk/protocol';
 import type { EpochFacts } from '../chain/chainReader.ts';
-import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 import type { Attestation } from '../slashingProtection/openProtection.ts';
 import { manifestKnowledge } from './closeEpoch.ts';
 import type { DutyParts, DutyResult, RunDuty } from './dutyParts.ts';
 import { checkManifest } from './manifest.ts';
 import { manifestRowReader, packedRows } from './manifestRows.ts';
+import { readSet } from './readSet.ts';
+
+/** No row has this number. */
+const NOT_HELD = 0xffff_ffff;
 
 /** P-13: attests a manifest once all of it is held and holds. Salt and manifest are on disk before the transaction leaves. */
 export const attestManifest: RunDuty = async (parts, account, { signal }) => {
@@ -42,14 +45,15 @@ async function checkAttestable(
   if (knowledge === undefined) return 'waiting';
   const rowOf = manifestRowReader(knowledge);
   const rows = packedRows();
-  for await (const { entryHash } of inTurns(manifest.entries, { every: READ_IN_A_TURN, signal })) {
-    const stored = store.book(epoch)?.entry(entryHash) ?? store.book(epoch - 1n)?.entry(entryHash);
-    if (stored === undefined) break;
+  const rowAt = new Uint32Array(manifest.entries.length).fill(NOT_HELD);
+  for await (const { position, stored } of readSet(store, manifest, { signal })) {
+    rowAt[position] = rows.length;
     rows.add(rowOf(stored));
   }
+  const held = { length: rowAt.length, at: (position: number) => rows.at(rowAt[position] ?? NOT_HELD) };
   const fault = checkManifest(
     { ...knowledge, escrowAtEnd: (escrow) => parts.escrowAtEnd(epoch, escrow) },
-    { body: manifest, rows },
+    { body: manifest, rows: held },
   );
   if (fault === undefined) return 'done';
   const { rule, facts } = fault;

@@ -12,11 +12,11 @@ import {
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { EpochFacts } from '../chain/chainReader.ts';
-import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 import { auditDraw, auditsByEntry, type DrawnAudit } from './drawnAudits.ts';
 import { type DutyParts, validatorsOf } from './dutyParts.ts';
 import { keepCarried } from './keepCarried.ts';
 import type { Ledger } from './ledger.ts';
+import { readSet } from './readSet.ts';
 import type { VerdictContext } from './verdictList.ts';
 
 /** All that an epoch's second vote follows from, once its beacon is recorded. */
@@ -67,20 +67,19 @@ export async function epochContext(
   });
   const places: (DispatchPlace & { readonly position: number })[] = [];
   const gateways = new Map<string, Participant>();
-  const audits: DrawnAudit[] = [];
-  let position = 0;
-  for await (const { entryHash } of inTurns(manifest.entries, { every: READ_IN_A_TURN, signal })) {
-    const checked = store.entry(entryHash)?.checked;
-    if (checked === undefined) return undefined;
+  const drawnAt: { readonly position: number; readonly drawn: DrawnAudit }[] = [];
+  for await (const { position, stored } of readSet(store, manifest, { signal })) {
+    const { checked } = stored;
     const drawn = draw(checked, { isCarried: false });
-    if (drawn !== undefined) audits.push(drawn);
+    if (drawn !== undefined) drawnAt.push({ position, drawn });
     const place = dispatchPlaceOf(checked);
     const name = toHex(place.gateway);
     const gateway = gateways.get(name) ?? place.gateway;
     gateways.set(name, gateway);
     places.push({ ...place, gateway, position });
-    position += 1;
   }
+  if (places.length < manifest.entries.length) return undefined;
+  const audits = drawnAt.sort((a, b) => a.position - b.position).map(({ drawn }) => drawn);
   for (const checked of carried) {
     const drawn = draw(checked, { isCarried: true });
     if (drawn !== undefined) audits.push(drawn);

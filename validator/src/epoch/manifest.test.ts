@@ -55,7 +55,9 @@ describe('packed rows', () => {
     const packed = packedRows();
     for (const row of rows) packed.add(row);
     expect(packed.length).toBe(4);
-    expect(rows.map((_, i) => ({ ...packed.at(i) }))).toEqual(rows);
+    const names = Object.keys(strange) as (keyof ManifestRow)[];
+    const read = (row: ManifestRow | undefined) => Object.fromEntries(names.map((name) => [name, row?.[name]]));
+    expect(rows.map((_, i) => read(packed.at(i)))).toEqual(rows);
     expect(packed.at(4)).toBe(undefined);
   });
 

@@ -55,128 +55,160 @@ export interface PackedRows extends SetEntries<ManifestRow> {
 
 /** Where the fields of a row stand: two hashes, then five numbers of 64 bits and seven of 32. */
 const AT = { entryHash: 0, requestId: 32, wide: 64, narrow: 104 } as const;
+const HASH_BYTES = 32;
 const ROW_BYTES = 132;
 /** A worker's name (32 bits), its epoch and its counter (64 bits each). */
 const COUNTER_BYTES = 20;
 
 export function packedRows(): PackedRows {
-  const rows = records(ROW_BYTES);
-  const counters = records(COUNTER_BYTES);
-  const shared = {
-    names: numbered<string>(),
-    slotHashes: numbered<Hash>(),
-    escrows: numbered<EscrowAddress>(),
-    groups: numbered<CandidateGroup | undefined>(),
+  const table: Table = {
+    rows: records(ROW_BYTES),
+    counters: records(COUNTER_BYTES),
+    names: numbered(),
+    slotHashes: numbered(),
+    escrows: numbered(),
+    groups: numbered(),
   };
-
-  function add(row: ManifestRow): void {
-    const record = rows.add();
-    const bytes = new Uint8Array(record.buffer, record.byteOffset, ROW_BYTES);
-    bytes.set(row.entryHash, AT.entryHash);
-    for (let i = 0; i < 32; i++) bytes[AT.requestId + i] = row.requestId.charCodeAt(i);
-    const wide = [row.epoch, BigInt(row.ticketNumber), row.slot, row.issuedAtMs, row.price];
-    for (const [i, value] of wide.entries()) record.setBigUint64(AT.wide + 8 * i, value, true);
-    const narrow = [
-      row.dispatchNumber,
-      shared.names.numberOf(row.gateway),
-      shared.slotHashes.numberOf(row.slotHash),
-      shared.escrows.numberOf(row.escrow),
-      shared.groups.numberOf(row.group),
-      counters.count(),
-      row.counters.length,
-    ];
-    for (const [i, value] of narrow.entries()) record.setUint32(AT.narrow + 4 * i, value, true);
-    for (const { worker, epoch, counter } of row.counters) {
-      const kept = counters.add();
-      kept.setUint32(0, shared.names.numberOf(worker), true);
-      kept.setBigUint64(4, epoch, true);
-      kept.setBigUint64(12, BigInt(counter), true);
-    }
-  }
-
-  /** A row that reads what is asked of it. */
-  function rowAt(record: DataView): ManifestRow {
-    const bytes = (at: number): Uint8Array => new Uint8Array(record.buffer, record.byteOffset + at, 32);
-    const wide = (i: number): bigint => record.getBigUint64(AT.wide + 8 * i, true);
-    const narrow = (i: number): number => record.getUint32(AT.narrow + 4 * i, true);
-    return {
-      get entryHash() {
-        return bytes(AT.entryHash).slice();
-      },
-      get requestId() {
-        return String.fromCharCode(...bytes(AT.requestId));
-      },
-      get epoch() {
-        return wide(0);
-      },
-      get ticketNumber() {
-        return countOf(wide(1));
-      },
-      get slot() {
-        return wide(2);
-      },
-      get issuedAtMs() {
-        return wide(3);
-      },
-      get price() {
-        return wide(4);
-      },
-      get dispatchNumber() {
-        return narrow(0);
-      },
-      get gateway() {
-        return shared.names.at(narrow(1));
-      },
-      get slotHash() {
-        return shared.slotHashes.at(narrow(2));
-      },
-      get escrow() {
-        return shared.escrows.at(narrow(3));
-      },
-      get group() {
-        return shared.groups.at(narrow(4));
-      },
-      get counters() {
-        return Array.from({ length: narrow(6) }, (_, i) => {
-          const kept = counters.at(narrow(5) + i);
-          return {
-            worker: shared.names.at(kept.getUint32(0, true)),
-            epoch: kept.getBigUint64(4, true),
-            counter: countOf(kept.getBigUint64(12, true)),
-          };
-        });
-      },
-    };
-  }
-
   return {
     get length() {
-      return rows.count();
+      return table.rows.count();
     },
-    at: (position) => (position < rows.count() ? rowAt(rows.at(position)) : undefined),
-    add,
+    at: (position) => (position < table.rows.count() ? new PackedRow(table, table.rows.at(position)) : undefined),
+    add: (row) => pack(table, row),
   };
 }
 
+interface Table {
+  readonly rows: Records;
+  readonly counters: Records;
+  readonly names: Numbered<string>;
+  readonly slotHashes: Numbered<Hash>;
+  readonly escrows: Numbered<EscrowAddress>;
+  readonly groups: Numbered<CandidateGroup | undefined>;
+}
+
+function pack(table: Table, row: ManifestRow): void {
+  const record = table.rows.add();
+  const bytes = new Uint8Array(record.buffer, record.byteOffset, ROW_BYTES);
+  bytes.set(row.entryHash, AT.entryHash);
+  for (let i = 0; i < HASH_BYTES; i++) bytes[AT.requestId + i] = row.requestId.charCodeAt(i);
+  const wide = [row.epoch, BigInt(row.ticketNumber), row.slot, row.issuedAtMs, row.price];
+  for (const [i, value] of wide.entries()) record.setBigUint64(AT.wide + 8 * i, value, true);
+  const narrow = [
+    row.dispatchNumber,
+    table.names.numberOf(row.gateway),
+    table.slotHashes.numberOf(row.slotHash),
+    table.escrows.numberOf(row.escrow),
+    table.groups.numberOf(row.group),
+    table.counters.count(),
+    row.counters.length,
+  ];
+  for (const [i, value] of narrow.entries()) record.setUint32(AT.narrow + 4 * i, value, true);
+  for (const { worker, epoch, counter } of row.counters) {
+    const kept = table.counters.add();
+    kept.setUint32(0, table.names.numberOf(worker), true);
+    kept.setBigUint64(4, epoch, true);
+    kept.setBigUint64(12, BigInt(counter), true);
+  }
+}
+
+/** A row of a table, which reads what is asked of it. */
+class PackedRow implements ManifestRow {
+  readonly #table: Table;
+  readonly #record: DataView;
+
+  constructor(table: Table, record: DataView) {
+    this.#table = table;
+    this.#record = record;
+  }
+  get entryHash(): Hash {
+    return this.#bytes(AT.entryHash).slice();
+  }
+  get requestId(): string {
+    return String.fromCharCode(...this.#bytes(AT.requestId));
+  }
+  get epoch(): bigint {
+    return this.#wide(0);
+  }
+  get ticketNumber(): number | bigint {
+    return countOf(this.#wide(1));
+  }
+  get slot(): bigint {
+    return this.#wide(2);
+  }
+  get issuedAtMs(): bigint {
+    return this.#wide(3);
+  }
+  get price(): bigint {
+    return this.#wide(4);
+  }
+  get dispatchNumber(): number {
+    return this.#narrow(0);
+  }
+  get gateway(): string {
+    return this.#table.names.at(this.#narrow(1));
+  }
+  get slotHash(): Hash {
+    return this.#table.slotHashes.at(this.#narrow(2));
+  }
+  get escrow(): EscrowAddress {
+    return this.#table.escrows.at(this.#narrow(3));
+  }
+  get group(): CandidateGroup | undefined {
+    return this.#table.groups.at(this.#narrow(4));
+  }
+  get counters(): ManifestRow['counters'] {
+    const { counters, names } = this.#table;
+    return Array.from({ length: this.#narrow(6) }, (_, i) => {
+      const kept = counters.at(this.#narrow(5) + i);
+      return {
+        worker: names.at(kept.getUint32(0, true)),
+        epoch: kept.getBigUint64(4, true),
+        counter: countOf(kept.getBigUint64(12, true)),
+      };
+    });
+  }
+  #bytes(at: number): Uint8Array {
+    return new Uint8Array(this.#record.buffer, this.#record.byteOffset + at, HASH_BYTES);
+  }
+  #wide(i: number): bigint {
+    return this.#record.getBigUint64(AT.wide + 8 * i, true);
+  }
+  #narrow(i: number): number {
+    return this.#record.getUint32(AT.narrow + 4 * i, true);
+  }
+}
+
+interface Numbered<T> {
+  numberOf(value: T): number;
+  at(number: number): T;
+}
+
 /** Values by numbers that are given out in order. */
-function numbered<T>() {
+function numbered<T>(): Numbered<T> {
   const numbers = new Map<T, number>();
   const values: T[] = [];
   return {
-    numberOf(value: T): number {
+    numberOf(value) {
       const known = numbers.get(value);
       if (known !== undefined) return known;
       numbers.set(value, values.length);
       return values.push(value) - 1;
     },
-    at: (number: number): T => values[number] as T,
+    at: (number) => values[number] as T,
   };
 }
 
 const BLOCK_RECORDS = 4096;
 
 /** Records of one size, in blocks, so that growing copies nothing. */
-function records(size: number) {
+interface Records {
+  count(): number;
+  at(position: number): DataView;
+  add(): DataView;
+}
+
+function records(size: number): Records {
   const blocks: ArrayBuffer[] = [];
   let count = 0;
   const at = (position: number): DataView =>
@@ -184,7 +216,7 @@ function records(size: number) {
   return {
     count: () => count,
     at,
-    add(): DataView {
+    add() {
       if (count === blocks.length * BLOCK_RECORDS) blocks.push(new ArrayBuffer(size * BLOCK_RECORDS));
       count += 1;
       return at(count - 1);

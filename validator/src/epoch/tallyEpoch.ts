@@ -5,7 +5,7 @@ import {
   compareDispatchPlaces,
   type Domain,
   dispatchPlaceOf,
-  encode,
+  encodeReportBody,
   type Hash,
   type LedgerState,
   type ManifestBody,
@@ -13,7 +13,6 @@ import {
   type Participant,
   type Report,
   reportBody,
-  reportBodyCodec,
   reportHashOf,
   type Signed,
   type StakedValidator,
@@ -66,7 +65,7 @@ export async function tallyEpoch(input: {
   return {
     report,
     reportHash: reportHashOf(domain, { epoch, verdictsRoot, report }),
-    body: encode(reportBodyCodec, reportBody({ epoch, report, result, verdicts })),
+    body: encodeReportBody(reportBody({ epoch, report, result, verdicts })),
   };
 }
 
