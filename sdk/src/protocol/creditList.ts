@@ -22,7 +22,8 @@ export interface CreditList extends Iterable<ReceiptCredit> {
   at(index: number): ReceiptCredit | undefined;
 }
 
-const creditCodec = struct({ entryHash: hashCodec, receiptHash: hashCodec, karma: karmaCodec, owed: u64 });
+/** T-04: a credit as it stands in a report's body, and behind the leaf's prefix in what its leaf is the hash of. */
+export const creditCodec = struct({ entryHash: hashCodec, receiptHash: hashCodec, karma: karmaCodec, owed: u64 });
 /** Of one credit on the wire. */
 export const CREDIT_BYTES = creditCodec.size ?? 0;
 const HASH_BYTES = 32;
@@ -46,6 +47,22 @@ class PackedCredits implements CreditList {
   *[Symbol.iterator](): Generator<ReceiptCredit> {
     for (let at = 0; at < this.bytes.length; at += CREDIT_BYTES) yield creditAt(this.bytes, at);
   }
+}
+
+/** A credit's bytes, or undefined behind the last one. */
+export function creditBytes(credits: CreditList, index: number): Uint8Array | undefined {
+  if (credits instanceof PackedCredits)
+    return index < credits.length
+      ? credits.bytes.subarray(CREDIT_BYTES * index, CREDIT_BYTES * (index + 1))
+      : undefined;
+  const credit = credits.at(index);
+  return credit === undefined ? undefined : encode(creditCodec, credit);
+}
+
+/** What a credit's bytes add up to: five parts of karma and what is owed. */
+export function creditSums(bytes: Uint8Array): readonly bigint[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + 2 * HASH_BYTES, 6 * 8);
+  return Array.from({ length: 6 }, (_, i) => view.getBigUint64(8 * i, true));
 }
 
 function creditAt(bytes: Uint8Array, at: number): ReceiptCredit {

@@ -1,8 +1,17 @@
 import { KarmeshError } from '../errors.ts';
-import { compareBytes, toHex, u64le } from './bytes.ts';
+import { compareBytes, joinBytes, toHex, u64le } from './bytes.ts';
 import { type ClaimsTree, claimsTree } from './claimsTree.ts';
 import { array, type Decoded, encode, struct, u32, u64, vector } from './codec.ts';
-import { CREDIT_BYTES, type CreditList, creditsCodec, karmaCodec, type ReceiptCredit } from './creditList.ts';
+import {
+  CREDIT_BYTES,
+  type CreditList,
+  creditBytes,
+  creditCodec,
+  creditSums,
+  creditsCodec,
+  karmaCodec,
+  type ReceiptCredit,
+} from './creditList.ts';
 import { type Hash, hash, hashCodec, ZERO_HASH } from './hash.ts';
 import { type Domain, header, KIND } from './header.ts';
 import { escrowCodec, participantCodec } from './ids.ts';
@@ -71,19 +80,24 @@ const LEAF = new Uint8Array([0]);
 
 /** T-04: an item of a participant's receiptsRoot: five counters and what is owed. */
 export function creditLeaf(domain: Domain, item: { readonly epoch: bigint; readonly credit: ReceiptCredit }): SumNode {
-  const sums = [...item.credit.karma, item.credit.owed];
+  const { epoch, credit } = item;
   return {
-    hash: hash(LEAF, domain, u64le(item.epoch), item.credit.entryHash, item.credit.receiptHash, ...sums.map(u64le)),
-    sums,
+    hash: hash(LEAF, domain, u64le(epoch), encode(creditCodec, credit)),
+    sums: [...credit.karma, credit.owed],
   };
 }
 
 /** T-04: the Merkle-sum tree over a participant's credits of the epoch, sorted by entry, then by the record that earned. */
 export function creditTree(domain: Domain, items: { readonly epoch: bigint; readonly credits: CreditList }): SumTree {
   const { epoch, credits } = items;
+  const prefix = joinBytes([LEAF, domain, u64le(epoch)]);
+  const preimage = new Uint8Array(prefix.length + CREDIT_BYTES);
+  preimage.set(prefix);
   const leaf = (index: number): SumNode | undefined => {
-    const credit = credits.at(index);
-    return credit === undefined ? undefined : creditLeaf(domain, { epoch, credit });
+    const bytes = creditBytes(credits, index);
+    if (bytes === undefined) return undefined;
+    preimage.set(bytes, prefix.length);
+    return { hash: hash(preimage), sums: creditSums(bytes) };
   };
   return sumTreeOf({ count: credits.length, leaf }, 6);
 }

@@ -35,6 +35,7 @@ import { postVerdicts } from '../../../validator/src/epoch/postVerdicts.ts';
 import { sealRoot } from '../../../validator/src/epoch/sealRoot.ts';
 import { judgeGossipedVerdict } from '../../../validator/src/ingest/gossipedVerdict.ts';
 import { ingest } from '../../../validator/src/ingest/ingest.ts';
+import { keepHeapLean } from '../../../validator/src/keepHeapLean.ts';
 import type { ValidatorPeers } from '../../../validator/src/peers/validatorPeers.ts';
 import { openProtection } from '../../../validator/src/slashingProtection/openProtection.ts';
 import { openStore } from '../../../validator/src/store/openStore.ts';
@@ -44,6 +45,7 @@ import { CHAIN_LENGTH, named, type SceneParticipant, SLOTS_PER_EPOCH, scene } fr
 // `measure.ts FOLDER BATCHES`: takes in an epoch of so many batches of FOLDER as a validator does, closes, attests, draws, tallies
 // and reports it, and prints what that cost as one line of JSON. A process of its own, so that its peak of memory is the validator's.
 
+keepHeapLean();
 const [, , batches = '', wanted = ''] = process.argv;
 const count = Number(wanted);
 const { chain: parameters, offchain } = clusterPreset('devnet');

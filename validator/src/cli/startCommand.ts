@@ -21,6 +21,7 @@ import { Connection } from '@solana/web3.js';
 import { evidenceChain } from '../chain/evidenceChain.ts';
 import { chainWriter, followChain } from '../chain/followChain.ts';
 import { crank } from '../crank/crank.ts';
+import { keepHeapLean } from '../keepHeapLean.ts';
 import { observeDisk } from '../observeDisk.ts';
 import { type ValidatorParts, validator } from '../validator.ts';
 import { validatorMetrics } from '../validatorMetrics.ts';
@@ -45,6 +46,7 @@ export const startCommand = command({
 
 /** All the wiring of a validator. What is opened later is closed earlier. */
 async function start(config: StartConfig, signal: AbortSignal): Promise<number> {
+  keepHeapLean();
   const log = logger({ name: 'karmesh-validator', level: config.logLevel })();
   const talk = output({ json: config.json })();
   const cluster = await chooseCluster(config);
