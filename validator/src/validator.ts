@@ -43,6 +43,7 @@ import { closeEpoch } from './epoch/closeEpoch.ts';
 import { type DutyParts, type DutyResult, identityOf, parametersOf, type RunDuty } from './epoch/dutyParts.ts';
 import { epochBodies } from './epoch/epochBodies.ts';
 import { type EscrowRow, escrowRow } from './epoch/escrowRow.ts';
+import { finaliseEpoch } from './epoch/finaliseEpoch.ts';
 import { keepCarried } from './epoch/keepCarried.ts';
 import { EMPTY_LEDGER, type Ledger, loadLedger } from './epoch/ledger.ts';
 import { postVerdicts } from './epoch/postVerdicts.ts';
@@ -50,11 +51,13 @@ import { revealReport } from './epoch/revealReport.ts';
 import { runAudits } from './epoch/runAudits.ts';
 import { sealRoot } from './epoch/sealRoot.ts';
 import { settleEscrows } from './epoch/settleEscrows.ts';
+import { shownBodies } from './epoch/shownBodies.ts';
 import { snapshotGroups } from './epoch/snapshot.ts';
 import { batchCatchUp } from './ingest/batchCatchUp.ts';
 import { judgeGossipedVerdict } from './ingest/gossipedVerdict.ts';
 import { type Ingest, ingest } from './ingest/ingest.ts';
-import { serveBodies, validatorPeers } from './peers/validatorPeers.ts';
+import { serveBodies } from './peers/serveBodies.ts';
+import { validatorPeers } from './peers/validatorPeers.ts';
 import { doppelganger, type SeenVotes, type SigningState } from './slashingProtection/doppelganger.ts';
 import { doppelgangerMark } from './slashingProtection/doppelgangerMark.ts';
 import { openProtection } from './slashingProtection/openProtection.ts';
@@ -383,11 +386,7 @@ export const validator =
       seal: sealRoot,
       revealRoot: revealReport,
       settle: settleEscrows,
-      finalise: async ({ writer }, { epoch }, signalled) => {
-        const signature = await writer.finalise(epoch, signalled);
-        log.info({ epoch: epoch.toString(), signature }, 'The epoch is final.');
-        return 'done';
-      },
+      finalise: finaliseEpoch,
       claim: claimDue(claims),
       closeVote: async ({ writer }, { epoch }, signalled) => {
         await writer.closeVote(epoch, signalled);
@@ -459,7 +458,7 @@ export const validator =
       });
     }
 
-    const stopServing = await serveBodies({ host, store });
+    const stopServing = await serveBodies({ host, store, chain });
     stack.defer(stopServing);
     const stopped = new AbortController();
     const asking = batchCatchUp()({
@@ -617,7 +616,7 @@ function subscribe(
     host.subscribe(topics.reports, ({ data }) => {
       const said = tryDecode(reportAnnouncementCodec, data);
       if (said === undefined) return 'reject';
-      const bodies = store.bodiesOf(said.epoch);
+      const bodies = shownBodies({ chain, store }, said.epoch);
       const isHeld = bodies.some(({ kind, bodyHash }) => kind === 'report' && equalBytes(bodyHash, said.bodyHash));
       return isHeld ? 'accept' : 'ignore';
     }),
