@@ -46,6 +46,7 @@ import { type EscrowRow, escrowRow } from './epoch/escrowRow.ts';
 import { finaliseEpoch } from './epoch/finaliseEpoch.ts';
 import { keepCarried } from './epoch/keepCarried.ts';
 import { EMPTY_LEDGER, type Ledger, loadLedger } from './epoch/ledger.ts';
+import { ownVotes } from './epoch/ownVotes.ts';
 import { postVerdicts } from './epoch/postVerdicts.ts';
 import { revealReport } from './epoch/revealReport.ts';
 import { runAudits } from './epoch/runAudits.ts';
@@ -209,6 +210,7 @@ export const validator =
       }),
     );
 
+    const votes = ownVotes({ chain, writer: parts.writer });
     let ledger: Ledger = EMPTY_LEDGER;
     const atEnd = new Map<bigint, ReadonlyMap<string, EscrowRow>>();
     const dutyParts: DutyParts = {
@@ -308,7 +310,10 @@ export const validator =
       }
       metrics.signing(guard.state());
       metrics.protection.set(protection.records());
-      if (epoch !== undefined && guard.state() === 'signing') await parts.challenges?.registry.look({ signal });
+      if (epoch !== undefined && guard.state() === 'signing') {
+        await parts.challenges?.registry.look({ signal });
+        await votes.look(epoch, { signal });
+      }
       metrics.waiting.set(taker.waiting);
       metrics.ledger.set(Number((ledger.last?.epoch ?? -1n) + 1n));
       metrics.phase(chain.epochs().at(-1)?.state);
@@ -366,7 +371,10 @@ export const validator =
 
     const runs: Readonly<
       Record<
-        Exclude<Duty['kind'], 'catchUp' | 'close' | 'searchSet' | 'showEvidence' | 'executeCases' | 'answerChallenges'>,
+        Exclude<
+          Duty['kind'],
+          'catchUp' | 'close' | 'closeVote' | 'searchSet' | 'showEvidence' | 'executeCases' | 'answerChallenges'
+        >,
         RunDuty
       >
     > = {
@@ -388,10 +396,6 @@ export const validator =
       settle: settleEscrows,
       finalise: finaliseEpoch,
       claim: claimDue(claims),
-      closeVote: async ({ writer }, { epoch }, signalled) => {
-        await writer.closeVote(epoch, signalled);
-        return 'done';
-      },
       compareReports: (_, account, signalled) => dispute.run.compareReports(account, signalled),
     };
 
@@ -414,6 +418,7 @@ export const validator =
     async function run(duty: Duty, signalled: { readonly signal: AbortSignal }): Promise<DutyResult> {
       if (duty.kind === 'catchUp') return catchUp(signalled);
       if (duty.kind === 'close') return closeEpoch(dutyParts, duty.epoch, signalled);
+      if (duty.kind === 'closeVote') return votes.close(duty.epoch, signalled);
       if (duty.kind === 'searchSet') return dispute.run.searchSet(duty.epoch, signalled);
       if (duty.kind === 'showEvidence') return dispute.run.showEvidence(signalled);
       if (duty.kind === 'answerChallenges') return dispute.run.answerChallenges(signalled);
@@ -450,6 +455,7 @@ export const validator =
         isBound: (epoch) => epoch <= protection.newestAttested(),
         hasRootVote: (epoch, attempt) => protection.rootVote(epoch, attempt) !== undefined,
         hasClaims: claims().length > 0,
+        endedVotes: votes.ended(),
         mustSearch: dispute.mustSearch,
         mustCompare: dispute.mustCompare,
         hasFindings: dispute.hasFindings(),
