@@ -467,7 +467,13 @@ async function cranked(at: number, done: () => Promise<boolean>): Promise<void> 
   const client = createProgramClient({ connection, payer: transactionSigner(identity) });
   await using view = await createChainView({ connection, pollMs: 20, signal });
   const log = logger({ name: 'test', level: 'silent' })();
-  await using _crank = crank({ pollMs: 10, collectRewards: false })({ view, client, me: address, log });
+  await using _crank = crank({ pollMs: 10, collectRewards: false })({
+    view,
+    client,
+    me: address,
+    log,
+    count: () => {},
+  });
   while (!(await done())) {
     await pause(50);
     await world.ledger.untilSlot((await world.ledger.slot()) + 1n);

@@ -319,12 +319,20 @@ const cases: readonly Case[] = [
     duties: ['finalise 0'],
   },
   {
-    name: 'P-21, P-22: claims and the vote’s rent',
+    name: 'P-21, P-22: claims, and votes of any age whose time is over',
     slot: 1230n,
     epochs: [{ ...reportedAccount, state: 'finalised' }],
     vote: sealed,
-    state: { config: finalised, ledgerEpoch: 0n, hasClaims: true },
-    duties: ['closeVote 0', 'claim 0'],
+    state: { config: finalised, ledgerEpoch: 0n, hasClaims: true, endedVotes: [0n, 7n] },
+    duties: ['claim 0', 'closeVote 0', 'closeVote 7'],
+  },
+  {
+    name: 'P-22: the vote of a final epoch stays while its time for evidence lasts',
+    slot: 1230n,
+    epochs: [{ ...reportedAccount, state: 'finalised' }],
+    vote: sealed,
+    state: { config: finalised, ledgerEpoch: 0n },
+    duties: [],
   },
   {
     name: 'V-22: a validator that lags catches up first',
@@ -355,8 +363,11 @@ const cases: readonly Case[] = [
     slot: 1230n,
     epochs: [{ ...reportedAccount, state: 'finalised' }],
     vote: sealed,
-    state: { config: finalised, ledgerEpoch: 0n, hasClaims: true, hasFindings: true, hasCases: true, mustAnswer: true },
-    duties: ['closeVote 0', 'claim 0', 'answerChallenges 1', 'showEvidence 1', 'executeCases 1'],
+    state: {
+      ...{ config: finalised, ledgerEpoch: 0n, hasClaims: true, endedVotes: [0n] },
+      ...{ hasFindings: true, hasCases: true, mustAnswer: true },
+    },
+    duties: ['claim 0', 'closeVote 0', 'answerChallenges 1', 'showEvidence 1', 'executeCases 1'],
   },
 ];
 
@@ -375,6 +386,7 @@ describe('what a validator ought to do', () => {
       isBound: () => false,
       hasRootVote: () => true,
       hasClaims: false,
+      endedVotes: [],
       mustSearch: () => false,
       mustCompare: () => false,
       hasFindings: false,

@@ -54,6 +54,8 @@ export interface DutyState {
   readonly hasRootVote: (epoch: bigint, attempt: number) => boolean;
   /** Whether a participant's lifetime grew beyond what its account has synced, among those that are this validator's turn. */
   readonly hasClaims: boolean;
+  /** P-22: epochs, of any age, of which this validator's votes may be closed. */
+  readonly endedVotes: readonly bigint[];
   /** Whether the epoch's entries are still to be gone through for records that exclude each other. */
   readonly mustSearch: (epoch: bigint) => boolean;
   /** Whether reports that were revealed for the epoch are still to be compared. */
@@ -99,6 +101,7 @@ export function nextDuties(state: DutyState): readonly Duty[] {
   if (state.hasClaims && state.ledgerEpoch !== undefined && state.ledgerEpoch === config.lastFinalisedEpoch) {
     duties.push({ kind: 'claim', epoch: state.ledgerEpoch });
   }
+  duties.push(...state.endedVotes.map((epoch): Duty => ({ kind: 'closeVote', epoch })));
   duties.push(...disputeDuties(state, current));
   return duties;
 }
@@ -204,9 +207,6 @@ function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number)
       } else if (isMyTurn(state, account, account.quorumSlot + parameters.challengeSlots, roleOrdinal)) {
         duties.push(duty('finalise'));
       }
-      break;
-    case 'finalised':
-      if (vote !== undefined) duties.push(duty('closeVote'));
       break;
   }
   return duties;

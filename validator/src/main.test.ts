@@ -161,6 +161,7 @@ test('a validator registers, starts, keeps a second process out, shows its statu
     'program: ok',
     'parameters: ok',
     'registration: warning',
+    'votes: ok',
     'lamports: ok',
     expect.stringMatching(/^clock: /),
     expect.stringMatching(/^disk: /),
@@ -223,7 +224,7 @@ test('V-27: a cluster that runs another build of the program is refused, and doc
   expect(doctor.code).toBe(1);
   expect(doctor.stdout).toMatch(/^✖ program +The cluster runs another build/m);
   expect(doctor.stdout).toMatch(/^✓ keypair /m);
-  expect(doctor.stdout).toMatch(/of 12 checks failed; mend these before you start\.$/m);
+  expect(doctor.stdout).toMatch(/of 13 checks failed; mend these before you start\.$/m);
 });
 
 test('init makes keys and settings once, and takes them up again', { timeout: 60_000 }, async () => {

@@ -43,18 +43,22 @@ import { closeEpoch } from './epoch/closeEpoch.ts';
 import { type DutyParts, type DutyResult, identityOf, parametersOf, type RunDuty } from './epoch/dutyParts.ts';
 import { epochBodies } from './epoch/epochBodies.ts';
 import { type EscrowRow, escrowRow } from './epoch/escrowRow.ts';
+import { finaliseEpoch } from './epoch/finaliseEpoch.ts';
 import { keepCarried } from './epoch/keepCarried.ts';
 import { EMPTY_LEDGER, type Ledger, loadLedger } from './epoch/ledger.ts';
+import { ownVotes } from './epoch/ownVotes.ts';
 import { postVerdicts } from './epoch/postVerdicts.ts';
 import { revealReport } from './epoch/revealReport.ts';
 import { runAudits } from './epoch/runAudits.ts';
 import { sealRoot } from './epoch/sealRoot.ts';
 import { settleEscrows } from './epoch/settleEscrows.ts';
+import { shownBodies } from './epoch/shownBodies.ts';
 import { snapshotGroups } from './epoch/snapshot.ts';
 import { batchCatchUp } from './ingest/batchCatchUp.ts';
 import { judgeGossipedVerdict } from './ingest/gossipedVerdict.ts';
 import { type Ingest, ingest } from './ingest/ingest.ts';
-import { serveBodies, validatorPeers } from './peers/validatorPeers.ts';
+import { serveBodies } from './peers/serveBodies.ts';
+import { validatorPeers } from './peers/validatorPeers.ts';
 import { doppelganger, type SeenVotes, type SigningState } from './slashingProtection/doppelganger.ts';
 import { doppelgangerMark } from './slashingProtection/doppelgangerMark.ts';
 import { openProtection } from './slashingProtection/openProtection.ts';
@@ -206,6 +210,7 @@ export const validator =
       }),
     );
 
+    const votes = ownVotes({ chain, writer: parts.writer });
     let ledger: Ledger = EMPTY_LEDGER;
     const atEnd = new Map<bigint, ReadonlyMap<string, EscrowRow>>();
     const dutyParts: DutyParts = {
@@ -305,7 +310,10 @@ export const validator =
       }
       metrics.signing(guard.state());
       metrics.protection.set(protection.records());
-      if (epoch !== undefined && guard.state() === 'signing') await parts.challenges?.registry.look({ signal });
+      if (epoch !== undefined && guard.state() === 'signing') {
+        await parts.challenges?.registry.look({ signal });
+        await votes.look(epoch, { signal });
+      }
       metrics.waiting.set(taker.waiting);
       metrics.ledger.set(Number((ledger.last?.epoch ?? -1n) + 1n));
       metrics.phase(chain.epochs().at(-1)?.state);
@@ -363,7 +371,10 @@ export const validator =
 
     const runs: Readonly<
       Record<
-        Exclude<Duty['kind'], 'catchUp' | 'close' | 'searchSet' | 'showEvidence' | 'executeCases' | 'answerChallenges'>,
+        Exclude<
+          Duty['kind'],
+          'catchUp' | 'close' | 'closeVote' | 'searchSet' | 'showEvidence' | 'executeCases' | 'answerChallenges'
+        >,
         RunDuty
       >
     > = {
@@ -383,16 +394,8 @@ export const validator =
       seal: sealRoot,
       revealRoot: revealReport,
       settle: settleEscrows,
-      finalise: async ({ writer }, { epoch }, signalled) => {
-        const signature = await writer.finalise(epoch, signalled);
-        log.info({ epoch: epoch.toString(), signature }, 'The epoch is final.');
-        return 'done';
-      },
+      finalise: finaliseEpoch,
       claim: claimDue(claims),
-      closeVote: async ({ writer }, { epoch }, signalled) => {
-        await writer.closeVote(epoch, signalled);
-        return 'done';
-      },
       compareReports: (_, account, signalled) => dispute.run.compareReports(account, signalled),
     };
 
@@ -415,6 +418,7 @@ export const validator =
     async function run(duty: Duty, signalled: { readonly signal: AbortSignal }): Promise<DutyResult> {
       if (duty.kind === 'catchUp') return catchUp(signalled);
       if (duty.kind === 'close') return closeEpoch(dutyParts, duty.epoch, signalled);
+      if (duty.kind === 'closeVote') return votes.close(duty.epoch, signalled);
       if (duty.kind === 'searchSet') return dispute.run.searchSet(duty.epoch, signalled);
       if (duty.kind === 'showEvidence') return dispute.run.showEvidence(signalled);
       if (duty.kind === 'answerChallenges') return dispute.run.answerChallenges(signalled);
@@ -451,6 +455,7 @@ export const validator =
         isBound: (epoch) => epoch <= protection.newestAttested(),
         hasRootVote: (epoch, attempt) => protection.rootVote(epoch, attempt) !== undefined,
         hasClaims: claims().length > 0,
+        endedVotes: votes.ended(),
         mustSearch: dispute.mustSearch,
         mustCompare: dispute.mustCompare,
         hasFindings: dispute.hasFindings(),
@@ -459,7 +464,7 @@ export const validator =
       });
     }
 
-    const stopServing = await serveBodies({ host, store });
+    const stopServing = await serveBodies({ host, store, chain });
     stack.defer(stopServing);
     const stopped = new AbortController();
     const asking = batchCatchUp()({
@@ -617,7 +622,7 @@ function subscribe(
     host.subscribe(topics.reports, ({ data }) => {
       const said = tryDecode(reportAnnouncementCodec, data);
       if (said === undefined) return 'reject';
-      const bodies = store.bodiesOf(said.epoch);
+      const bodies = shownBodies({ chain, store }, said.epoch);
       const isHeld = bodies.some(({ kind, bodyHash }) => kind === 'report' && equalBytes(bodyHash, said.bodyHash));
       return isHeld ? 'accept' : 'ignore';
     }),

@@ -79,6 +79,11 @@ export function validatorMetrics(metrics: Metrics) {
       name: 'validator_challenges_answered_total',
       help: 'Challenges on chain that this validator answered, for whichever report.',
     }),
+    crank: metrics.counter({
+      name: 'validator_crank_total',
+      help: 'What the crank did, by kind: sent, refused by the chain since it had moved on, or failed. Of reads of the chain only failures count.',
+      labels: ['kind', 'outcome'],
+    }),
     ledger: metrics.gauge({
       name: 'validator_ledger_epochs',
       help: 'The number of the final epoch whose report this validator holds, counted from 1; 0 before the first.',

@@ -19,6 +19,7 @@ import {
   toHex,
 } from '@karmesh/sdk/protocol';
 import { validatorPeers } from '../../../validator/src/peers/validatorPeers.ts';
+import { peekBodies, peekBody } from '../../../validator/src/store/peekBodies.ts';
 import type { ValidatorParts } from '../../../validator/src/validator.ts';
 
 // Validators that vote for what they did not tally. Everything about them is real but the report that they seal.
@@ -80,25 +81,18 @@ export interface Lies {
   readonly roots: Map<bigint, string>;
 }
 
-/** Reveals a report in which its own lifetime has grown by what nobody credited, and serves its body to whoever asks. */
-export function lyingValidator(lies: Lies): (parts: ValidatorParts) => ValidatorParts {
-  return (parts) => {
+/** Reveals a report in which its own lifetime has grown by what nobody credited, and serves its body to whoever asks, before V-18 has it so. */
+export function lyingValidator(lies: Lies): (parts: ValidatorParts, folder: string) => ValidatorParts {
+  return (parts, folder) => {
     const bodies = new Map<string, Uint8Array>();
     const references = new Map<bigint, BodyReference[]>();
-    const own = {
-      answer: async (_epoch: bigint): Promise<readonly BodyReference[]> => [],
-      bytes: async (_: Hash): Promise<Uint8Array | undefined> => undefined,
-    };
     const { host, domain } = parts;
     const lyingHost: Host = {
       ...host,
-      serveByHash(serve) {
-        own.bytes = async (wanted) => serve(wanted, { signal: new AbortController().signal });
-        return host.serveByHash(async (wanted, options) => bodies.get(toHex(wanted)) ?? serve(wanted, options));
-      },
+      serveByHash: (serve) =>
+        host.serveByHash(async (wanted, options) => bodies.get(toHex(wanted)) ?? serve(wanted, options)),
       handle(options) {
         if (options.protocol !== EPOCH_PROTOCOL) return host.handle(options);
-        own.answer = (epoch) => askOneself(options.handler, epoch);
         return host.handle({
           ...options,
           handler: (stream, ask) => options.handler(withLies(stream, references), ask),
@@ -106,8 +100,8 @@ export function lyingValidator(lies: Lies): (parts: ValidatorParts) => Validator
       },
     };
     return votingFor({ ...parts, host: lyingHost }, async (epoch) => {
-      const mine = (await own.answer(epoch)).filter(({ kind }) => kind === 'report').at(-1);
-      const bytes = mine === undefined ? undefined : await own.bytes(mine.bodyHash);
+      const mine = (await peekBodies(folder, epoch)).filter(({ kind }) => kind === 'report').at(-1);
+      const bytes = mine === undefined ? undefined : await peekBody(folder, mine.bodyHash);
       const account = parts.chain.epochs().find((one) => one.epoch === epoch);
       const index = parts.chain.participants().find(({ address }) => equalBytes(address, parts.me))?.index;
       if (bytes === undefined || account === undefined || index === undefined) return undefined;
@@ -136,23 +130,6 @@ function inflated(
   const built = rebuiltReport(domain, told);
   if (built === undefined) throw new RangeError('The lie has a tree.');
   return { ...told, report: built.report };
-}
-
-/** Asks a handler as a peer would, without a peer. */
-async function askOneself(
-  handler: Parameters<Host['handle']>[0]['handler'],
-  epoch: bigint,
-): Promise<readonly BodyReference[]> {
-  let answer: Uint8Array | undefined;
-  const stream = {
-    signal: new AbortController().signal,
-    receive: async () => encode(epochAskCodec, { epoch }),
-    send: async (frame: Uint8Array) => {
-      answer = frame;
-    },
-  } as unknown as FrameStream;
-  await handler(stream, { count() {} });
-  return answer === undefined ? [] : decode(epochAnswerCodec, answer).bodies;
 }
 
 /** The stream with the liar's reports before what it truly has. */

@@ -291,6 +291,7 @@ async function open() {
     epochs: () => accounts,
     vote: () => undefined,
     past: { epoch: async () => undefined, gatewayChain: async () => undefined },
+    ownVotes: { openVotes: async () => [], openVote: async () => undefined },
   };
   const sent = async (): Promise<string> => 'sent';
   const writer: ChainWriter = {

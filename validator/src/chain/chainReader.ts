@@ -82,6 +82,23 @@ export interface VoteFacts {
   readonly seal: Hash;
 }
 
+/** A vote of this validator in an epoch that is decided. */
+export interface OpenVote {
+  readonly epoch: bigint;
+  /** Who paid its rent, and gets it back. */
+  readonly payer: Uint8Array;
+  /** From when on anyone may close it (P-22). */
+  readonly endsAtSlot: bigint;
+}
+
+/** Asks the chain for this validator's votes of any age. Throws `RPC_UNREACHABLE`, `RPC_FAILED`. */
+export interface OwnVoteReader {
+  /** This validator's votes whose time for evidence may be over, at most the 64 oldest, ascending. One scan, and an account for each. */
+  openVotes(options: { readonly signal: AbortSignal }): Promise<readonly OpenVote[]>;
+  /** Undefined for a vote that was closed or that is of an epoch which is not decided. */
+  openVote(epoch: bigint, options: { readonly signal: AbortSignal }): Promise<OpenVote | undefined>;
+}
+
 /** Asks the chain for what is older than what `refresh` reads. Throws `RPC_UNREACHABLE`, `RPC_FAILED`. */
 export interface PastChain {
   epoch(epoch: bigint, options: { readonly signal: AbortSignal }): Promise<EpochFacts | undefined>;
@@ -106,4 +123,5 @@ export interface ChainReader {
   epochs(): readonly EpochFacts[];
   vote(epoch: bigint): VoteFacts | undefined;
   readonly past: PastChain;
+  readonly ownVotes: OwnVoteReader;
 }

@@ -39,7 +39,8 @@ export interface ChainWriter {
   settleEscrow(settled: SettleEscrow, options: Signalled): Promise<string>;
   finalise(epoch: bigint, options: Signalled): Promise<string>;
   claim(claimed: Claim, options: Signalled): Promise<string>;
-  closeVote(epoch: bigint, options: Signalled): Promise<string>;
+  /** The rent goes back to whose identity paid it, which may be an older one. */
+  closeVote(vote: { readonly epoch: bigint; readonly payer: Uint8Array }, options: Signalled): Promise<string>;
 }
 
 /** P-19: one leaf of the settlements tree with its path. */

@@ -1,4 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
+import { voteEndsAt } from '@karmesh/sdk/participant/staking';
 import {
   attest,
   type ChainView,
@@ -21,13 +22,15 @@ import {
   VOTE_FLAG,
   type VoteAccount,
 } from '@karmesh/sdk/program';
-import { namedParameters, type Participant, withChainMemo } from '@karmesh/sdk/protocol';
+import { namedParameters, type Participant, parametersIn, withChainMemo } from '@karmesh/sdk/protocol';
 import type { TransactionInstruction } from '@solana/web3.js';
 import type { EscrowFacts } from '../epoch/escrowRow.ts';
 import {
   type ChainReader,
+  type ConfigFacts,
   EPOCH_STATES,
   type EpochFacts,
+  type OpenVote,
   type ParticipantFacts,
   type Role,
   type VoteFacts,
@@ -36,6 +39,8 @@ import type { ChainWriter } from './chainWriter.ts';
 
 /** Epochs that are read behind the current one. */
 const EPOCHS_READ = 16n;
+/** Votes whose epochs are read at once; those behind them are read when these are closed. */
+const VOTES_AT_ONCE = 64;
 
 const ROLES: Readonly<Record<number, Role>> = {
   [ROLE.worker]: 'worker',
@@ -50,12 +55,14 @@ function unlessNone(value: bigint): bigint | undefined {
 /** The chain as duties read it: the view that polls by itself, and this validator's votes, which `refresh` reads. */
 export function followChain(parts: {
   readonly view: ChainView;
-  readonly client: Pick<ProgramClient, 'vote' | 'epoch' | 'chain'>;
+  readonly client: Pick<ProgramClient, 'vote' | 'votesOf' | 'epoch' | 'chain'>;
   /** Undefined for whoever only looks. */
   readonly me: Participant | undefined;
 }): ChainReader {
   const { view, client, me } = parts;
   const votes = new Map<bigint, VoteFacts | undefined>();
+  /** Epochs whose vote was read after they were final: nothing is added to it any more. */
+  const settled = new Set<bigint>();
   let participantsSeen: readonly ParticipantAccount[] | undefined;
   let participants: readonly ParticipantFacts[] = [];
 
@@ -75,31 +82,56 @@ export function followChain(parts: {
     return out;
   }
 
+  function config(): ConfigFacts {
+    const account = view.config();
+    return {
+      epochZeroSlot: account.started === 0 ? undefined : unlessNone(account.epochZeroSlot),
+      lastFinalisedEpoch: unlessNone(account.lastFinalisedEpoch),
+      lastRoot: account.lastRoot,
+      offchainParametersHash: account.offchainParametersHash,
+      parameters: namedParameters(account.parameters),
+      changes: account.changes,
+    };
+  }
+
+  /** P-22: an epoch is decided once it or a later one is final, and evidence takes as long at least from its own end on. */
+  function mayHaveEnded(epoch: bigint): boolean {
+    const { lastFinalisedEpoch } = config();
+    const current = view.epoch();
+    if (lastFinalisedEpoch === undefined || current === undefined || epoch > lastFinalisedEpoch) return false;
+    return epoch + parametersIn(config(), epoch).evidenceEpochs <= current;
+  }
+
+  async function withEnd(
+    { epoch, payer }: VoteAccount,
+    options: { readonly signal: AbortSignal },
+  ): Promise<OpenVote | undefined> {
+    const account = await client.epoch(epoch, options);
+    const { epochZeroSlot, parameters } = config();
+    const clock = { epochZeroSlot, slotsPerEpoch: parameters.slotsPerEpoch };
+    const endsAtSlot = account === undefined ? undefined : voteEndsAt(account, view.config(), clock);
+    return endsAtSlot === undefined ? undefined : { epoch, payer, endsAtSlot };
+  }
+
   return {
     async refresh({ signal }) {
       const { error } = view.staleness();
       if (error !== undefined) throw error;
       if (me === undefined) return;
       for (const { epoch, state } of epochs()) {
-        // The vote of a final epoch only goes away.
-        if (state === 'finalised' && votes.has(epoch) && votes.get(epoch) === undefined) continue;
+        if (settled.has(epoch)) continue;
         const vote = await client.vote(epoch, me, { signal });
         votes.set(epoch, vote === undefined ? undefined : voteFacts(vote));
+        if (state === 'finalised') settled.add(epoch);
       }
-      for (const epoch of votes.keys()) if (votes.size > 64) votes.delete(epoch);
+      for (const epoch of votes.keys()) {
+        if (votes.size <= 64) break;
+        votes.delete(epoch);
+        settled.delete(epoch);
+      }
     },
     slot: () => view.slot(),
-    config() {
-      const config = view.config();
-      return {
-        epochZeroSlot: config.started === 0 ? undefined : unlessNone(config.epochZeroSlot),
-        lastFinalisedEpoch: unlessNone(config.lastFinalisedEpoch),
-        lastRoot: config.lastRoot,
-        offchainParametersHash: config.offchainParametersHash,
-        parameters: namedParameters(config.parameters),
-        changes: config.changes,
-      };
-    },
+    config,
     participants() {
       const seen = view.participants();
       if (seen !== participantsSeen) {
@@ -128,6 +160,19 @@ export function followChain(parts: {
         return account === undefined ? undefined : epochFacts(account);
       },
       gatewayChain: (gateway, epoch, options) => client.chain(gateway, epoch, options),
+    },
+    ownVotes: {
+      async openVotes(options) {
+        if (me === undefined) return [];
+        const open = (await client.votesOf(me, options)).filter(({ epoch }) => mayHaveEnded(epoch));
+        const oldest = open.sort((a, b) => Number(a.epoch - b.epoch)).slice(0, VOTES_AT_ONCE);
+        const found = await Promise.all(oldest.map((vote) => withEnd(vote, options)));
+        return found.filter((one) => one !== undefined);
+      },
+      async openVote(epoch, options) {
+        const vote = me === undefined ? undefined : await client.vote(epoch, me, options);
+        return vote === undefined ? undefined : withEnd(vote, options);
+      },
     },
   };
 }
@@ -200,6 +245,6 @@ export function chainWriter(parts: {
     finalise: (epoch, options) => send(finalise(addresses, { epoch }), options),
     claim: (claimed, options) =>
       send(claim(addresses, { payer: identity, ...claimed }), { ...options, computeUnits: PATH_COMPUTE_UNITS }),
-    closeVote: (epoch, options) => send(closeVote(addresses, { epoch, validator: me, payer: identity }), options),
+    closeVote: ({ epoch, payer }, options) => send(closeVote(addresses, { epoch, validator: me, payer }), options),
   };
 }

@@ -12,6 +12,7 @@ import {
   type ProgramClient,
   ROLE,
   readProgram,
+  rpcRequest,
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
@@ -31,6 +32,7 @@ import { checkDisk } from '../doctor/checkDisk.ts';
 import { judgeFees, readFees } from '../doctor/checkFees.ts';
 import { checkBootstrap, checkPorts, tcpPlaceOf } from '../doctor/checkPorts.ts';
 import { checkProtection } from '../doctor/checkProtection.ts';
+import { checkVoting } from '../doctor/checkVoting.ts';
 import { type Found, failed, ok, warning } from '../doctor/finding.ts';
 import { type Check, renderFindings, runChecks } from '../doctor/runChecks.ts';
 import { checkParameters } from './checkRelease.ts';
@@ -50,7 +52,7 @@ interface Known {
 export const doctorCommand = command({
   program: 'karmesh validator doctor',
   summary:
-    'Checks keys, cluster, program, stake, lamports, disk, protection log, models and peers, and says what to do.',
+    'Checks keys, cluster, program, stake, votes, lamports, disk, protection log, models and peers, and says what to do.',
   section: 'validator',
   schema: doctorSchema,
   sharedWith: [registerSchema],
@@ -96,6 +98,14 @@ function checksOf(config: DoctorConfig): readonly Check[] {
       },
     },
     { name: 'registration', run: ({ signal }) => registrationFound(known, signal) },
+    {
+      name: 'votes',
+      run: async ({ signal }) => {
+        const { connection, client, chain } = known;
+        if (connection === undefined || client === undefined || chain === undefined) return unknown('the cluster');
+        return checkVoting(client, { chain, slot: await slotNow(connection, signal), signal });
+      },
+    },
     {
       name: 'lamports',
       run: async ({ signal }) => {
@@ -189,7 +199,7 @@ async function registrationFound(known: Known, signal: AbortSignal): Promise<Fou
       'Bond one with karmesh validator register, or name its identity with --keypair.',
     );
   known.account = account;
-  const slot = BigInt(await connection.getSlot('confirmed'));
+  const slot = await slotNow(connection, signal);
   const { slotsPerEpoch } = namedParameters(chain.parameters);
   const epochZeroSlot = chain.started === 0 ? undefined : chain.epochZeroSlot;
   const epoch = epochOfSlot({ epochZeroSlot, slotsPerEpoch }, slot);
@@ -202,6 +212,10 @@ async function registrationFound(known: Known, signal: AbortSignal): Promise<Fou
         `${sentence}, which gives it no weight in epoch ${epoch}.`,
         'Its owner’s stake is below the minimum of its role; stake more.',
       );
+}
+
+async function slotNow(connection: Connection, signal: AbortSignal): Promise<bigint> {
+  return BigInt(await rpcRequest(connection, 'getSlot', { signal }, () => connection.getSlot('confirmed')));
 }
 
 async function modelsFound(paths: readonly string[], signal: AbortSignal): Promise<Found> {

@@ -20,7 +20,7 @@ import {
 import { Connection } from '@solana/web3.js';
 import { evidenceChain } from '../chain/evidenceChain.ts';
 import { chainWriter, followChain } from '../chain/followChain.ts';
-import { crank } from '../crank/crank.ts';
+import { type CrankCount, crank } from '../crank/crank.ts';
 import { keepHeapLean } from '../keepHeapLean.ts';
 import { observeDisk } from '../observeDisk.ts';
 import { type ValidatorParts, validator } from '../validator.ts';
@@ -87,6 +87,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
     { stack, view, client, me: account.address, identity: keypair.publicKey, offchain, replayer, sleep, log },
   );
   observeDisk(numbers, { folder: config.dataDir });
+  const counts = validatorMetrics(numbers);
   const running = stack.use(
     await validator({
       folder: config.dataDir,
@@ -109,14 +110,21 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
       nowMs: Date.now,
       sleep,
       log,
-      metrics: validatorMetrics(numbers),
+      metrics: counts,
       twin: twin.promise,
       onStage: (stage, about) => reached(stage, { ...about, domain }),
     }),
   );
   host.announce({ role: 'validator', participant: account.address });
   const { pollMs, collectRewards } = config;
-  if (config.crank) stack.use(crank({ pollMs, collectRewards })({ view, client, me: account.address, log }));
+  const cranked = {
+    view,
+    client,
+    me: account.address,
+    log,
+    count: (what: CrankCount) => counts.crank.inc({ ...what }),
+  };
+  if (config.crank) stack.use(crank({ pollMs, collectRewards })(cranked));
 
   const checks = health();
   checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view, STALE_MS) });

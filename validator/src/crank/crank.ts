@@ -29,11 +29,18 @@ export interface CrankOptions {
   readonly collectRewards: boolean;
 }
 
+/** What the crank did about something: a chore, the payment of its owner, or its look at the chain. */
+export interface CrankCount {
+  readonly kind: Chore['kind'] | 'payOwner' | 'read';
+  readonly outcome: 'sent' | 'refused' | 'failed';
+}
+
 export interface CrankParts {
   readonly view: Pick<ChainView, 'slot' | 'epoch' | 'config' | 'participant'>;
   readonly client: ProgramClient;
   readonly me: Participant;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly count: (what: CrankCount) => void;
 }
 
 /** Rounds in an epoch: what is over has waited for epochs, so that it need not be found at once. */
@@ -49,7 +56,7 @@ const WORTH_COLLECTING = 10_000n;
  */
 export const crank =
   ({ pollMs, collectRewards: collects }: CrankOptions) =>
-  ({ view, client, me, log }: CrankParts): AsyncDisposable => {
+  ({ view, client, me, log, count }: CrankParts): AsyncDisposable => {
     const stopping = new AbortController();
     const { signal } = stopping;
     /** Until which slot something that the chain refused rests. */
@@ -61,7 +68,10 @@ export const crank =
       const epoch = view.epoch();
       if (account === undefined || epoch === undefined) return;
       const now = nowOf(view);
-      const state = await readChores(client, { account, config: view.config(), now }, { signal });
+      const state = await readChores(client, { account, config: view.config(), now }, { signal }).catch((err) => {
+        if (!signal.aborted) count({ kind: 'read', outcome: 'failed' });
+        throw err;
+      });
       const due = dueChores(state).filter((chore) => (rests.get(nameOf(chore)) ?? 0n) <= now.slot);
       const alone = due.filter(({ kind }) => kind === 'executeProposal');
       const together = due.filter((chore) => !alone.includes(chore));
@@ -73,13 +83,31 @@ export const crank =
       }
     }
 
+    /** Sends and counts one transaction. What is refused beside others is not counted, since each is sent again alone. */
+    async function transact(kinds: readonly CrankCount['kind'][], instructions: TransactionInstruction[]) {
+      const countAll = (outcome: CrankCount['outcome']): void => {
+        for (const kind of kinds) count({ kind, outcome });
+      };
+      try {
+        const sent = await client.send(instructions, { signal });
+        countAll('sent');
+        return sent;
+      } catch (err) {
+        const isRefused = programErrorName(err) !== undefined;
+        if (isRefused && kinds.length === 1) countAll('refused');
+        if (!isRefused && !signal.aborted) countAll('failed');
+        throw err;
+      }
+    }
+
     /** All in one transaction; each alone if somebody was faster with one of them. */
     async function send(chores: readonly Chore[], now: Now): Promise<void> {
-      const kinds = chores.map(({ kind }) => kind).join(', ');
+      const kinds = chores.map(({ kind }) => kind);
+      const shown = kinds.join(', ');
       try {
         const instructions = chores.map((chore) => instructionOf(client.addresses, chore));
-        const { signature } = await client.send(instructions, { signal });
-        log.info({ chores: kinds, signature }, 'The ledger was tidied.');
+        const { signature } = await transact(kinds, instructions);
+        log.info({ chores: shown, signature }, 'The ledger was tidied.');
       } catch (err) {
         const refusal = programErrorName(err);
         if (refusal === undefined) throw err;
@@ -88,7 +116,7 @@ export const crank =
           return;
         }
         for (const chore of chores) rests.set(nameOf(chore), now.slot + now.slotsPerEpoch);
-        log.info({ chores: kinds, refusal }, 'The chain had moved on.');
+        log.info({ chores: shown, refusal }, 'The chain had moved on.');
       }
     }
 
@@ -110,7 +138,7 @@ export const crank =
           ? [collectCommission(client.addresses, { owner: staker, participant: address })]
           : []),
       ];
-      const { signature } = await client.send(instructions, { signal });
+      const { signature } = await transact(['payOwner'], instructions);
       log.info({ lamports: owed.collectableLamports.toString(), signature }, 'The owner was paid.');
     }
 

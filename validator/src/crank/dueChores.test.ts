@@ -86,12 +86,16 @@ test('P-36: a ballot ends with its proposal, or when another one has its address
 
 test('P-22: a vote ends when its time for evidence is over, not before and not while its epoch may become final', () => {
   const vote = { address: key(4) } as VoteAccount;
+  const still = { faultSlot: 0n, heldUntilSlot: 0n };
   const epoch = (given: Partial<EpochAccount>) =>
-    ({ epoch: 77n, state: 6, faults: 0, finalisedSlot: 78n * EPOCH_SLOTS, faultSlot: 0n, ...given }) as EpochAccount;
+    ({ epoch: 77n, state: 6, faults: 0, finalisedSlot: 78n * EPOCH_SLOTS, ...still, ...given }) as EpochAccount;
   const due = (given: Partial<EpochAccount>) => kinds({ votes: [{ vote, epoch: epoch(given) }] });
   expect(due({})).toEqual(['closeVote']);
   expect(due({ finalisedSlot: 79n * EPOCH_SLOTS })).toEqual([]);
   expect(due({ faults: 1, faultSlot: 79n * EPOCH_SLOTS })).toEqual([]);
+  // P-49: a challenge holds votes open, here by a slot.
+  expect(due({ heldUntilSlot: 80n * EPOCH_SLOTS + 51n })).toEqual([]);
+  expect(due({ heldUntilSlot: 80n * EPOCH_SLOTS + 50n })).toEqual(['closeVote']);
   expect(due({ state: 5 })).toEqual(['closeVote']);
   expect(due({ state: 5, epoch: 79n })).toEqual([]);
   expect(kinds({ votes: [{ vote, epoch: undefined }] })).toEqual([]);

@@ -1,5 +1,5 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { answerOnce, askOnce, type Host } from '@karmesh/sdk/network';
+import { askOnce, type Host } from '@karmesh/sdk/network';
 import type { BodyReference } from '@karmesh/sdk/protocol';
 import {
   decode,
@@ -10,7 +10,6 @@ import {
   equalBytes,
   type Hash,
   type Identity,
-  MAX_BODIES,
   MAX_EPOCH_FRAME_BYTES,
   toHex,
 } from '@karmesh/sdk/protocol';
@@ -109,24 +108,3 @@ export const validatorPeers =
       },
     };
   };
-
-/** V-18: serves bodies and entries by hash, and the references of an epoch. The result stops serving. */
-export async function serveBodies(parts: {
-  readonly host: Pick<Host, 'handle' | 'serveByHash'>;
-  readonly store: Pick<Store, 'bodiesOf' | 'bytesOf'>;
-}): Promise<() => Promise<void>> {
-  const { host, store } = parts;
-  const stopFetch = await host.serveByHash((hash) => store.bytesOf(hash));
-  const stopEpochs = await answerOnce(host, {
-    protocol: EPOCH_PROTOCOL,
-    maxStreams: 64,
-    maxStreamsPerPeer: 8,
-    maxFrameBytes: MAX_EPOCH_FRAME_BYTES,
-    answer: (ask) =>
-      encode(epochAnswerCodec, { bodies: store.bodiesOf(decode(epochAskCodec, ask).epoch).slice(-MAX_BODIES) }),
-  });
-  return async () => {
-    await stopEpochs();
-    await stopFetch();
-  };
-}

@@ -4,9 +4,11 @@ import {
   decode,
   encode,
   equalBytes,
+  type Hash,
   hashCodec,
   oneOf,
   struct,
+  toHex,
   u64,
 } from '@karmesh/sdk/protocol';
 import { type AppendLog, openAppendLog } from '@karmesh/sdk/runtime';
@@ -28,6 +30,8 @@ export interface BodyIndex extends AsyncDisposable {
   readonly log: AppendLog;
   epochs(): Iterable<bigint>;
   of(epoch: bigint): readonly StoredReference[];
+  /** What the body under a hash is; undefined for one that is not here. */
+  find(bodyHash: Hash): { readonly epoch: bigint; readonly kind: StoredKind } | undefined;
   /** Resolves once the reference is on disk; does nothing for one that is there. */
   add(epoch: bigint, body: StoredReference): Promise<void>;
   forget(epoch: bigint): void;
@@ -36,8 +40,10 @@ export interface BodyIndex extends AsyncDisposable {
 export async function openBodyIndex(path: string): Promise<BodyIndex> {
   const log = await openAppendLog({ path });
   const byEpoch = new Map<bigint, StoredReference[]>();
+  const byHash = new Map<string, { readonly epoch: bigint; readonly kind: StoredKind }>();
   const note = (epoch: bigint, body: StoredReference): void => {
     byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), body]);
+    byHash.set(toHex(body.bodyHash), { epoch, kind: body.kind });
   };
   const of = (epoch: bigint): readonly StoredReference[] => byEpoch.get(epoch) ?? [];
   try {
@@ -53,12 +59,14 @@ export async function openBodyIndex(path: string): Promise<BodyIndex> {
     log,
     epochs: () => byEpoch.keys(),
     of,
+    find: (bodyHash) => byHash.get(toHex(bodyHash)),
     async add(epoch, body) {
       if (of(epoch).some(({ kind, bodyHash }) => kind === body.kind && equalBytes(bodyHash, body.bodyHash))) return;
       await log.append(encode(recordCodec, { epoch, ...body }));
       note(epoch, body);
     },
     forget: (epoch) => {
+      for (const { bodyHash } of of(epoch)) byHash.delete(toHex(bodyHash));
       byEpoch.delete(epoch);
     },
     [Symbol.asyncDispose]: () => log.close(),

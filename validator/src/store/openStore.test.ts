@@ -1,7 +1,7 @@
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hash, signRecord, type Verdict, verdictRecord } from '@karmesh/sdk/protocol';
+import { hash, signRecord, toHex, type Verdict, verdictRecord } from '@karmesh/sdk/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { accepted as acceptedOf } from '../fixtures/accepted.ts';
 import { fixtureMarket, named } from '../fixtures/market.ts';
@@ -98,6 +98,26 @@ test('epochs beyond those kept leave the disk with their bodies', async () => {
   await using store = await openStore({ folder, keptEpochs: 1 });
   expect(store.epochs()).toEqual([1n]);
   expect(await store.bytesOf(hash(body))).toBeUndefined();
+});
+
+test('V-18: a body is known by its hash, after opening again too; a file that no index names, as a kill leaves it, is none', async () => {
+  const [body, torn] = ['a report', 'a report without an index'].map((text) => new TextEncoder().encode(text));
+  if (body === undefined || torn === undefined) throw new RangeError('There are two.');
+  {
+    await using store = await openStore({ folder });
+    await store.addBody({ epoch: 7n, kind: 'report', key: named('report'), bytes: body });
+    expect(store.bodyOf(hash(body))).toEqual({ epoch: 7n, kind: 'report' });
+  }
+  await writeFile(join(folder, 'bodies', toHex(hash(torn))), torn);
+  {
+    await using store = await openStore({ folder });
+    expect(store.bodyOf(hash(body))).toEqual({ epoch: 7n, kind: 'report' });
+    expect(new Uint8Array((await store.bytesOf(hash(body))) ?? [])).toEqual(body);
+    expect([store.bodyOf(hash(torn)), await store.bytesOf(hash(torn))]).toEqual([undefined, undefined]);
+    await store.addBody({ epoch: 8n, kind: 'manifest', key: named('manifest'), bytes: torn });
+  }
+  await using store = await openStore({ folder, keptEpochs: 1 });
+  expect([store.bodyOf(hash(body)), store.bodyOf(hash(torn))]).toEqual([undefined, { epoch: 8n, kind: 'manifest' }]);
 });
 
 test('a folder of the older form is refused, and nothing in it changes', async () => {

@@ -34,9 +34,11 @@ export interface Store extends AsyncDisposable {
     readonly key: Hash;
     readonly bytes: Uint8Array;
   }): Promise<Hash>;
-  /** The bodies of any epoch on disk that peers are told of (V-18). */
+  /** The manifests, lists of verdicts and reports of any epoch on disk. */
   bodiesOf(epoch: bigint): readonly BodyReference[];
-  /** The bytes under a hash: a body, or an entry of an open epoch. */
+  /** What the body under a hash is; undefined for an entry, and for what is not here. */
+  bodyOf(hash: Hash): { readonly epoch: bigint; readonly kind: StoredKind } | undefined;
+  /** The bytes under a hash: a body that the index names, or an entry of an open epoch. */
   bytesOf(hash: Hash): Promise<Uint8Array | undefined>;
   /** Whether an open epoch has this entry, its own or carried into it. */
   hasEntry(entryHash: Hash): boolean;
@@ -137,7 +139,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return bodyHash;
     },
     bodiesOf: (epoch) => index.of(epoch).filter(isReference),
-    bytesOf: async (hash) => fromBooks((book) => book.bytesOf(hash)) ?? bodies.get(hash),
+    bodyOf: index.find,
+    // A kill between a body and its index leaves a file of which nobody can say what it is.
+    bytesOf: async (hash) =>
+      fromBooks((book) => book.bytesOf(hash)) ?? (index.find(hash) === undefined ? undefined : bodies.get(hash)),
     hasEntry: (entryHash) =>
       fromBooks((book) => (book.has(entryHash) || book.hasCarried(entryHash) ? true : undefined)) === true,
     entry: (entryHash) => fromBooks((book) => book.entry(entryHash) ?? book.carriedEntry(entryHash)),

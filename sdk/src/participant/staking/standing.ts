@@ -94,7 +94,7 @@ export function openVotes(
   };
 }
 
-/** P-22: the slot from which on anyone may end the votes of an epoch; undefined while it may still become final. */
+/** P-22, P-49: the slot from which on anyone may end the votes of an epoch; undefined while it may still become final. */
 export function voteEndsAt(
   epoch: EpochAccount,
   config: Pick<ConfigAccount, 'parameters' | 'changes' | 'lastFinalisedEpoch'>,
@@ -106,7 +106,8 @@ export function voteEndsAt(
   const decided = isFinal ? (epochOfSlot(clock, epoch.finalisedSlot) ?? 0n) : epoch.epoch;
   const faulted = epoch.faults > 0 ? (epochOfSlot(clock, epoch.faultSlot) ?? 0n) : 0n;
   const parameters = parametersIn({ ...config, parameters: namedParameters(config.parameters) }, epoch.epoch);
-  return firstSlotOfEpoch(clock, (faulted > decided ? faulted : decided) + parameters.evidenceEpochs);
+  const endsAt = firstSlotOfEpoch(clock, (faulted > decided ? faulted : decided) + parameters.evidenceEpochs);
+  return epoch.heldUntilSlot > endsAt ? epoch.heldUntilSlot : endsAt;
 }
 
 function deedsOf({ flags }: VoteAccount) {
