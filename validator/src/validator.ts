@@ -183,7 +183,9 @@ export const validator =
           identity: parts.keypair.publicKey,
           chain,
           evidence: parts.evidence,
+          verify: parts.verify,
           store,
+          sets,
           bodies,
           identityOf: speaker,
           ownReport: ({ epoch, verdictAttempt }) => protection.rootVote(epoch, verdictAttempt)?.reportHash,
@@ -393,6 +395,7 @@ export const validator =
         await writer.closeVote(epoch, signalled);
         return 'done';
       },
+      checkSet: (_, account, signalled) => dispute.run.checkSet(account, signalled),
       compareReports: (_, account, signalled) => dispute.run.compareReports(account, signalled),
     };
 
@@ -452,6 +455,7 @@ export const validator =
         hasRootVote: (epoch, attempt) => protection.rootVote(epoch, attempt) !== undefined,
         hasClaims: claims().length > 0,
         mustSearch: dispute.mustSearch,
+        mustCheckSet: dispute.mustCheckSet,
         mustCompare: dispute.mustCompare,
         hasFindings: dispute.hasFindings(),
         hasCases: dispute.hasCases(),

@@ -14,6 +14,7 @@ import {
   type FindingAccount,
   openBuffer,
   type ProgramClient,
+  proveBadSignature,
   proveDoubleSign,
   proveFalseClaimsLeaf,
   proveFalseLifetime,
@@ -22,7 +23,14 @@ import {
   verifyTwoSignatures,
   writeBuffer,
 } from '@karmesh/sdk/program';
-import { type DoubleSign, falseVoteKey, type Hash, type Identity, type Participant } from '@karmesh/sdk/protocol';
+import {
+  type DoubleSign,
+  falseAttestationKey,
+  falseVoteKey,
+  type Hash,
+  type Identity,
+  type Participant,
+} from '@karmesh/sdk/protocol';
 import type { TransactionInstruction } from '@solana/web3.js';
 
 type Signalled = { readonly signal: AbortSignal };
@@ -33,17 +41,23 @@ export interface Committed {
   readonly salt: Hash;
 }
 
-/** A report that somebody voted for, and what it is shown to be false by. */
-export interface ReportFault {
-  readonly name: Exclude<keyof typeof FAULT, 'signature'>;
+/** A report that somebody voted for, or a set that somebody attested, and what it is shown to be false by. */
+export interface Fault {
+  readonly name: keyof typeof FAULT;
   readonly epoch: bigint;
-  readonly reportHash: Hash;
-  /** Of the final report that this one follows on, if there is one. */
+  /** The report's hash; of a set (`signature`) its manifest's. */
+  readonly subject: Hash;
+  /** Of the final report that a report follows on, if there is one. */
   readonly priorEpoch: bigint | undefined;
 }
 
+/** P-42: what names the offence of who voted for a false report, or attested such a set. */
+export function offenceKeyOf({ name, epoch }: Pick<Fault, 'name' | 'epoch'>): Hash {
+  return name === 'signature' ? falseAttestationKey(epoch) : falseVoteKey(epoch);
+}
+
 /**
- * Evidence and cases on chain (P-40 to P-47), as this validator reads and sends them. Readers answer undefined for what is not there.
+ * Evidence and cases on chain (P-40 to P-48), as this validator reads and sends them. Readers answer undefined for what is not there.
  *
  * @throws KarmeshError `PROGRAM_ERROR` with the program's error name in `facts.error`, `TRANSACTION_FAILED`, `RPC_UNREACHABLE`, `RPC_FAILED`, `ABORTED`.
  */
@@ -51,7 +65,7 @@ export interface EvidenceChain {
   finding(commitment: Hash, options: Signalled): Promise<FindingAccount | undefined>;
   buffer(nonce: bigint, options: Signalled): Promise<BufferAccount | undefined>;
   offenceCase(offender: Participant, offenceKey: Hash, options: Signalled): Promise<CaseAccount | undefined>;
-  fault(fault: ReportFault, options: Signalled): Promise<FaultAccount | undefined>;
+  fault(fault: Fault, options: Signalled): Promise<FaultAccount | undefined>;
   /** Every vote account of an epoch. */
   votes(epoch: bigint, options: Signalled): Promise<readonly VoteAccount[]>;
   /** Every case that was ever filed. */
@@ -73,10 +87,10 @@ export interface EvidenceChain {
   ): Promise<string>;
   /** Writes the last piece and shows the whole in one transaction (P-41). */
   showFault(
-    shown: Committed & { readonly fault: ReportFault; readonly lastPiece: BufferPiece },
+    shown: Committed & { readonly fault: Fault; readonly lastPiece: BufferPiece },
     options: Signalled,
   ): Promise<string>;
-  accuse(accused: { readonly fault: ReportFault; readonly validator: Participant }, options: Signalled): Promise<void>;
+  accuse(accused: { readonly fault: Fault; readonly validator: Participant }, options: Signalled): Promise<void>;
   execute(filed: CaseAccount, options: Signalled): Promise<string>;
   /** P-49: answers by what the buffer holds, and ends the buffer in the same transaction. */
   answer(
@@ -111,7 +125,14 @@ export function piecesOf(
 /** What a path of 32 nodes and ten thousand bytes of preimages take at most. */
 const FAULT_COMPUTE_UNITS = 600_000;
 const TIMEOUT_MS = 20_000;
-const PROVE = { sum: proveFalseSum, lifetime: proveFalseLifetime, claims: proveFalseClaimsLeaf } as const;
+type ShownFault = Parameters<typeof proveFalseLifetime>[1];
+const PROVE: Readonly<Record<Fault['name'], typeof proveFalseLifetime>> = {
+  sum: proveFalseSum,
+  lifetime: proveFalseLifetime,
+  claims: proveFalseClaimsLeaf,
+  signature: (addresses, { reportHash: manifestHash, ...shown }: ShownFault) =>
+    proveBadSignature(addresses, { ...shown, manifestHash }),
+};
 
 export function evidenceChain(parts: {
   readonly client: Pick<
@@ -135,7 +156,7 @@ export function evidenceChain(parts: {
     finding: (commitment, options) => client.finding(identity, commitment, options),
     buffer: (nonce, options) => client.buffer(identity, nonce, options),
     offenceCase: (offender, key, options) => client.offenceCase(offender, key, options),
-    fault: ({ reportHash, name }, options) => client.fault(addresses.fault(reportHash, FAULT[name]), options),
+    fault: ({ subject, name }, options) => client.fault(addresses.fault(subject, FAULT[name]), options),
     votes: (epoch, options) => client.votes(epoch, options),
     cases: (options) => client.cases(options),
     challenges: (options) => client.challenges(options),
@@ -163,7 +184,7 @@ export function evidenceChain(parts: {
       return send(instructions, options);
     },
     showFault({ fault, commitment, salt, lastPiece }, options) {
-      const { name, epoch, reportHash, priorEpoch } = fault;
+      const { name, epoch, subject: reportHash, priorEpoch } = fault;
       const buffer = addresses.buffer(identity, lastPiece.nonce);
       const prior = priorEpoch === undefined ? {} : { priorEpoch };
       const proven = PROVE[name](addresses, {
@@ -177,8 +198,9 @@ export function evidenceChain(parts: {
       });
       return send([written(lastPiece), proven], { ...options, computeUnits: FAULT_COMPUTE_UNITS });
     },
-    async accuse({ fault: { epoch, reportHash, name }, validator }, options) {
-      const offenceKey = falseVoteKey(epoch);
+    async accuse({ fault, validator }, options) {
+      const { epoch, subject: reportHash, name } = fault;
+      const offenceKey = offenceKeyOf(fault);
       const accused = { payer: identity, epoch, reportHash, fault: FAULT[name], validator, offenceKey };
       await send([accuseVoter(addresses, accused)], options);
     },

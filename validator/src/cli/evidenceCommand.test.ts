@@ -137,7 +137,7 @@ test('what was found is listed with its case, from the folder and from the chain
     const parts = {
       ...{ domain, identity: finder.publicKey, chain, store, budget, log },
       ...{ slot: () => slot, isProvable: () => true, isDecided: () => true },
-      ...{ turnSlots: () => 0n, observe: () => {} },
+      ...{ turnSlots: () => 0n, filed: new Set<string>(), observe: () => {} },
     };
     if ((await bringEvidence(parts, { signal })) === 'done') break;
     await pause(100, undefined, { signal });

@@ -10,9 +10,18 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, falseVoteKey, namedParameters, OFFENCE, type Participant, toHex } from '@karmesh/sdk/protocol';
+import {
+  equalBytes,
+  falseAttestationKey,
+  falseVoteKey,
+  namedParameters,
+  OFFENCE,
+  type Participant,
+  toHex,
+} from '@karmesh/sdk/protocol';
 import { command, loadKeypair, output } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
+import { aboutOf } from '../dispute/finding.ts';
 import { type Finding, findingsPath, readFindings } from '../dispute/findingStore.ts';
 import { type EvidenceConfig, evidenceSchema, registerSchema, startSchema } from './config.ts';
 
@@ -79,6 +88,7 @@ const OFFENCES: Readonly<Record<number, string>> = {
   [OFFENCE.doubleSign]: 'two signatures',
   [OFFENCE.falseVote]: 'a false vote',
   [OFFENCE.lazyVerdict]: 'a verdict without a look',
+  [OFFENCE.silence]: 'silence about a report',
 };
 const ROLES: Readonly<Record<number, string>> = { 1: 'worker', 2: 'validator', 3: 'gateway' };
 
@@ -114,6 +124,7 @@ const WHAT: Readonly<Record<Finding['of']['what'], string>> = {
   sum: 'a report whose sums are false',
   lifetime: 'a report whose lifetimes do not follow',
   claims: 'a report with another claims tree',
+  signature: 'an attested set with a record that its worker did not sign',
 };
 
 async function readOwn(config: EvidenceConfig, signal: AbortSignal) {
@@ -121,15 +132,15 @@ async function readOwn(config: EvidenceConfig, signal: AbortSignal) {
   const findings = existsSync(path) ? readFindings(path) : [];
   if (findings.length === 0) return { epoch: null, findings: [] };
   const reader = await openReader(config, signal);
-  const all = findings.some(({ type }) => type === 'falseReport') ? await reader.client.cases({ signal }) : [];
+  const all = findings.some(({ type }) => type !== 'doubleSign') ? await reader.client.cases({ signal }) : [];
   const shown = [];
   for (const finding of findings) {
     const { number, type, of, state, isOurs, reason, foundSlot } = finding;
-    const cases = type === 'doubleSign' ? await caseOf(reader, of, signal) : casesOf(reader, all, of.epoch);
+    const cases = type === 'doubleSign' ? await caseOf(reader, of, signal) : casesOf(reader, all, finding);
     shown.push({
       number: number.toString(),
       what: of.what,
-      about: type === 'doubleSign' ? toBase58(of.offender) : toHex(of.reportHash),
+      about: type === 'doubleSign' ? toBase58(of.offender) : toHex(aboutOf(finding)),
       epoch: of.epoch.toString(),
       foundSlot: foundSlot.toString(),
       state: stateOf(finding),
@@ -158,9 +169,9 @@ async function caseOf(
   return filed === undefined ? [] : [shownCase(reader, filed)];
 }
 
-/** All false votes of the epoch: one offence for each voter, whichever report it was. */
-function casesOf(reader: Reader, all: readonly CaseAccount[], epoch: bigint): readonly ShownCase[] {
-  const key = falseVoteKey(epoch);
+/** All false votes of the epoch, one offence for each voter, whichever report it was; or all false attestations. */
+function casesOf(reader: Reader, all: readonly CaseAccount[], { type, of }: Finding): readonly ShownCase[] {
+  const key = type === 'badSet' ? falseAttestationKey(of.epoch) : falseVoteKey(of.epoch);
   return all.filter(({ offenceKey }) => equalBytes(offenceKey, key)).map((filed) => shownCase(reader, filed));
 }
 

@@ -1,4 +1,4 @@
-import { programErrorName, VOTE_FLAG } from '@karmesh/sdk/program';
+import { programErrorName, VOTE_FLAG, type VoteAccount } from '@karmesh/sdk/program';
 import {
   bufferContent,
   type Domain,
@@ -10,11 +10,11 @@ import {
   toHex,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
-import { type EvidenceChain, piecesOf, type ReportFault } from '../chain/evidenceChain.ts';
+import { type EvidenceChain, type Fault, offenceKeyOf, piecesOf } from '../chain/evidenceChain.ts';
 import type { DutyResult } from '../epoch/dutyParts.ts';
 import type { EvidenceBudget } from './evidenceBudget.ts';
 import { EVIDENCE_COSTS } from './evidenceCosts.ts';
-import { type FoundFalse, type FoundTwice, type OffenceName, shownTwice } from './finding.ts';
+import { type FoundBadSet, type FoundFalse, type FoundTwice, type OffenceName, shownTwice } from './finding.ts';
 import type { Finding, FindingStore } from './findingStore.ts';
 import { isWritten } from './writtenBuffer.ts';
 
@@ -34,6 +34,8 @@ export interface BringParts {
   readonly isDecided: (epoch: bigint) => boolean;
   /** Slots that this validator leaves others before it does what any of them can do. */
   readonly turnSlots: (epoch: bigint) => bigint;
+  /** Cases that were seen on chain, by the finding's number and the voter's hex address: each is asked for once. */
+  readonly filed: Set<string>;
   readonly log: Pick<Logger, 'info' | 'warn' | 'debug'>;
   readonly observe: (seen: { readonly kind: OffenceName; readonly outcome: EvidenceOutcome }) => void;
   /** Called after each step that the chain has: what a test kills a validator by. */
@@ -55,7 +57,7 @@ const REFUSALS = new Set([
 const EXPECTED = new Set(['AlreadyInitialised', 'NotCommitted', 'BadState']);
 
 /**
- * Takes every open finding one step further (P-40 to P-47). What is on chain and in the store decides which step, so that it goes on after a kill and does nothing twice.
+ * Takes every open finding one step further (P-40 to P-48). What is on chain and in the store decides which step, so that it goes on after a kill and does nothing twice.
  * `waiting` while something is still to be done. Throws what RPC throws.
  */
 export async function bringEvidence(parts: BringParts, options: Signalled): Promise<DutyResult> {
@@ -80,7 +82,7 @@ export async function bringEvidence(parts: BringParts, options: Signalled): Prom
 function step(parts: BringParts, finding: Finding, options: Signalled): Promise<boolean> {
   return finding.type === 'doubleSign'
     ? bringTwice(parts, { finding, of: finding.of }, options)
-    : bringFalse(parts, { finding, of: finding.of }, options);
+    : bringFault(parts, { finding, of: finding.of }, options);
 }
 
 /** P-44: commits, waits and shows both signatures. */
@@ -110,10 +112,10 @@ async function bringTwice(
   return true;
 }
 
-/** P-45 to P-47: commits, writes the buffer, shows the last piece with the proof, and accuses who voted for it. */
-async function bringFalse(
+/** P-45 to P-48: commits, writes the buffer, shows the last piece with the proof, and accuses who voted for it. */
+async function bringFault(
   parts: BringParts,
-  { finding, of }: { readonly finding: Finding; readonly of: FoundFalse },
+  { finding, of }: { readonly finding: Finding; readonly of: FoundFalse | FoundBadSet },
   { signal }: Signalled,
 ): Promise<boolean> {
   const { chain, store, budget, log } = parts;
@@ -133,22 +135,23 @@ async function bringFalse(
   if (!(await isCommitted(parts, finding, { commitment, signal, isWaiting: false }))) return false;
   const { before, last } = piecesOf(finding.number, content);
   if (!(await isWritten(parts, { size: content.length, nonce: finding.number, before, signal }))) return false;
-  if (!(await isCommitted(parts, finding, { commitment, signal })) || !parts.isProvable(of.epoch)) return false;
+  if (!(await isCommitted(parts, finding, { commitment, signal }))) return false;
+  if (of.what !== 'signature' && !parts.isProvable(of.epoch)) return false;
   if (!budget.take(EVIDENCE_COSTS.showFault)) return false;
   const signature = await chain.showFault({ fault, commitment, salt, lastPiece: last }, { signal });
-  log.info({ ...factsOf(finding), signature }, 'A report was shown to be false.');
+  log.info({ ...factsOf(finding), signature }, 'What validators voted for was shown to be false.');
   store.move(finding, { state: 'shown', isOurs: true });
   parts.observe({ kind: of.what, outcome: 'shown' });
   parts.onStage?.('evidence:shown', { epoch: of.epoch });
   return false;
 }
 
-/** P-47: a case against each who revealed the report. Settled once the epoch is decided, so that nobody can still reveal it. */
+/** P-47, P-48: a case against each who revealed the report, or attested in the set's epoch. Settled once the epoch is decided, so that nobody can still do so. */
 async function accuse(
   parts: BringParts,
   finding: Finding,
   shown: {
-    readonly fault: ReportFault;
+    readonly fault: Fault;
     readonly isOurs: boolean;
     readonly shownSlot: bigint;
     readonly signal: AbortSignal;
@@ -159,13 +162,16 @@ async function accuse(
   const wait = shown.isOurs ? 0n : parts.turnSlots(fault.epoch);
   if (parts.slot() < shown.shownSlot + wait) return false;
   const votes = await parts.chain.votes(fault.epoch, { signal });
-  const guilty = votes.filter(
-    ({ flags, reportHash }) =>
-      (flags & VOTE_FLAG.revealed) !== 0 &&
-      (flags & VOTE_FLAG.accused) === 0 &&
-      equalBytes(reportHash, fault.reportHash),
-  );
-  for (const { validator } of guilty) {
+  const offenceKey = offenceKeyOf(fault);
+  for (const { validator, flags } of votes.filter((vote) => isVoteFor(vote, fault))) {
+    const name = `${finding.number} ${toHex(validator)}`;
+    if (parts.filed.has(name)) continue;
+    // The flag tells of some offence in the epoch: it may be another one than this.
+    if ((flags & VOTE_FLAG.accused) !== 0 && (await parts.chain.offenceCase(validator, offenceKey, { signal }))) {
+      if (parts.filed.size > 4096) parts.filed.clear();
+      parts.filed.add(name);
+      continue;
+    }
     if (!parts.budget.take(EVIDENCE_COSTS.accuse)) return false;
     try {
       await parts.chain.accuse({ fault, validator }, { signal });
@@ -174,12 +180,22 @@ async function accuse(
       if (programErrorName(error) !== 'AlreadyInitialised') throw error;
       continue;
     }
-    parts.log.info({ ...factsOf(finding), validator: toHex(validator) }, 'Who voted for a false report was accused.');
+    parts.log.info(
+      { ...factsOf(finding), validator: toHex(validator) },
+      'Who voted for what was shown to be false was accused.',
+    );
     parts.onStage?.('evidence:accused', { epoch: fault.epoch });
   }
   if (!parts.isDecided(fault.epoch)) return false;
   settle(parts, finding, shown.isOurs);
   return true;
+}
+
+/** What is attested is not replaced (P-12), so that every attestation of an epoch is of its set. */
+function isVoteFor({ flags, reportHash }: VoteAccount, { name, subject }: Fault): boolean {
+  return name === 'signature'
+    ? (flags & VOTE_FLAG.attested) !== 0
+    : (flags & VOTE_FLAG.revealed) !== 0 && equalBytes(reportHash, subject);
 }
 
 /** P-41: true once the commitment is old enough, or, unless waited for, once the chain has it. Commits if nothing is there. */
@@ -243,8 +259,11 @@ function commitmentOf(
   return { salt, commitment: findingCommitment(domain, { finder: identity, evidence, salt }) };
 }
 
-function faultOf({ what, epoch, reportHash, priorEpoch }: FoundFalse): ReportFault {
-  return { name: what, epoch, reportHash, priorEpoch: priorEpoch === epoch ? undefined : priorEpoch };
+function faultOf(of: FoundFalse | FoundBadSet): Fault {
+  const { epoch } = of;
+  if (of.what === 'signature') return { name: of.what, epoch, subject: of.manifestHash, priorEpoch: undefined };
+  const { what, reportHash, priorEpoch } = of;
+  return { name: what, epoch, subject: reportHash, priorEpoch: priorEpoch === epoch ? undefined : priorEpoch };
 }
 
 function factsOf({ number, of }: Finding): Readonly<Record<string, string>> {

@@ -37,14 +37,14 @@ export interface FindingStore extends Disposable {
     finding: Pick<Finding, 'number'>,
     to: { readonly state: FindingState; readonly isOurs?: boolean; readonly reason?: string },
   ): void;
-  /** Notes that an epoch was gone through, for double signatures or for reports. */
+  /** Notes that an epoch was gone through, for double signatures, for bad ones or for reports. */
   note(what: Looked, epoch: bigint): void;
   hasLooked(what: Looked, epoch: bigint): boolean;
   /** Lamports that bringing evidence has cost in an epoch. */
   spent(epoch: bigint): bigint;
   spend(epoch: bigint, lamports: bigint): void;
 }
-export type Looked = 'entries' | 'reports';
+export type Looked = 'entries' | 'signatures' | 'reports';
 
 /** Findings that are not settled: two records or ten kilobytes each. */
 const MAX_OPEN = 1024;
@@ -162,9 +162,14 @@ function opened(path: string, readOnly: boolean): DatabaseSync {
 }
 
 function bytesOf(found: Found): Uint8Array {
-  return found.type === 'doubleSign'
-    ? encode(FOUND_CODECS.doubleSign, found.of)
-    : encode(FOUND_CODECS.falseReport, found.of);
+  switch (found.type) {
+    case 'doubleSign':
+      return encode(FOUND_CODECS.doubleSign, found.of);
+    case 'falseReport':
+      return encode(FOUND_CODECS.falseReport, found.of);
+    case 'badSet':
+      return encode(FOUND_CODECS.badSet, found.of);
+  }
 }
 
 function findingOf(row: Readonly<Record<string, unknown>>, path: string): Finding {
@@ -181,7 +186,12 @@ function findingOf(row: Readonly<Record<string, unknown>>, path: string): Findin
   )
     throw new KarmeshError('STORE_FAILED', 'A finding is damaged; restore the data folder from a copy.', { path });
   const about = { number, name, salt, foundSlot, state, isOurs: ours === 1n, reason };
-  return type === 'doubleSign'
-    ? { type, of: decode(FOUND_CODECS.doubleSign, bytes), ...about }
-    : { type: 'falseReport', of: decode(FOUND_CODECS.falseReport, bytes), ...about };
+  switch (type) {
+    case 'doubleSign':
+      return { type, of: decode(FOUND_CODECS.doubleSign, bytes), ...about };
+    case 'badSet':
+      return { type, of: decode(FOUND_CODECS.badSet, bytes), ...about };
+    default:
+      return { type: 'falseReport', of: decode(FOUND_CODECS.falseReport, bytes), ...about };
+  }
 }
