@@ -116,6 +116,7 @@ async function bringUntilSettled(
           isProvable: () => true,
           isDecided: () => true,
           turnSlots: () => 4n,
+          bondOf: () => 0n,
           filed: new Set(),
           log,
           observe: () => {},
@@ -272,6 +273,7 @@ test('P-41: who comes second stops, and gets its rent back', async () => {
   const seen: string[] = [];
   const parts = {
     ...{ domain: world.domain, identity: second.publicKey, chain, store, budget, log },
+    bondOf: () => 0n,
     filed: new Set<string>(),
     ...{ slot: () => slot + 100n, isProvable: () => true, isDecided: () => true, turnSlots: () => 4n },
     observe: ({ outcome }: { readonly outcome: string }) => seen.push(outcome),
@@ -316,7 +318,16 @@ test('V-33: bringing costs no more in an epoch than it may, and goes on in the n
   const next = evidenceBudget({ limitLamports: LIMIT, store, epoch: () => 1n, log, observe: () => {} });
   const slot = await world.ledger.slot();
   const parts = {
-    ...{ domain: world.domain, identity: finder.publicKey, chain, store, budget: next, filed: new Set<string>(), log },
+    ...{
+      domain: world.domain,
+      identity: finder.publicKey,
+      chain,
+      store,
+      budget: next,
+      bondOf: () => 0n,
+      filed: new Set<string>(),
+      log,
+    },
     ...{ slot: () => slot, isProvable: () => true, isDecided: () => true, turnSlots: () => 4n, observe: () => {} },
   };
   expect(await bringEvidence(parts, { signal })).toBe('done');

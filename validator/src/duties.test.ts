@@ -41,6 +41,7 @@ function account(changes: Partial<EpochFacts> = {}): EpochFacts {
     escrowCount: 0,
     settledCount: 0,
     quorumSlot: 0n,
+    openChallenges: 0,
     ...changes,
   };
 }

@@ -1,11 +1,14 @@
 import {
+  accuseSilent,
   accuseVoter,
   answerChallenge,
   BUFFER_PIECE_BYTES,
   type BufferAccount,
   type CaseAccount,
   type ChallengeAccount,
+  type ChallengeName,
   closeBuffer,
+  closeChallenge,
   closeFinding,
   commitFinding,
   executeCase,
@@ -13,23 +16,30 @@ import {
   type FaultAccount,
   type FindingAccount,
   openBuffer,
+  openChallenge,
   type ProgramClient,
   proveBadSignature,
   proveDoubleSign,
   proveFalseClaimsLeaf,
   proveFalseLifetime,
   proveFalseSum,
+  type ReportArguments,
   type VoteAccount,
   verifyTwoSignatures,
   writeBuffer,
 } from '@karmesh/sdk/program';
 import {
+  type Domain,
   type DoubleSign,
+  equalBytes,
   falseAttestationKey,
   falseVoteKey,
   type Hash,
   type Identity,
   type Participant,
+  type Report,
+  reportHashOf,
+  silenceKey,
 } from '@karmesh/sdk/protocol';
 import type { TransactionInstruction } from '@solana/web3.js';
 
@@ -57,7 +67,7 @@ export function offenceKeyOf({ name, epoch }: Pick<Fault, 'name' | 'epoch'>): Ha
 }
 
 /**
- * Evidence and cases on chain (P-40 to P-48), as this validator reads and sends them. Readers answer undefined for what is not there.
+ * Evidence, challenges and cases on chain (P-40 to P-50), as this validator reads and sends them. Readers answer undefined for what is not there.
  *
  * @throws KarmeshError `PROGRAM_ERROR` with the program's error name in `facts.error`, `TRANSACTION_FAILED`, `RPC_UNREACHABLE`, `RPC_FAILED`, `ABORTED`.
  */
@@ -72,6 +82,31 @@ export interface EvidenceChain {
   cases(options: Signalled): Promise<readonly CaseAccount[]>;
   /** Every challenge that was not ended. */
   challenges(options: Signalled): Promise<readonly ChallengeAccount[]>;
+  /** A challenge that was not ended. */
+  challenge(named: ChallengeName, options: Signalled): Promise<ChallengeAccount | undefined>;
+  /** The report of a hash that a validator's vote revealed; undefined if the cluster's history does not show it. */
+  revealedReport(
+    revealed: {
+      readonly domain: Domain;
+      readonly epoch: bigint;
+      readonly verdictsRoot: Hash;
+      readonly reportHash: Hash;
+      readonly validator: Participant;
+    },
+    options: Signalled,
+  ): Promise<Report | undefined>;
+  /** P-49: opens a challenge; `validator` is one who voted for the report. */
+  ask(
+    asked: ChallengeName & {
+      readonly report: Report;
+      readonly validator: Participant;
+      readonly priorEpoch: bigint | undefined;
+    },
+    options: Signalled,
+  ): Promise<string>;
+  /** P-50. */
+  accuseSilent(accused: ChallengeName & { readonly validator: Participant }, options: Signalled): Promise<void>;
+  endChallenge(named: ChallengeName, options: Signalled): Promise<void>;
   commit(commitment: Hash, options: Signalled): Promise<void>;
   dropFinding(commitment: Hash, options: Signalled): Promise<void>;
   openBuffer(buffer: { readonly nonce: bigint; readonly size: number }, options: Signalled): Promise<void>;
@@ -137,7 +172,17 @@ const PROVE: Readonly<Record<Fault['name'], typeof proveFalseLifetime>> = {
 export function evidenceChain(parts: {
   readonly client: Pick<
     ProgramClient,
-    'addresses' | 'send' | 'finding' | 'buffer' | 'offenceCase' | 'fault' | 'votes' | 'cases' | 'challenges'
+    | 'addresses'
+    | 'send'
+    | 'finding'
+    | 'buffer'
+    | 'offenceCase'
+    | 'fault'
+    | 'votes'
+    | 'cases'
+    | 'challenges'
+    | 'challenge'
+    | 'revealedReport'
   >;
   readonly identity: Identity;
 }): EvidenceChain {
@@ -160,6 +205,25 @@ export function evidenceChain(parts: {
     votes: (epoch, options) => client.votes(epoch, options),
     cases: (options) => client.cases(options),
     challenges: (options) => client.challenges(options),
+    challenge: (named, options) => client.challenge(named, options),
+    revealedReport({ domain, epoch, verdictsRoot, reportHash, validator }, options) {
+      const isWanted = (report: Report): boolean =>
+        equalBytes(reportHashOf(domain, { epoch, verdictsRoot, report }), reportHash);
+      return client.revealedReport({ epoch, validator, isWanted }, options);
+    },
+    ask({ priorEpoch, report, ...asked }, options) {
+      const prior = priorEpoch === undefined ? {} : { priorEpoch };
+      const shown = { ...report, totals: report.totals as ReportArguments['totals'] };
+      const instruction = openChallenge(addresses, { ...asked, challenger: identity, report: shown, ...prior });
+      return send([instruction], options);
+    },
+    async accuseSilent(accused, options) {
+      const offenceKey = silenceKey(accused.epoch);
+      await send([accuseSilent(addresses, { ...accused, payer: identity, offenceKey })], options);
+    },
+    async endChallenge(named, options) {
+      await send([closeChallenge(addresses, { ...named, challenger: identity })], options);
+    },
     async commit(commitment, options) {
       await send([commitFinding(addresses, { finder: identity, commitment })], options);
     },

@@ -17,6 +17,7 @@ import {
   namedParameters,
   OFFENCE,
   type Participant,
+  silenceKey,
   toHex,
 } from '@karmesh/sdk/protocol';
 import { command, loadKeypair, output } from '@karmesh/sdk/runtime';
@@ -124,6 +125,7 @@ const WHAT: Readonly<Record<Finding['of']['what'], string>> = {
   sum: 'a report whose sums are false',
   lifetime: 'a report whose lifetimes do not follow',
   claims: 'a report with another claims tree',
+  silence: 'a report that nobody shows',
   signature: 'an attested set with a record that its worker did not sign',
 };
 
@@ -149,14 +151,21 @@ async function readOwn(config: EvidenceConfig, signal: AbortSignal) {
         : state === 'found' || state === 'committed' || state === 'refused'
           ? null
           : 'another',
-      ...(reason === '' ? {} : { reason }),
+      ...(reason === '' || reason === 'answered' ? {} : { reason }),
       cases,
     });
   }
   return { epoch: reader.epoch?.toString() ?? null, findings: shown };
 }
 
-function stateOf({ state }: Finding): 'found' | 'committed' | 'shown' | 'case filed' | 'refused' {
+function stateOf({
+  type,
+  state,
+  reason,
+}: Finding): 'found' | 'committed' | 'open' | 'shown' | 'silent' | 'answered' | 'case filed' | 'refused' {
+  if (reason === 'answered') return 'answered';
+  if (type === 'hiddenReport' && state === 'committed') return 'open';
+  if (type === 'hiddenReport' && state === 'shown') return 'silent';
   return state === 'settled' ? 'case filed' : state;
 }
 
@@ -171,7 +180,9 @@ async function caseOf(
 
 /** All false votes of the epoch, one offence for each voter, whichever report it was; or all false attestations. */
 function casesOf(reader: Reader, all: readonly CaseAccount[], { type, of }: Finding): readonly ShownCase[] {
-  const key = type === 'badSet' ? falseAttestationKey(of.epoch) : falseVoteKey(of.epoch);
+  const { epoch } = of;
+  const keyOf = { badSet: falseAttestationKey, hiddenReport: silenceKey, falseReport: falseVoteKey };
+  const key = type === 'doubleSign' ? of.offenceKey : keyOf[type](epoch);
   return all.filter(({ offenceKey }) => equalBytes(offenceKey, key)).map((filed) => shownCase(reader, filed));
 }
 
@@ -209,7 +220,8 @@ function renderOwn({ findings }: Awaited<ReturnType<typeof readOwn>>): string {
   if (findings.length === 0) return 'This validator has found no offence.';
   return findings
     .map((one) => {
-      const shown = one.shownBy === null ? '' : `, shown by ${one.shownBy}`;
+      const how = one.what === 'silence' ? 'asked' : 'shown';
+      const shown = one.shownBy === null ? '' : `, ${how} by ${one.shownBy}`;
       return [
         `${one.number}. ${WHAT[one.what]}, epoch ${one.epoch}`,
         `  about    ${one.about}`,

@@ -1,47 +1,16 @@
 import { programErrorName, VOTE_FLAG, type VoteAccount } from '@karmesh/sdk/program';
-import {
-  bufferContent,
-  type Domain,
-  equalBytes,
-  FINDING_SLOTS,
-  findingCommitment,
-  type Hash,
-  type Identity,
-  toHex,
-} from '@karmesh/sdk/protocol';
-import type { Logger } from '@karmesh/sdk/runtime';
-import { type EvidenceChain, type Fault, offenceKeyOf, piecesOf } from '../chain/evidenceChain.ts';
+import { bufferContent, equalBytes, FINDING_SLOTS, findingCommitment, type Hash } from '@karmesh/sdk/protocol';
+import { type Fault, offenceKeyOf, piecesOf } from '../chain/evidenceChain.ts';
 import type { DutyResult } from '../epoch/dutyParts.ts';
-import type { EvidenceBudget } from './evidenceBudget.ts';
+import { accuseVoters } from './accuseVoters.ts';
+import { bringChallenge } from './bringChallenge.ts';
+import type { BringParts } from './bringParts.ts';
 import { EVIDENCE_COSTS } from './evidenceCosts.ts';
-import { type FoundBadSet, type FoundFalse, type FoundTwice, type OffenceName, shownTwice } from './finding.ts';
-import type { Finding, FindingStore } from './findingStore.ts';
+import { type FoundBadSet, type FoundFalse, type FoundTwice, shownTwice } from './finding.ts';
+import type { Finding } from './findingStore.ts';
 import { isWritten } from './writtenBuffer.ts';
 
 type Signalled = { readonly signal: AbortSignal };
-
-export interface BringParts {
-  readonly domain: Domain;
-  /** The finder: signs, pays and is paid. */
-  readonly identity: Identity;
-  readonly chain: EvidenceChain;
-  readonly store: FindingStore;
-  readonly budget: EvidenceBudget;
-  readonly slot: () => bigint;
-  /** P-45: whether the chain takes evidence against reports of the epoch now, as far as one knows. */
-  readonly isProvable: (epoch: bigint) => boolean;
-  /** Whether nobody can reveal a report of the epoch any more. */
-  readonly isDecided: (epoch: bigint) => boolean;
-  /** Slots that this validator leaves others before it does what any of them can do. */
-  readonly turnSlots: (epoch: bigint) => bigint;
-  /** Cases that were seen on chain, by the finding's number and the voter's hex address: each is asked for once. */
-  readonly filed: Set<string>;
-  readonly log: Pick<Logger, 'info' | 'warn' | 'debug'>;
-  readonly observe: (seen: { readonly kind: OffenceName; readonly outcome: EvidenceOutcome }) => void;
-  /** Called after each step that the chain has: what a test kills a validator by. */
-  readonly onStage?: ((stage: string, about: { readonly epoch: bigint }) => void) | undefined;
-}
-export type EvidenceOutcome = 'found' | 'shown' | 'elsewhere' | 'refused';
 
 /** The program says so of evidence that it will never take. */
 const REFUSALS = new Set([
@@ -52,12 +21,13 @@ const REFUSALS = new Set([
   'StalePrior',
   'TooLate',
   'TooManyCases',
+  'NotVoted',
 ]);
 /** Another was faster, or what is awaited has not come: the next look shows it. */
-const EXPECTED = new Set(['AlreadyInitialised', 'NotCommitted', 'BadState']);
+const EXPECTED = new Set(['AlreadyInitialised', 'NotCommitted', 'BadState', 'ChallengeOpen', 'ChallengeAnswered']);
 
 /**
- * Takes every open finding one step further (P-40 to P-48). What is on chain and in the store decides which step, so that it goes on after a kill and does nothing twice.
+ * Takes every open finding one step further (P-40 to P-50). What is on chain and in the store decides which step, so that it goes on after a kill and does nothing twice.
  * `waiting` while something is still to be done. Throws what RPC throws.
  */
 export async function bringEvidence(parts: BringParts, options: Signalled): Promise<DutyResult> {
@@ -80,9 +50,14 @@ export async function bringEvidence(parts: BringParts, options: Signalled): Prom
 
 /** True once nothing is left to do. */
 function step(parts: BringParts, finding: Finding, options: Signalled): Promise<boolean> {
-  return finding.type === 'doubleSign'
-    ? bringTwice(parts, { finding, of: finding.of }, options)
-    : bringFault(parts, { finding, of: finding.of }, options);
+  switch (finding.type) {
+    case 'doubleSign':
+      return bringTwice(parts, { finding, of: finding.of }, options);
+    case 'hiddenReport':
+      return bringChallenge(parts, { finding, of: finding.of }, options);
+    default:
+      return bringFault(parts, { finding, of: finding.of }, options);
+  }
 }
 
 /** P-44: commits, waits and shows both signatures. */
@@ -158,35 +133,22 @@ async function accuse(
   },
 ): Promise<boolean> {
   const { fault, signal } = shown;
+  const { epoch } = fault;
   // The finder is paid for each case, so it goes first; where it is gone others do it.
-  const wait = shown.isOurs ? 0n : parts.turnSlots(fault.epoch);
+  const wait = shown.isOurs ? 0n : parts.turnSlots(epoch);
   if (parts.slot() < shown.shownSlot + wait) return false;
-  const votes = await parts.chain.votes(fault.epoch, { signal });
-  const offenceKey = offenceKeyOf(fault);
-  for (const { validator, flags } of votes.filter((vote) => isVoteFor(vote, fault))) {
-    const name = `${finding.number} ${toHex(validator)}`;
-    if (parts.filed.has(name)) continue;
-    // The flag tells of some offence in the epoch: it may be another one than this.
-    if ((flags & VOTE_FLAG.accused) !== 0 && (await parts.chain.offenceCase(validator, offenceKey, { signal }))) {
-      if (parts.filed.size > 4096) parts.filed.clear();
-      parts.filed.add(name);
-      continue;
-    }
-    if (!parts.budget.take(EVIDENCE_COSTS.accuse)) return false;
-    try {
-      await parts.chain.accuse({ fault, validator }, { signal });
-    } catch (error) {
-      // Another accused it in the same slot, or for another fault of its report.
-      if (programErrorName(error) !== 'AlreadyInitialised') throw error;
-      continue;
-    }
-    parts.log.info(
-      { ...factsOf(finding), validator: toHex(validator) },
-      'Who voted for what was shown to be false was accused.',
-    );
-    parts.onStage?.('evidence:accused', { epoch: fault.epoch });
-  }
-  if (!parts.isDecided(fault.epoch)) return false;
+  const isDone = await accuseVoters(
+    parts,
+    {
+      number: finding.number,
+      epoch,
+      offenceKey: offenceKeyOf(fault),
+      isVoteFor: (vote) => isVoteFor(vote, fault),
+      accuse: (validator) => parts.chain.accuse({ fault, validator }, { signal }),
+    },
+    { signal },
+  );
+  if (!isDone || !parts.isDecided(epoch)) return false;
   settle(parts, finding, shown.isOurs);
   return true;
 }
@@ -244,8 +206,11 @@ async function refuse(
   finding: Finding,
   { reason, signal }: { readonly reason: string; readonly signal: AbortSignal },
 ): Promise<void> {
-  const evidence = finding.type === 'doubleSign' ? shownTwice(finding.of).evidence : bufferContent(finding.of.evidence);
-  await free(parts, finding, { commitment: commitmentOf(parts, finding, evidence).commitment, signal });
+  if (finding.type !== 'hiddenReport') {
+    const evidence =
+      finding.type === 'doubleSign' ? shownTwice(finding.of).evidence : bufferContent(finding.of.evidence);
+    await free(parts, finding, { commitment: commitmentOf(parts, finding, evidence).commitment, signal });
+  }
   parts.store.move(finding, { state: 'refused', reason });
   parts.observe({ kind: finding.of.what, outcome: 'refused' });
   parts.log.warn({ ...factsOf(finding), reason }, 'The chain does not take what was found; it is given up.');

@@ -6,8 +6,9 @@ import { sqliteError } from '../store/sqliteError.ts';
 import { FOUND_CODECS, type Found, nameOf } from './finding.ts';
 
 /**
- * How far a finding has come. `found`: on disk. `committed`: the chain has the commitment. `shown`: the chain has the evidence, whoever showed it, and
- * voters are still to be accused. `settled`: all cases are on chain. `refused`: the chain does not take it, or its time is over.
+ * How far a finding has come. `found`: on disk. `committed`: the chain has the commitment, or the question. `shown`: the chain has the evidence, whoever showed
+ * it, or nobody answered in time, and voters are still to be accused. `settled`: all cases are on chain, or the question was answered, which is the reason
+ * then. `refused`: the chain does not take it, or its time is over.
  */
 export const FINDING_STATES = ['found', 'committed', 'shown', 'settled', 'refused'] as const;
 export type FindingState = (typeof FINDING_STATES)[number];
@@ -22,7 +23,7 @@ export type Finding = Found & {
   readonly state: FindingState;
   /** Whether this validator's evidence is the one that the chain has. */
   readonly isOurs: boolean;
-  /** Why it is refused; empty for the others. */
+  /** Why it is refused, or `answered`; empty for the others. */
   readonly reason: string;
 };
 
@@ -40,9 +41,11 @@ export interface FindingStore extends Disposable {
   /** Notes that an epoch was gone through, for double signatures, for bad ones or for reports. */
   note(what: Looked, epoch: bigint): void;
   hasLooked(what: Looked, epoch: bigint): boolean;
-  /** Lamports that bringing evidence has cost in an epoch. */
+  /** Lamports that bringing evidence has cost in an epoch, without those that came back. */
   spent(epoch: bigint): bigint;
   spend(epoch: bigint, lamports: bigint): void;
+  /** What was counted as spent came back. */
+  giveBack(epoch: bigint, lamports: bigint): void;
 }
 export type Looked = 'entries' | 'signatures' | 'reports';
 
@@ -135,6 +138,10 @@ function findingStore(path: string, { readOnly }: { readonly readOnly: boolean }
         ).run(epoch, lamports);
         db.prepare('DELETE FROM spent WHERE epoch < ?').run(epoch - KEPT_EPOCHS);
       }),
+    giveBack: (epoch, lamports) =>
+      guarded(() => {
+        db.prepare('UPDATE spent SET lamports = max(0, lamports - ?) WHERE epoch = ?').run(lamports, epoch);
+      }),
     [Symbol.dispose]() {
       if (db.isOpen) db.close();
     },
@@ -169,6 +176,8 @@ function bytesOf(found: Found): Uint8Array {
       return encode(FOUND_CODECS.falseReport, found.of);
     case 'badSet':
       return encode(FOUND_CODECS.badSet, found.of);
+    case 'hiddenReport':
+      return encode(FOUND_CODECS.hiddenReport, found.of);
   }
 }
 
@@ -191,6 +200,8 @@ function findingOf(row: Readonly<Record<string, unknown>>, path: string): Findin
       return { type, of: decode(FOUND_CODECS.doubleSign, bytes), ...about };
     case 'badSet':
       return { type, of: decode(FOUND_CODECS.badSet, bytes), ...about };
+    case 'hiddenReport':
+      return { type, of: decode(FOUND_CODECS.hiddenReport, bytes), ...about };
     default:
       return { type: 'falseReport', of: decode(FOUND_CODECS.falseReport, bytes), ...about };
   }

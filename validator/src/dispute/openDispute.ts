@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import {
   type Domain,
   epochOfSlot,
@@ -11,6 +11,7 @@ import {
   parametersIn,
   toHex,
   type VerifySignature,
+  ZERO_HASH,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { ChainReader, EpochFacts, Role } from '../chain/chainReader.ts';
@@ -26,7 +27,7 @@ import type { ValidatorMetrics } from '../validatorMetrics.ts';
 import { challengeWatch } from './answerChallenges.ts';
 import { signatureSearch } from './badSignature.ts';
 import { bringEvidence } from './bringEvidence.ts';
-import { compareReports } from './compareReports.ts';
+import { compareReports, type HiddenReport } from './compareReports.ts';
 import { evidenceBudget } from './evidenceBudget.ts';
 import { caseWatch } from './executeCases.ts';
 import { aboutOf, type Found, foundTwice, type SignedPair } from './finding.ts';
@@ -80,6 +81,10 @@ export interface Dispute extends Disposable {
 
 /** How many slots each validator in turn leaves the one before it, where anyone may act. */
 const TURN_SLOTS = 8n;
+/** V-37: after how many looks at an epoch's votes a report of which nobody shows the body is asked for on chain. */
+const LOOKS_BEFORE_ASKING = 6;
+/** How many validators ask for one report, on average: each by chance, so that who answers gets a few bonds and not everybody's. */
+const ASKERS = 4;
 /** Slots between two looks at the votes of an epoch, of which late ones come until it is final, or at a set of which something is not to be had. */
 const LEAST_LOOK_SLOTS = 8n;
 
@@ -150,6 +155,9 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
   });
   const seen = new Set<string>();
   const filed = new Set<string>();
+  const asked = new Map<string, number>();
+  /** Whether to ask for a hidden report, by hex hash: decided once, and no more once it is asked for. */
+  const isAsker = new Map<string, boolean>();
   const looks = { set: lookPace(chain), reports: lookPace(chain) };
 
   function keep(found: Found): void {
@@ -162,8 +170,41 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
     metrics.evidence.inc({ kind: what, outcome: 'found' });
     log.warn(
       { what, epoch: epoch.toString(), about: toHex(aboutOf(found)) },
-      'Evidence of an offence was found; it is brought to the chain.',
+      found.type === 'hiddenReport'
+        ? 'Nobody shows a report that differs from this validator’s own; it is asked for on chain.'
+        : 'Evidence of an offence was found; it is brought to the chain.',
     );
+  }
+
+  /** V-37: asks for a random place of the report, which nobody can know before, if chance makes this validator one of those who ask. */
+  async function askForHidden({ account, reportHash, voters }: HiddenReport, { signal }: Signalled): Promise<void> {
+    const key = toHex(reportHash);
+    const [validator] = voters;
+    if (validator === undefined || (asked.get(key) ?? 0) < LOOKS_BEFORE_ASKING) return;
+    const { epoch, verdictsRoot } = account;
+    const validators = chain.participants().filter(({ role }) => role === 'validator').length;
+    if (isAsker.size > 4096) isAsker.clear();
+    const isChosen = isAsker.get(key) ?? randomInt(Math.max(1, validators)) < ASKERS;
+    isAsker.set(key, isChosen);
+    if (!isChosen) return;
+    const about = { epoch: epoch.toString(), report: key };
+    const report = await parts.evidence.revealedReport(
+      { domain, epoch, verdictsRoot, reportHash, validator },
+      { signal },
+    );
+    if (report === undefined) {
+      log.warn(about, 'The cluster’s history does not show a report that was voted for; nothing can be asked of it.');
+      return;
+    }
+    isAsker.set(key, false);
+    const { priorRoot, participantCount } = report;
+    const prior = chain.epochs().find(({ state, root }) => state === 'finalised' && equalBytes(root, priorRoot));
+    // Of a report without leaves, or after one that is not followed any more, nothing can be asked.
+    if (participantCount === 0 || (prior === undefined && !equalBytes(priorRoot, ZERO_HASH))) return;
+    const index = randomInt(participantCount);
+    const priorEpoch = prior?.epoch ?? epoch;
+    const of = { what: 'silence' as const, epoch, reportHash, report, index, voter: validator, priorEpoch };
+    keep({ type: 'hiddenReport', of });
   }
 
   function count(): void {
@@ -228,7 +269,8 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
       async compareReports(account, { signal }) {
         looks.reports.note(account.epoch);
         const { bodies, identityOf, ownReport } = parts;
-        return compareReports(
+        const hidden: HiddenReport[] = [];
+        const result = await compareReports(
           {
             domain,
             chain: parts.evidence,
@@ -239,12 +281,16 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
             identityOf,
             ownReport,
             found: keep,
+            hidden: (one) => hidden.push(one),
             seen,
+            asked,
             log,
           },
           account,
           { signal },
         );
+        for (const one of hidden) await askForHidden(one, { signal });
+        return result;
       },
       async showEvidence({ signal }) {
         try {
@@ -262,6 +308,8 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
               },
               isDecided,
               turnSlots: (epoch) => TURN_SLOTS + turnSlots(epoch),
+              bondOf: (epoch) =>
+                chain.config().parameters.challengeBondLamports * BigInt(1 + (accountOf(epoch)?.openChallenges ?? 0)),
               filed,
               log,
               observe: ({ kind, outcome }) => metrics.evidence.inc({ kind, outcome }),
