@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   type Domain,
   epochOfSlot,
@@ -11,7 +11,6 @@ import {
   parametersIn,
   toHex,
   type VerifySignature,
-  ZERO_HASH,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { ChainReader, EpochFacts, Role } from '../chain/chainReader.ts';
@@ -32,6 +31,7 @@ import { evidenceBudget } from './evidenceBudget.ts';
 import { caseWatch } from './executeCases.ts';
 import { aboutOf, type Found, foundTwice, type SignedPair } from './finding.ts';
 import { findingsPath, openFindingStore } from './findingStore.ts';
+import { hiddenReports } from './hiddenReports.ts';
 import { pairsSignedTwice } from './signedTwice.ts';
 
 type Signalled = { readonly signal: AbortSignal };
@@ -81,10 +81,6 @@ export interface Dispute extends Disposable {
 
 /** How many slots each validator in turn leaves the one before it, where anyone may act. */
 const TURN_SLOTS = 8n;
-/** V-37: after how many looks at an epoch's votes a report of which nobody shows the body is asked for on chain. */
-const LOOKS_BEFORE_ASKING = 6;
-/** How many validators ask for one report, on average: each by chance, so that who answers gets a few bonds and not everybody's. */
-const ASKERS = 4;
 /** Slots between two looks at the votes of an epoch, of which late ones come until it is final, or at a set of which something is not to be had. */
 const LEAST_LOOK_SLOTS = 8n;
 
@@ -156,8 +152,15 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
   const seen = new Set<string>();
   const filed = new Set<string>();
   const asked = new Map<string, number>();
-  /** Whether to ask for a hidden report, by hex hash: decided once, and no more once it is asked for. */
-  const isAsker = new Map<string, boolean>();
+  const askForHidden = hiddenReports({
+    domain,
+    chain: parts.evidence,
+    epochs: chain.epochs,
+    validators: () => chain.participants().filter(({ role }) => role === 'validator').length,
+    asked: (key) => asked.get(key) ?? 0,
+    found: (of) => keep({ type: 'hiddenReport', of }),
+    log,
+  });
   const looks = { set: lookPace(chain), reports: lookPace(chain) };
 
   function keep(found: Found): void {
@@ -174,37 +177,6 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
         ? 'Nobody shows a report that differs from this validator’s own; it is asked for on chain.'
         : 'Evidence of an offence was found; it is brought to the chain.',
     );
-  }
-
-  /** V-37: asks for a random place of the report, which nobody can know before, if chance makes this validator one of those who ask. */
-  async function askForHidden({ account, reportHash, voters }: HiddenReport, { signal }: Signalled): Promise<void> {
-    const key = toHex(reportHash);
-    const [validator] = voters;
-    if (validator === undefined || (asked.get(key) ?? 0) < LOOKS_BEFORE_ASKING) return;
-    const { epoch, verdictsRoot } = account;
-    const validators = chain.participants().filter(({ role }) => role === 'validator').length;
-    if (isAsker.size > 4096) isAsker.clear();
-    const isChosen = isAsker.get(key) ?? randomInt(Math.max(1, validators)) < ASKERS;
-    isAsker.set(key, isChosen);
-    if (!isChosen) return;
-    const about = { epoch: epoch.toString(), report: key };
-    const report = await parts.evidence.revealedReport(
-      { domain, epoch, verdictsRoot, reportHash, validator },
-      { signal },
-    );
-    if (report === undefined) {
-      log.warn(about, 'The cluster’s history does not show a report that was voted for; nothing can be asked of it.');
-      return;
-    }
-    isAsker.set(key, false);
-    const { priorRoot, participantCount } = report;
-    const prior = chain.epochs().find(({ state, root }) => state === 'finalised' && equalBytes(root, priorRoot));
-    // Of a report without leaves, or after one that is not followed any more, nothing can be asked.
-    if (participantCount === 0 || (prior === undefined && !equalBytes(priorRoot, ZERO_HASH))) return;
-    const index = randomInt(participantCount);
-    const priorEpoch = prior?.epoch ?? epoch;
-    const of = { what: 'silence' as const, epoch, reportHash, report, index, voter: validator, priorEpoch };
-    keep({ type: 'hiddenReport', of });
   }
 
   function count(): void {
