@@ -2,7 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FAULT } from '@karmesh/sdk/program';
-import { doubleSign, falseLifetimeEvidence, falseVoteKey, type KarmaVector } from '@karmesh/sdk/protocol';
+import {
+  doubleSign,
+  falseAttestationKey,
+  falseLifetimeEvidence,
+  falseVoteKey,
+  type KarmaVector,
+} from '@karmesh/sdk/protocol';
 import { type Keypair, logger } from '@karmesh/sdk/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EvidenceChain, evidenceChain } from '../../validator/src/chain/evidenceChain.ts';
@@ -11,11 +17,12 @@ import { evidenceBudget } from '../../validator/src/dispute/evidenceBudget.ts';
 import { caseWatch } from '../../validator/src/dispute/executeCases.ts';
 import { type Found, foundTwice } from '../../validator/src/dispute/finding.ts';
 import { type FindingStore, openFindingStore } from '../../validator/src/dispute/findingStore.ts';
-import { makeReport, sealOf, sendReveal, sendSeal, toVerdicts } from '../program/epochSteps.ts';
+import { attestedToVerdicts, makeReport, sealOf, sendReveal, sendSeal, toVerdicts } from '../program/epochSteps.ts';
 import { fundedFinder, readCase, readFault, twoReceipts } from '../program/evidenceSteps.ts';
 import { tell } from '../program/falseReport.ts';
 import { liteSvmLedger } from '../program/ledger/liteSvmLedger.ts';
 import { ledgerClient } from '../program/ledgerClient.ts';
+import { attestSet, evidenceOf, marketOf, signedEntry, signedSet, withSignature } from '../program/signedSet.ts';
 import {
   buildWorld,
   firstSlot,
@@ -109,6 +116,8 @@ async function bringUntilSettled(
           isProvable: () => true,
           isDecided: () => true,
           turnSlots: () => 4n,
+          bondOf: () => 0n,
+          filed: new Set(),
           log,
           observe: () => {},
         },
@@ -163,10 +172,21 @@ async function falselyReported(): Promise<{ world: World; found: Found; guilty: 
   const world = await startedWorld();
   const [a, b, c, d] = world.validators as [Member, Member, Member, Member];
   const [friend] = world.workers as [Member];
-  const told = await tell(world, { epoch: 0n, said: [{ member: friend, karma: MADE_UP, owed: 0n }] });
-  const honest = await makeReport(world, { epoch: 0n, earned: new Map() });
   await toVerdicts(world, 0n);
-  const votes = [a, b, c, d].map((of) => ({ of, report: of === d ? honest.report : told.built.report }));
+  return { world, found: await voteFalsely(world, { liars: [a, b, c], honest: [d], friend }), guilty: [a, b, c] };
+}
+
+/** Votes for a false report and for a true one, and what shows the first to be false. */
+async function voteFalsely(
+  world: World,
+  by: { readonly liars: readonly Member[]; readonly honest: readonly Member[]; readonly friend: Member },
+): Promise<Found> {
+  const told = await tell(world, { epoch: 0n, said: [{ member: by.friend, karma: MADE_UP, owed: 0n }] });
+  const honest = await makeReport(world, { epoch: 0n, earned: new Map() });
+  const votes = [
+    ...by.liars.map((of) => ({ of, report: told.built.report })),
+    ...by.honest.map((of) => ({ of, report: honest.report })),
+  ];
   for (const { of, report } of votes) await sendSeal(world, of, 0n, sealOf(world, of, { epoch: 0n, report }));
   for (const { of, report } of votes) await sendReveal(world, of, { epoch: 0n, report });
   const index = told.leaves.length - 1;
@@ -174,11 +194,7 @@ async function falselyReported(): Promise<{ world: World; found: Found; guilty: 
   if (leaf === undefined) throw new RangeError('The friend has a leaf.');
   const evidence = falseLifetimeEvidence(told.built.report, { index, now: { leaf, path: told.tree.path(index) } });
   const { reportHash } = await readEpoch(world, 0n);
-  const found: Found = {
-    type: 'falseReport',
-    of: { what: 'lifetime', epoch: 0n, reportHash, priorEpoch: 0n, evidence },
-  };
-  return { world, found, guilty: [a, b, c] };
+  return { type: 'falseReport', of: { what: 'lifetime', epoch: 0n, reportHash, priorEpoch: 0n, evidence } };
 }
 
 function reportOf(found: Found): Uint8Array {
@@ -208,6 +224,36 @@ test.each(STEPS.flatMap((at) => [[at, 'before'] as const, [at, 'after'] as const
   },
 );
 
+test('P-47, P-48: who attested a bad set and voted for a false report is accused of both', async () => {
+  const world = await startedWorld();
+  const [a, b, c, d] = world.validators as [Member, Member, Member, Member];
+  const [friend] = world.workers as [Member];
+  const market = await marketOf(world);
+  const entry = withSignature(await signedEntry(world, market, 0n, 1), 'seal', 0, new Uint8Array(64).fill(3));
+  const set = signedSet(world, market, { epoch: 0n, entries: [entry] });
+  await attestSet(world, set, [a, b, c]);
+  await attestedToVerdicts(world, 0n, [a, b, c]);
+  const found = await voteFalsely(world, { liars: [a, b, c], honest: [d], friend });
+  const finder = await fundedFinder(world);
+  const evidence = evidenceOf(world, { set, entry, record: 'seal', place: 0 });
+  const bad: Found = {
+    type: 'badSet',
+    of: { what: 'signature', epoch: 0n, manifestHash: set.manifestHash, evidence },
+  };
+  // The vote's flag tells of the first of them only.
+  for (const one of [bad, found]) {
+    const { isSettled, store } = await bringUntilSettled(world, finder, { found: one });
+    expect([isSettled, store.all().map(({ state, isOurs }) => [state, isOurs])]).toEqual([true, [['settled', true]]]);
+    store[Symbol.dispose]();
+  }
+  for (const { address } of [a, b, c]) {
+    for (const offenceKey of [falseAttestationKey(0n), falseVoteKey(0n)])
+      expect(await readCase(world, address, offenceKey)).toMatchObject({ finder: finder.publicKey });
+    expect((await readParticipant(world, address)).openCases).toBe(2);
+  }
+  expect((await readParticipant(world, d.address)).openCases).toBe(0);
+});
+
 test('P-41: who comes second stops, and gets its rent back', async () => {
   const { world, found } = await falselyReported();
   const first = await fundedFinder(world, 'first');
@@ -227,6 +273,8 @@ test('P-41: who comes second stops, and gets its rent back', async () => {
   const seen: string[] = [];
   const parts = {
     ...{ domain: world.domain, identity: second.publicKey, chain, store, budget, log },
+    bondOf: () => 0n,
+    filed: new Set<string>(),
     ...{ slot: () => slot + 100n, isProvable: () => true, isDecided: () => true, turnSlots: () => 4n },
     observe: ({ outcome }: { readonly outcome: string }) => seen.push(outcome),
   };
@@ -270,7 +318,16 @@ test('V-33: bringing costs no more in an epoch than it may, and goes on in the n
   const next = evidenceBudget({ limitLamports: LIMIT, store, epoch: () => 1n, log, observe: () => {} });
   const slot = await world.ledger.slot();
   const parts = {
-    ...{ domain: world.domain, identity: finder.publicKey, chain, store, budget: next, log },
+    ...{
+      domain: world.domain,
+      identity: finder.publicKey,
+      chain,
+      store,
+      budget: next,
+      bondOf: () => 0n,
+      filed: new Set<string>(),
+      log,
+    },
     ...{ slot: () => slot, isProvable: () => true, isDecided: () => true, turnSlots: () => 4n, observe: () => {} },
   };
   expect(await bringEvidence(parts, { signal })).toBe('done');

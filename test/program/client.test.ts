@@ -11,10 +11,12 @@ import {
   toPublicKey,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, PROTOCOL_VERSION } from '@karmesh/sdk/protocol';
+import { equalBytes, PROTOCOL_VERSION, type Report } from '@karmesh/sdk/protocol';
 import { Connection } from '@solana/web3.js';
 import { describe, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../harness/cluster.ts';
+import { voteBy } from './challengeSteps.ts';
+import { makeReport, toVerdicts } from './epochSteps.ts';
 import { namedHash, namedKey } from './keys.ts';
 import { clusterLedger } from './ledger/clusterLedger.ts';
 import { PROGRAM_FILE } from './ledger/programFile.ts';
@@ -183,6 +185,31 @@ describe('the program client on localnet', { timeout: 60_000 }, () => {
     expect(view.participantByIdentity(next.publicKey)?.address).toEqual(gateway.address);
     expect(view.participantByIdentity(gateway.identity.publicKey)?.address).toEqual(gateway.address);
     expect(view.participantByIdentity(namedHash('nobody'))).toBeUndefined();
+  });
+
+  test('P-18: a report that a vote revealed is found in the cluster’s history, by its hash', async ({ signal }) => {
+    await using ledger = await clusterLedger({ kind: 'localnet', slotMs: 50, signal });
+    const world = await buildWorld(ledger);
+    await startWorld(world);
+    const [a, b] = world.validators as [Member, Member];
+    const client = createProgramClient({ connection: ledger.connection, payer });
+    const { report } = await makeReport(world, { epoch: 0n, earned: new Map() });
+    const secret = { ...report, root: namedHash('a root') };
+    await toVerdicts(world, 0n);
+    const votes = world.validators.map((of) => ({ of, report: of === a ? secret : report }));
+    await voteBy(world, 0n, votes);
+    const revealed = (validator: Member, wanted: Report) =>
+      client.revealedReport(
+        { epoch: 0n, validator: validator.address, isWanted: ({ root }) => equalBytes(root, wanted.root) },
+        { signal },
+      );
+    expect(await revealed(a, secret)).toEqual(secret);
+    expect(await revealed(b, report)).toEqual(report);
+    expect(await revealed(b, secret)).toBeUndefined();
+    expect(
+      await client.revealedReport({ epoch: 1n, validator: a.address, isWanted: () => true }, { signal }),
+    ).toBeUndefined();
+    expect(await client.challenge({ reportHash: secret.root, index: 0 }, { signal })).toBeUndefined();
   });
 
   test('a model’s keys, its layers, and what anybody proved of an entry', async ({ signal }) => {

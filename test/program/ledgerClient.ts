@@ -8,20 +8,32 @@ import {
   type ProgramClient,
   type RawAccount,
 } from '@karmesh/sdk/program';
+import type { Report } from '@karmesh/sdk/protocol';
 import type { Keypair } from '@karmesh/sdk/runtime';
 import type { World } from './world.ts';
 
 type Client = Pick<
   ProgramClient,
-  'addresses' | 'send' | 'finding' | 'buffer' | 'offenceCase' | 'fault' | 'votes' | 'cases' | 'challenges'
+  | 'addresses'
+  | 'send'
+  | 'finding'
+  | 'buffer'
+  | 'offenceCase'
+  | 'fault'
+  | 'votes'
+  | 'cases'
+  | 'challenges'
+  | 'challenge'
+  | 'revealedReport'
 >;
 
-/** What a validator's program reads and sends, over the ledger of a test instead of RPC. Cases are those of the offences that are named, and so are challenges. */
+/** What a validator's program reads and sends, over the ledger of a test instead of RPC. Cases are those of the offences that are named, and so are challenges; the ledger has no history, so that reports which votes revealed are named, too. */
 export function ledgerClient(
   { ledger, addresses, validators }: World,
   payer: Keypair,
   offences: readonly { readonly offender: Uint8Array; readonly offenceKey: Uint8Array }[] = [],
   challenges: readonly { readonly reportHash: Uint8Array; readonly index: number }[] = [],
+  reports: readonly Report[] = [],
 ): Client {
   const read = async <T>(address: Uint8Array, decode: (account: RawAccount) => T): Promise<T | undefined> => {
     const account = await ledger.account(address);
@@ -41,6 +53,8 @@ export function ledgerClient(
     fault: (address) => read(address, decodeFault),
     votes: async (epoch) =>
       present(await Promise.all(validators.map(({ address }) => read(addresses.vote(epoch, address), decodeVote)))),
+    challenge: ({ reportHash, index }) => read(addresses.challenge(reportHash, index), decodeChallenge),
+    revealedReport: async ({ isWanted }) => reports.find(isWanted),
     challenges: async () =>
       present(
         await Promise.all(

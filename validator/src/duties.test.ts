@@ -41,6 +41,7 @@ function account(changes: Partial<EpochFacts> = {}): EpochFacts {
     escrowCount: 0,
     settledCount: 0,
     quorumSlot: 0n,
+    openChallenges: 0,
     ...changes,
   };
 }
@@ -352,6 +353,44 @@ const cases: readonly Case[] = [
     duties: ['searchSet 0'],
   },
   {
+    name: 'P-48, V-36: a set is gone through once somebody attested it, by who was active in its epoch',
+    slot: 1530n,
+    epochs: [
+      { ...attestedAccount, validatorCount: 0 },
+      account({ epoch: 1n, attestedStake: 10n }),
+      account({ epoch: 2n }),
+    ],
+    vote: { ...noVote, saltRevealed: true },
+    state: { mayAttest: () => false, mustCheckSet: ({ epoch }) => epoch !== 7n },
+    duties: ['checkSet 0', 'checkSet 1'],
+  },
+  {
+    name: 'V-36: who was not active in the epoch leaves its set to those who were',
+    slot: 1530n,
+    epochs: [attestedAccount, account({ epoch: 3n })],
+    state: {
+      me: { roleOrdinal: 3, weights: constantWeight(1n, 3n) },
+      mayAttest: () => false,
+      mustCheckSet: () => true,
+    },
+    duties: [],
+  },
+  {
+    name: 'P-48, V-36: the set of a final epoch is gone through as long as evidence may be taken',
+    slot: 1530n,
+    epochs: [0n, 1n, 2n].map((epoch) => ({ ...reportedAccount, epoch, state: 'finalised' as const })),
+    state: {
+      config: {
+        ...finalised,
+        lastFinalisedEpoch: 2n,
+        parameters: { ...config.parameters, evidenceEpochs: 2n },
+      },
+      ledgerEpoch: 2n,
+      mustCheckSet: () => true,
+    },
+    duties: ['checkSet 1', 'checkSet 2'],
+  },
+  {
     name: 'V-31: reports are compared once one has two thirds, and once more when it is final',
     slot: 1230n,
     epochs: [{ ...reportedAccount, state: 'finalised' }],
@@ -388,6 +427,7 @@ describe('what a validator ought to do', () => {
       hasClaims: false,
       endedVotes: [],
       mustSearch: () => false,
+      mustCheckSet: () => false,
       mustCompare: () => false,
       hasFindings: false,
       hasCases: false,

@@ -17,6 +17,7 @@ export const DUTY_KINDS = [
   'closeVote',
   'answerChallenges',
   'searchSet',
+  'checkSet',
   'compareReports',
   'showEvidence',
   'executeCases',
@@ -58,6 +59,8 @@ export interface DutyState {
   readonly endedVotes: readonly bigint[];
   /** Whether the epoch's entries are still to be gone through for records that exclude each other. */
   readonly mustSearch: (epoch: bigint) => boolean;
+  /** Whether the epoch's set, which somebody attested, is still to be gone through for records that no worker signed. */
+  readonly mustCheckSet: (epoch: EpochFacts) => boolean;
   /** Whether reports that were revealed for the epoch are still to be compared. */
   readonly mustCompare: (epoch: EpochFacts) => boolean;
   /** Whether something was found that is not all on chain. */
@@ -111,12 +114,26 @@ export function isProvable({ epoch, state }: EpochFacts, lastFinalisedEpoch: big
   return state === 'reported' || state === 'finalised' || (state === 'verdicts' && (lastFinalisedEpoch ?? -1n) > epoch);
 }
 
-/** V-30 to V-34: looking for evidence, bringing it, and executing what others brought. After all votes, which are in time or lost. */
+/**
+ * P-48, V-36: whether evidence against a set is taken: somebody attested it, and it is not final for long. When an epoch became final
+ * is not known here; the earliest possible end of the time is near enough, since sets are gone through before they are final. Who
+ * was not active in an epoch leaves it to those who were, so that a newcomer does not fetch old sets.
+ */
+function isCheckable({ me, config }: DutyState, { epoch, state, attestedStake }: EpochFacts, current: bigint): boolean {
+  if (me === undefined || !isActiveIn(me, epoch)) return false;
+  if (state === 'finalised') return current <= epoch + parametersIn(config, epoch).evidenceEpochs;
+  return state !== 'closed' || attestedStake > 0n;
+}
+
+/** V-30 to V-36: looking for evidence, bringing it, and executing what others brought. After all votes, which are in time or lost. */
 function disputeDuties(state: DutyState, current: bigint): readonly Duty[] {
   const ended = state.epochs.filter(({ epoch, state: phase }) => epoch < current && phase !== 'closed');
   return [
     ...(state.mustAnswer ? [{ kind: 'answerChallenges', epoch: current } as const] : []),
     ...ended.filter(({ epoch }) => state.mustSearch(epoch)).map(({ epoch }): Duty => ({ kind: 'searchSet', epoch })),
+    ...state.epochs
+      .filter((one) => one.epoch < current && isCheckable(state, one, current) && state.mustCheckSet(one))
+      .map(({ epoch }): Duty => ({ kind: 'checkSet', epoch })),
     ...ended
       .filter((one) => isProvable(one, state.config.lastFinalisedEpoch) && state.mustCompare(one))
       .map(({ epoch }): Duty => ({ kind: 'compareReports', epoch })),

@@ -38,6 +38,7 @@ const epochIn = (state: EpochFacts['state']): EpochFacts => ({
   escrowCount: 0,
   settledCount: 0,
   quorumSlot: 1_240n,
+  openChallenges: 0,
 });
 const vote: VoteFacts = {
   attested: true,

@@ -187,7 +187,9 @@ export const validator =
           identity: parts.keypair.publicKey,
           chain,
           evidence: parts.evidence,
+          verify: parts.verify,
           store,
+          sets,
           bodies,
           identityOf: speaker,
           ownReport: ({ epoch, verdictAttempt }) => protection.rootVote(epoch, verdictAttempt)?.reportHash,
@@ -396,6 +398,7 @@ export const validator =
       settle: settleEscrows,
       finalise: finaliseEpoch,
       claim: claimDue(claims),
+      checkSet: (_, account, signalled) => dispute.run.checkSet(account, signalled),
       compareReports: (_, account, signalled) => dispute.run.compareReports(account, signalled),
     };
 
@@ -457,6 +460,7 @@ export const validator =
         hasClaims: claims().length > 0,
         endedVotes: votes.ended(),
         mustSearch: dispute.mustSearch,
+        mustCheckSet: dispute.mustCheckSet,
         mustCompare: dispute.mustCompare,
         hasFindings: dispute.hasFindings(),
         hasCases: dispute.hasCases(),

@@ -60,7 +60,7 @@ export function validatorMetrics(metrics: Metrics) {
     }),
     evidence: metrics.counter({
       name: 'validator_evidence_total',
-      help: 'Offences by what shows them: found here, shown to the chain by this validator, shown by another first, refused by the chain.',
+      help: 'Offences by what shows them: found here, shown to the chain by this validator, shown by another first, answered, refused by the chain.',
       labels: ['kind', 'outcome'],
     }),
     evidenceOpen: metrics.gauge({

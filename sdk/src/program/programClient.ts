@@ -1,4 +1,5 @@
 import type { Connection, TransactionInstruction } from '@solana/web3.js';
+import type { Report } from '../protocol/report.ts';
 import { readAccounts, scanAccounts } from './accountReader.ts';
 import {
   ACCOUNT_SIZE,
@@ -56,6 +57,7 @@ import {
 import { checkedConfig } from './checkedConfig.ts';
 import { PROGRAM_ID } from './programId.ts';
 import { toPublicKey } from './publicKey.ts';
+import { readRevealedReport } from './revealedReport.ts';
 import { rpcRequest } from './rpc.ts';
 import { type SentTransaction, sendTransaction } from './sendTransaction.ts';
 import { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
@@ -124,6 +126,16 @@ export interface ProgramClient {
   cases(options: WithSignal): Promise<readonly CaseAccount[]>;
   /** Every challenge that was not ended. */
   challenges(options: WithSignal): Promise<readonly ChallengeAccount[]>;
+  /** A challenge that was not ended. */
+  challenge(
+    named: { readonly reportHash: Uint8Array; readonly index: number },
+    options: WithSignal,
+  ): Promise<ChallengeAccount | undefined>;
+  /** P-18: the report of this hash that a validator's vote revealed, from the cluster's history; undefined if the node does not have it (any more). */
+  revealedReport(
+    wanted: { readonly epoch: bigint; readonly validator: Address; readonly isWanted: (report: Report) => boolean },
+    options: WithSignal,
+  ): Promise<Report | undefined>;
   /** By the fault's address. */
   fault(address: Address, options: WithSignal): Promise<FaultAccount | undefined>;
   /** Lamports of any account, zero where there is none. */
@@ -223,6 +235,10 @@ export function createProgramClient({
     offenceCase: (offender, key, options) => decoded(addresses.offenceCase(offender, key), options, decodeCase),
     cases: async (options) => (await scan(ACCOUNT_SIZE.case, options)).map(decodeCase),
     challenges: async (options) => (await scan(ACCOUNT_SIZE.challenge, options)).map(decodeChallenge),
+    challenge: ({ reportHash, index }, options) =>
+      decoded(addresses.challenge(reportHash, index), options, decodeChallenge),
+    revealedReport: ({ epoch, validator, isWanted }, options) =>
+      readRevealedReport(connection, { vote: addresses.vote(epoch, validator), isWanted }, options),
     fault: (address, options) => decoded(address, options, decodeFault),
     balance: async (address, options) =>
       BigInt(

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { badSignatureEvidence } from './badSignature.ts';
+import { describe, expect, test } from 'vitest';
+import { badSignatureEvidence, findBadSignature } from './badSignature.ts';
+import { equalBytes } from './bytes.ts';
 import { encode } from './codec.ts';
 import { type Entry, entryCodec, entryHashOf } from './entry.ts';
 import { label, Market } from './fixtures/market.ts';
@@ -65,4 +66,68 @@ test('P-48: a record, a worker or an entry that is not there is a fault of the c
   expect(() => badSignatureEvidence(domain, { ...shown, record: 'refusal' })).toThrow(fault);
   expect(() => badSignatureEvidence(domain, { ...shown, entryEpoch: 2n })).toThrow(fault);
   expect(() => badSignatureEvidence(domain, { ...shown, body: { ...body, entries: [] } })).toThrow(fault);
+});
+
+describe('P-48: the record that its worker did not sign is found', () => {
+  const body = setOf(entry);
+  const found = (of: Entry, groups = body.groups) =>
+    findBadSignature({ domain }, { body: { groups }, entry: of, entryEpoch: 1n });
+  const flipped = (signature: Uint8Array): Uint8Array => signature.map((byte, i) => (i === 5 ? byte ^ 1 : byte));
+  const { evidence } = entry;
+  const refusing = market.entry({ roles: ['x', 'x', 'refuses', 'x'] });
+
+  test('in none of an honest entry', () => {
+    expect(found(entry)).toBeUndefined();
+    expect(found(refusing)).toBeUndefined();
+  });
+
+  test('in each list, the first of it', () => {
+    const seals = evidence.seals.map((one, i) => ({
+      ...one,
+      seal: i === 0 ? one.seal : { ...one.seal, signature: flipped(one.seal.signature) },
+    }));
+    expect(found({ ...entry, evidence: { ...evidence, seals } })).toEqual({ record: 'seal', place: 1 });
+    const receipts = evidence.receipts.map((one, i) => ({
+      ...one,
+      receipt: i < 2 ? one.receipt : { ...one.receipt, signature: flipped(one.receipt.signature) },
+    }));
+    expect(found({ ...entry, evidence: { ...evidence, receipts } })).toEqual({ record: 'receipt', place: 2 });
+    const refusals = refusing.evidence.refusals.map((one) => ({ ...one, signature: flipped(one.signature) }));
+    expect(found({ ...refusing, evidence: { ...refusing.evidence, refusals } })).toEqual({
+      record: 'refusal',
+      place: 0,
+    });
+  });
+
+  test('by the key that the set gives its worker, and by no other', () => {
+    const worker = evidence.receipts[1]?.receipt.value.worker ?? new Uint8Array();
+    const groups = body.groups.map((group) => ({
+      ...group,
+      candidates: group.candidates.map((one) =>
+        equalBytes(one.participant, worker) ? { ...one, identity: candidates[9]?.identity ?? one.identity } : one,
+      ),
+    }));
+    expect(found(entry, groups)).toEqual({ record: 'seal', place: 1 });
+  });
+
+  test('not where the set has no such worker or group, which nothing could show', () => {
+    const forged = {
+      ...entry,
+      evidence: {
+        ...evidence,
+        receipts: evidence.receipts.map((one) => ({
+          ...one,
+          receipt: { ...one.receipt, signature: new Uint8Array(64) },
+        })),
+      },
+    };
+    expect(found(forged)).toEqual({ record: 'receipt', place: 0 });
+    expect(
+      found(
+        forged,
+        body.groups.map((group) => ({ ...group, candidates: [] })),
+      ),
+    ).toBeUndefined();
+    expect(found(forged, [])).toBeUndefined();
+  });
 });

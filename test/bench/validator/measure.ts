@@ -415,6 +415,7 @@ const EMPTY_ACCOUNT: EpochFacts = {
   escrowCount: 0,
   settledCount: 0,
   quorumSlot: 0n,
+  openChallenges: 0,
 };
 
 function expectDone(result: string): void {

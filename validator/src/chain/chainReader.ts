@@ -67,6 +67,8 @@ export interface EpochFacts {
   readonly escrowCount: number;
   readonly settledCount: number;
   readonly quorumSlot: bigint;
+  /** P-49: challenges of its reports that were neither answered nor ended. */
+  readonly openChallenges: number;
 }
 
 /** This validator's vote account in an epoch. */

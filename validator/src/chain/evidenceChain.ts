@@ -1,11 +1,14 @@
 import {
+  accuseSilent,
   accuseVoter,
   answerChallenge,
   BUFFER_PIECE_BYTES,
   type BufferAccount,
   type CaseAccount,
   type ChallengeAccount,
+  type ChallengeName,
   closeBuffer,
+  closeChallenge,
   closeFinding,
   commitFinding,
   executeCase,
@@ -13,16 +16,31 @@ import {
   type FaultAccount,
   type FindingAccount,
   openBuffer,
+  openChallenge,
   type ProgramClient,
+  proveBadSignature,
   proveDoubleSign,
   proveFalseClaimsLeaf,
   proveFalseLifetime,
   proveFalseSum,
+  type ReportArguments,
   type VoteAccount,
   verifyTwoSignatures,
   writeBuffer,
 } from '@karmesh/sdk/program';
-import { type DoubleSign, falseVoteKey, type Hash, type Identity, type Participant } from '@karmesh/sdk/protocol';
+import {
+  type Domain,
+  type DoubleSign,
+  equalBytes,
+  falseAttestationKey,
+  falseVoteKey,
+  type Hash,
+  type Identity,
+  type Participant,
+  type Report,
+  reportHashOf,
+  silenceKey,
+} from '@karmesh/sdk/protocol';
 import type { TransactionInstruction } from '@solana/web3.js';
 
 type Signalled = { readonly signal: AbortSignal };
@@ -33,17 +51,23 @@ export interface Committed {
   readonly salt: Hash;
 }
 
-/** A report that somebody voted for, and what it is shown to be false by. */
-export interface ReportFault {
-  readonly name: Exclude<keyof typeof FAULT, 'signature'>;
+/** A report that somebody voted for, or a set that somebody attested, and what it is shown to be false by. */
+export interface Fault {
+  readonly name: keyof typeof FAULT;
   readonly epoch: bigint;
-  readonly reportHash: Hash;
-  /** Of the final report that this one follows on, if there is one. */
+  /** The report's hash; of a set (`signature`) its manifest's. */
+  readonly subject: Hash;
+  /** Of the final report that a report follows on, if there is one. */
   readonly priorEpoch: bigint | undefined;
 }
 
+/** P-42: what names the offence of who voted for a false report, or attested such a set. */
+export function offenceKeyOf({ name, epoch }: Pick<Fault, 'name' | 'epoch'>): Hash {
+  return name === 'signature' ? falseAttestationKey(epoch) : falseVoteKey(epoch);
+}
+
 /**
- * Evidence and cases on chain (P-40 to P-47), as this validator reads and sends them. Readers answer undefined for what is not there.
+ * Evidence, challenges and cases on chain (P-40 to P-50), as this validator reads and sends them. Readers answer undefined for what is not there.
  *
  * @throws KarmeshError `PROGRAM_ERROR` with the program's error name in `facts.error`, `TRANSACTION_FAILED`, `RPC_UNREACHABLE`, `RPC_FAILED`, `ABORTED`.
  */
@@ -51,13 +75,38 @@ export interface EvidenceChain {
   finding(commitment: Hash, options: Signalled): Promise<FindingAccount | undefined>;
   buffer(nonce: bigint, options: Signalled): Promise<BufferAccount | undefined>;
   offenceCase(offender: Participant, offenceKey: Hash, options: Signalled): Promise<CaseAccount | undefined>;
-  fault(fault: ReportFault, options: Signalled): Promise<FaultAccount | undefined>;
+  fault(fault: Fault, options: Signalled): Promise<FaultAccount | undefined>;
   /** Every vote account of an epoch. */
   votes(epoch: bigint, options: Signalled): Promise<readonly VoteAccount[]>;
   /** Every case that was ever filed. */
   cases(options: Signalled): Promise<readonly CaseAccount[]>;
   /** Every challenge that was not ended. */
   challenges(options: Signalled): Promise<readonly ChallengeAccount[]>;
+  /** A challenge that was not ended. */
+  challenge(named: ChallengeName, options: Signalled): Promise<ChallengeAccount | undefined>;
+  /** The report of a hash that a validator's vote revealed; undefined if the cluster's history does not show it. */
+  revealedReport(
+    revealed: {
+      readonly domain: Domain;
+      readonly epoch: bigint;
+      readonly verdictsRoot: Hash;
+      readonly reportHash: Hash;
+      readonly validator: Participant;
+    },
+    options: Signalled,
+  ): Promise<Report | undefined>;
+  /** P-49: opens a challenge; `validator` is one who voted for the report. */
+  ask(
+    asked: ChallengeName & {
+      readonly report: Report;
+      readonly validator: Participant;
+      readonly priorEpoch: bigint | undefined;
+    },
+    options: Signalled,
+  ): Promise<string>;
+  /** P-50. */
+  accuseSilent(accused: ChallengeName & { readonly validator: Participant }, options: Signalled): Promise<void>;
+  endChallenge(named: ChallengeName, options: Signalled): Promise<void>;
   commit(commitment: Hash, options: Signalled): Promise<void>;
   dropFinding(commitment: Hash, options: Signalled): Promise<void>;
   openBuffer(buffer: { readonly nonce: bigint; readonly size: number }, options: Signalled): Promise<void>;
@@ -73,10 +122,10 @@ export interface EvidenceChain {
   ): Promise<string>;
   /** Writes the last piece and shows the whole in one transaction (P-41). */
   showFault(
-    shown: Committed & { readonly fault: ReportFault; readonly lastPiece: BufferPiece },
+    shown: Committed & { readonly fault: Fault; readonly lastPiece: BufferPiece },
     options: Signalled,
   ): Promise<string>;
-  accuse(accused: { readonly fault: ReportFault; readonly validator: Participant }, options: Signalled): Promise<void>;
+  accuse(accused: { readonly fault: Fault; readonly validator: Participant }, options: Signalled): Promise<void>;
   execute(filed: CaseAccount, options: Signalled): Promise<string>;
   /** P-49: answers by what the buffer holds, and ends the buffer in the same transaction. */
   answer(
@@ -111,12 +160,29 @@ export function piecesOf(
 /** What a path of 32 nodes and ten thousand bytes of preimages take at most. */
 const FAULT_COMPUTE_UNITS = 600_000;
 const TIMEOUT_MS = 20_000;
-const PROVE = { sum: proveFalseSum, lifetime: proveFalseLifetime, claims: proveFalseClaimsLeaf } as const;
+type ShownFault = Parameters<typeof proveFalseLifetime>[1];
+const PROVE: Readonly<Record<Fault['name'], typeof proveFalseLifetime>> = {
+  sum: proveFalseSum,
+  lifetime: proveFalseLifetime,
+  claims: proveFalseClaimsLeaf,
+  signature: (addresses, { reportHash: manifestHash, ...shown }: ShownFault) =>
+    proveBadSignature(addresses, { ...shown, manifestHash }),
+};
 
 export function evidenceChain(parts: {
   readonly client: Pick<
     ProgramClient,
-    'addresses' | 'send' | 'finding' | 'buffer' | 'offenceCase' | 'fault' | 'votes' | 'cases' | 'challenges'
+    | 'addresses'
+    | 'send'
+    | 'finding'
+    | 'buffer'
+    | 'offenceCase'
+    | 'fault'
+    | 'votes'
+    | 'cases'
+    | 'challenges'
+    | 'challenge'
+    | 'revealedReport'
   >;
   readonly identity: Identity;
 }): EvidenceChain {
@@ -135,10 +201,29 @@ export function evidenceChain(parts: {
     finding: (commitment, options) => client.finding(identity, commitment, options),
     buffer: (nonce, options) => client.buffer(identity, nonce, options),
     offenceCase: (offender, key, options) => client.offenceCase(offender, key, options),
-    fault: ({ reportHash, name }, options) => client.fault(addresses.fault(reportHash, FAULT[name]), options),
+    fault: ({ subject, name }, options) => client.fault(addresses.fault(subject, FAULT[name]), options),
     votes: (epoch, options) => client.votes(epoch, options),
     cases: (options) => client.cases(options),
     challenges: (options) => client.challenges(options),
+    challenge: (named, options) => client.challenge(named, options),
+    revealedReport({ domain, epoch, verdictsRoot, reportHash, validator }, options) {
+      const isWanted = (report: Report): boolean =>
+        equalBytes(reportHashOf(domain, { epoch, verdictsRoot, report }), reportHash);
+      return client.revealedReport({ epoch, validator, isWanted }, options);
+    },
+    ask({ priorEpoch, report, ...asked }, options) {
+      const prior = priorEpoch === undefined ? {} : { priorEpoch };
+      const shown = { ...report, totals: report.totals as ReportArguments['totals'] };
+      const instruction = openChallenge(addresses, { ...asked, challenger: identity, report: shown, ...prior });
+      return send([instruction], options);
+    },
+    async accuseSilent(accused, options) {
+      const offenceKey = silenceKey(accused.epoch);
+      await send([accuseSilent(addresses, { ...accused, payer: identity, offenceKey })], options);
+    },
+    async endChallenge(named, options) {
+      await send([closeChallenge(addresses, { ...named, challenger: identity })], options);
+    },
     async commit(commitment, options) {
       await send([commitFinding(addresses, { finder: identity, commitment })], options);
     },
@@ -163,7 +248,7 @@ export function evidenceChain(parts: {
       return send(instructions, options);
     },
     showFault({ fault, commitment, salt, lastPiece }, options) {
-      const { name, epoch, reportHash, priorEpoch } = fault;
+      const { name, epoch, subject: reportHash, priorEpoch } = fault;
       const buffer = addresses.buffer(identity, lastPiece.nonce);
       const prior = priorEpoch === undefined ? {} : { priorEpoch };
       const proven = PROVE[name](addresses, {
@@ -177,8 +262,9 @@ export function evidenceChain(parts: {
       });
       return send([written(lastPiece), proven], { ...options, computeUnits: FAULT_COMPUTE_UNITS });
     },
-    async accuse({ fault: { epoch, reportHash, name }, validator }, options) {
-      const offenceKey = falseVoteKey(epoch);
+    async accuse({ fault, validator }, options) {
+      const { epoch, subject: reportHash, name } = fault;
+      const offenceKey = offenceKeyOf(fault);
       const accused = { payer: identity, epoch, reportHash, fault: FAULT[name], validator, offenceKey };
       await send([accuseVoter(addresses, accused)], options);
     },

@@ -54,7 +54,10 @@ function unlessNone(value: bigint): bigint | undefined {
 
 /** The chain as duties read it: the view that polls by itself, and this validator's votes, which `refresh` reads. */
 export function followChain(parts: {
-  readonly view: ChainView;
+  readonly view: Pick<
+    ChainView,
+    'config' | 'epoch' | 'epochAccount' | 'participants' | 'slot' | 'slotHash' | 'chain' | 'escrow' | 'staleness'
+  >;
   readonly client: Pick<ProgramClient, 'vote' | 'votesOf' | 'epoch' | 'chain'>;
   /** Undefined for whoever only looks. */
   readonly me: Participant | undefined;

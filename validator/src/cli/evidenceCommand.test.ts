@@ -137,7 +137,7 @@ test('what was found is listed with its case, from the folder and from the chain
     const parts = {
       ...{ domain, identity: finder.publicKey, chain, store, budget, log },
       ...{ slot: () => slot, isProvable: () => true, isDecided: () => true },
-      ...{ turnSlots: () => 0n, observe: () => {} },
+      ...{ turnSlots: () => 0n, filed: new Set<string>(), bondOf: () => 0n, observe: () => {} },
     };
     if ((await bringEvidence(parts, { signal })) === 'done') break;
     await pause(100, undefined, { signal });
@@ -196,4 +196,38 @@ test('what was found is listed with its case, from the folder and from the chain
     '',
   ]);
   expect(toHex(open.finder)).toBe(toHex(finder.publicKey));
+
+  const about = { salt: named('salt'), slot: 78n };
+  const manifestHash = named('manifest');
+  const bad = { what: 'signature', epoch: 0n, manifestHash, evidence: new Uint8Array(8) } as const;
+  store.add({ type: 'badSet', of: bad }, about);
+  const report = {
+    ...{ root: ZERO_HASH, totals: [0n, 0n, 0n, 0n, 0n, 0n], participantCount: 1 },
+    ...{ settlementsRoot: ZERO_HASH, settlementsTotal: 0n, escrowCount: 0 },
+    ...{ carriedRoot: ZERO_HASH, carriedCount: 0, priorRoot: ZERO_HASH, claimsRoot: ZERO_HASH },
+  };
+  const reportHash = named('report');
+  const hidden = { what: 'silence', epoch: 0n, reportHash, report, index: 0, voter: by, priorEpoch: 0n } as const;
+  store.add({ type: 'hiddenReport', of: hidden }, about);
+  const moved = [
+    [{ state: 'committed' }, 'open, asked by this validator'],
+    [{ state: 'shown' }, 'silent, asked by this validator'],
+    [{ state: 'settled', reason: 'answered' }, 'answered, asked by this validator'],
+    [{ state: 'refused', reason: 'TooLate' }, 'refused, asked by this validator (TooLate)'],
+  ] as const;
+  for (const [to, state] of moved) {
+    store.move({ number: 3n }, { isOurs: true, ...to });
+    const { stdout } = await run(...common);
+    expect(stdout.split('\n').slice(-9)).toEqual([
+      '',
+      '2. an attested set with a record that its worker did not sign, epoch 0',
+      `  about    ${toHex(manifestHash)}`,
+      '  state    found',
+      '',
+      '3. a report that nobody shows, epoch 0',
+      `  about    ${toHex(reportHash)}`,
+      `  state    ${state}`,
+      '',
+    ]);
+  }
 });

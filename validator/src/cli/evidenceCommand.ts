@@ -10,9 +10,19 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, falseVoteKey, namedParameters, OFFENCE, type Participant, toHex } from '@karmesh/sdk/protocol';
+import {
+  equalBytes,
+  falseAttestationKey,
+  falseVoteKey,
+  namedParameters,
+  OFFENCE,
+  type Participant,
+  silenceKey,
+  toHex,
+} from '@karmesh/sdk/protocol';
 import { command, loadKeypair, output } from '@karmesh/sdk/runtime';
 import { Connection } from '@solana/web3.js';
+import { aboutOf } from '../dispute/finding.ts';
 import { type Finding, findingsPath, readFindings } from '../dispute/findingStore.ts';
 import { type EvidenceConfig, evidenceSchema, registerSchema, startSchema } from './config.ts';
 
@@ -79,6 +89,7 @@ const OFFENCES: Readonly<Record<number, string>> = {
   [OFFENCE.doubleSign]: 'two signatures',
   [OFFENCE.falseVote]: 'a false vote',
   [OFFENCE.lazyVerdict]: 'a verdict without a look',
+  [OFFENCE.silence]: 'silence about a report',
 };
 const ROLES: Readonly<Record<number, string>> = { 1: 'worker', 2: 'validator', 3: 'gateway' };
 
@@ -114,6 +125,8 @@ const WHAT: Readonly<Record<Finding['of']['what'], string>> = {
   sum: 'a report whose sums are false',
   lifetime: 'a report whose lifetimes do not follow',
   claims: 'a report with another claims tree',
+  silence: 'a report that nobody shows',
+  signature: 'an attested set with a record that its worker did not sign',
 };
 
 async function readOwn(config: EvidenceConfig, signal: AbortSignal) {
@@ -121,15 +134,15 @@ async function readOwn(config: EvidenceConfig, signal: AbortSignal) {
   const findings = existsSync(path) ? readFindings(path) : [];
   if (findings.length === 0) return { epoch: null, findings: [] };
   const reader = await openReader(config, signal);
-  const all = findings.some(({ type }) => type === 'falseReport') ? await reader.client.cases({ signal }) : [];
+  const all = findings.some(({ type }) => type !== 'doubleSign') ? await reader.client.cases({ signal }) : [];
   const shown = [];
   for (const finding of findings) {
     const { number, type, of, state, isOurs, reason, foundSlot } = finding;
-    const cases = type === 'doubleSign' ? await caseOf(reader, of, signal) : casesOf(reader, all, of.epoch);
+    const cases = type === 'doubleSign' ? await caseOf(reader, of, signal) : casesOf(reader, all, finding);
     shown.push({
       number: number.toString(),
       what: of.what,
-      about: type === 'doubleSign' ? toBase58(of.offender) : toHex(of.reportHash),
+      about: type === 'doubleSign' ? toBase58(of.offender) : toHex(aboutOf(finding)),
       epoch: of.epoch.toString(),
       foundSlot: foundSlot.toString(),
       state: stateOf(finding),
@@ -138,14 +151,21 @@ async function readOwn(config: EvidenceConfig, signal: AbortSignal) {
         : state === 'found' || state === 'committed' || state === 'refused'
           ? null
           : 'another',
-      ...(reason === '' ? {} : { reason }),
+      ...(reason === '' || reason === 'answered' ? {} : { reason }),
       cases,
     });
   }
   return { epoch: reader.epoch?.toString() ?? null, findings: shown };
 }
 
-function stateOf({ state }: Finding): 'found' | 'committed' | 'shown' | 'case filed' | 'refused' {
+function stateOf({
+  type,
+  state,
+  reason,
+}: Finding): 'found' | 'committed' | 'open' | 'shown' | 'silent' | 'answered' | 'case filed' | 'refused' {
+  if (reason === 'answered') return 'answered';
+  if (type === 'hiddenReport' && state === 'committed') return 'open';
+  if (type === 'hiddenReport' && state === 'shown') return 'silent';
   return state === 'settled' ? 'case filed' : state;
 }
 
@@ -158,9 +178,11 @@ async function caseOf(
   return filed === undefined ? [] : [shownCase(reader, filed)];
 }
 
-/** All false votes of the epoch: one offence for each voter, whichever report it was. */
-function casesOf(reader: Reader, all: readonly CaseAccount[], epoch: bigint): readonly ShownCase[] {
-  const key = falseVoteKey(epoch);
+/** All false votes of the epoch, one offence for each voter, whichever report it was; or all false attestations. */
+function casesOf(reader: Reader, all: readonly CaseAccount[], { type, of }: Finding): readonly ShownCase[] {
+  const { epoch } = of;
+  const keyOf = { badSet: falseAttestationKey, hiddenReport: silenceKey, falseReport: falseVoteKey };
+  const key = type === 'doubleSign' ? of.offenceKey : keyOf[type](epoch);
   return all.filter(({ offenceKey }) => equalBytes(offenceKey, key)).map((filed) => shownCase(reader, filed));
 }
 
@@ -198,7 +220,8 @@ function renderOwn({ findings }: Awaited<ReturnType<typeof readOwn>>): string {
   if (findings.length === 0) return 'This validator has found no offence.';
   return findings
     .map((one) => {
-      const shown = one.shownBy === null ? '' : `, shown by ${one.shownBy}`;
+      const how = one.what === 'silence' ? 'asked' : 'shown';
+      const shown = one.shownBy === null ? '' : `, ${how} by ${one.shownBy}`;
       return [
         `${one.number}. ${WHAT[one.what]}, epoch ${one.epoch}`,
         `  about    ${one.about}`,

@@ -1,45 +1,16 @@
-import { programErrorName, VOTE_FLAG } from '@karmesh/sdk/program';
-import {
-  bufferContent,
-  type Domain,
-  equalBytes,
-  FINDING_SLOTS,
-  findingCommitment,
-  type Hash,
-  type Identity,
-  toHex,
-} from '@karmesh/sdk/protocol';
-import type { Logger } from '@karmesh/sdk/runtime';
-import { type EvidenceChain, piecesOf, type ReportFault } from '../chain/evidenceChain.ts';
+import { programErrorName, VOTE_FLAG, type VoteAccount } from '@karmesh/sdk/program';
+import { bufferContent, equalBytes, FINDING_SLOTS, findingCommitment, type Hash } from '@karmesh/sdk/protocol';
+import { type Fault, offenceKeyOf, piecesOf } from '../chain/evidenceChain.ts';
 import type { DutyResult } from '../epoch/dutyParts.ts';
-import type { EvidenceBudget } from './evidenceBudget.ts';
+import { accuseVoters } from './accuseVoters.ts';
+import { bringChallenge } from './bringChallenge.ts';
+import type { BringParts } from './bringParts.ts';
 import { EVIDENCE_COSTS } from './evidenceCosts.ts';
-import { type FoundFalse, type FoundTwice, type OffenceName, shownTwice } from './finding.ts';
-import type { Finding, FindingStore } from './findingStore.ts';
+import { type FoundBadSet, type FoundFalse, type FoundTwice, shownTwice } from './finding.ts';
+import type { Finding } from './findingStore.ts';
 import { isWritten } from './writtenBuffer.ts';
 
 type Signalled = { readonly signal: AbortSignal };
-
-export interface BringParts {
-  readonly domain: Domain;
-  /** The finder: signs, pays and is paid. */
-  readonly identity: Identity;
-  readonly chain: EvidenceChain;
-  readonly store: FindingStore;
-  readonly budget: EvidenceBudget;
-  readonly slot: () => bigint;
-  /** P-45: whether the chain takes evidence against reports of the epoch now, as far as one knows. */
-  readonly isProvable: (epoch: bigint) => boolean;
-  /** Whether nobody can reveal a report of the epoch any more. */
-  readonly isDecided: (epoch: bigint) => boolean;
-  /** Slots that this validator leaves others before it does what any of them can do. */
-  readonly turnSlots: (epoch: bigint) => bigint;
-  readonly log: Pick<Logger, 'info' | 'warn' | 'debug'>;
-  readonly observe: (seen: { readonly kind: OffenceName; readonly outcome: EvidenceOutcome }) => void;
-  /** Called after each step that the chain has: what a test kills a validator by. */
-  readonly onStage?: ((stage: string, about: { readonly epoch: bigint }) => void) | undefined;
-}
-export type EvidenceOutcome = 'found' | 'shown' | 'elsewhere' | 'refused';
 
 /** The program says so of evidence that it will never take. */
 const REFUSALS = new Set([
@@ -50,12 +21,13 @@ const REFUSALS = new Set([
   'StalePrior',
   'TooLate',
   'TooManyCases',
+  'NotVoted',
 ]);
 /** Another was faster, or what is awaited has not come: the next look shows it. */
-const EXPECTED = new Set(['AlreadyInitialised', 'NotCommitted', 'BadState']);
+const EXPECTED = new Set(['AlreadyInitialised', 'NotCommitted', 'BadState', 'ChallengeOpen', 'ChallengeAnswered']);
 
 /**
- * Takes every open finding one step further (P-40 to P-47). What is on chain and in the store decides which step, so that it goes on after a kill and does nothing twice.
+ * Takes every open finding one step further (P-40 to P-50). What is on chain and in the store decides which step, so that it goes on after a kill and does nothing twice.
  * `waiting` while something is still to be done. Throws what RPC throws.
  */
 export async function bringEvidence(parts: BringParts, options: Signalled): Promise<DutyResult> {
@@ -78,9 +50,14 @@ export async function bringEvidence(parts: BringParts, options: Signalled): Prom
 
 /** True once nothing is left to do. */
 function step(parts: BringParts, finding: Finding, options: Signalled): Promise<boolean> {
-  return finding.type === 'doubleSign'
-    ? bringTwice(parts, { finding, of: finding.of }, options)
-    : bringFalse(parts, { finding, of: finding.of }, options);
+  switch (finding.type) {
+    case 'doubleSign':
+      return bringTwice(parts, { finding, of: finding.of }, options);
+    case 'hiddenReport':
+      return bringChallenge(parts, { finding, of: finding.of }, options);
+    default:
+      return bringFault(parts, { finding, of: finding.of }, options);
+  }
 }
 
 /** P-44: commits, waits and shows both signatures. */
@@ -110,10 +87,10 @@ async function bringTwice(
   return true;
 }
 
-/** P-45 to P-47: commits, writes the buffer, shows the last piece with the proof, and accuses who voted for it. */
-async function bringFalse(
+/** P-45 to P-48: commits, writes the buffer, shows the last piece with the proof, and accuses who voted for it. */
+async function bringFault(
   parts: BringParts,
-  { finding, of }: { readonly finding: Finding; readonly of: FoundFalse },
+  { finding, of }: { readonly finding: Finding; readonly of: FoundFalse | FoundBadSet },
   { signal }: Signalled,
 ): Promise<boolean> {
   const { chain, store, budget, log } = parts;
@@ -133,53 +110,54 @@ async function bringFalse(
   if (!(await isCommitted(parts, finding, { commitment, signal, isWaiting: false }))) return false;
   const { before, last } = piecesOf(finding.number, content);
   if (!(await isWritten(parts, { size: content.length, nonce: finding.number, before, signal }))) return false;
-  if (!(await isCommitted(parts, finding, { commitment, signal })) || !parts.isProvable(of.epoch)) return false;
+  if (!(await isCommitted(parts, finding, { commitment, signal }))) return false;
+  if (of.what !== 'signature' && !parts.isProvable(of.epoch)) return false;
   if (!budget.take(EVIDENCE_COSTS.showFault)) return false;
   const signature = await chain.showFault({ fault, commitment, salt, lastPiece: last }, { signal });
-  log.info({ ...factsOf(finding), signature }, 'A report was shown to be false.');
+  log.info({ ...factsOf(finding), signature }, 'What validators voted for was shown to be false.');
   store.move(finding, { state: 'shown', isOurs: true });
   parts.observe({ kind: of.what, outcome: 'shown' });
   parts.onStage?.('evidence:shown', { epoch: of.epoch });
   return false;
 }
 
-/** P-47: a case against each who revealed the report. Settled once the epoch is decided, so that nobody can still reveal it. */
+/** P-47, P-48: a case against each who revealed the report, or attested in the set's epoch. Settled once the epoch is decided, so that nobody can still do so. */
 async function accuse(
   parts: BringParts,
   finding: Finding,
   shown: {
-    readonly fault: ReportFault;
+    readonly fault: Fault;
     readonly isOurs: boolean;
     readonly shownSlot: bigint;
     readonly signal: AbortSignal;
   },
 ): Promise<boolean> {
   const { fault, signal } = shown;
+  const { epoch } = fault;
   // The finder is paid for each case, so it goes first; where it is gone others do it.
-  const wait = shown.isOurs ? 0n : parts.turnSlots(fault.epoch);
+  const wait = shown.isOurs ? 0n : parts.turnSlots(epoch);
   if (parts.slot() < shown.shownSlot + wait) return false;
-  const votes = await parts.chain.votes(fault.epoch, { signal });
-  const guilty = votes.filter(
-    ({ flags, reportHash }) =>
-      (flags & VOTE_FLAG.revealed) !== 0 &&
-      (flags & VOTE_FLAG.accused) === 0 &&
-      equalBytes(reportHash, fault.reportHash),
+  const isDone = await accuseVoters(
+    parts,
+    {
+      number: finding.number,
+      epoch,
+      offenceKey: offenceKeyOf(fault),
+      isVoteFor: (vote) => isVoteFor(vote, fault),
+      accuse: (validator) => parts.chain.accuse({ fault, validator }, { signal }),
+    },
+    { signal },
   );
-  for (const { validator } of guilty) {
-    if (!parts.budget.take(EVIDENCE_COSTS.accuse)) return false;
-    try {
-      await parts.chain.accuse({ fault, validator }, { signal });
-    } catch (error) {
-      // Another accused it in the same slot, or for another fault of its report.
-      if (programErrorName(error) !== 'AlreadyInitialised') throw error;
-      continue;
-    }
-    parts.log.info({ ...factsOf(finding), validator: toHex(validator) }, 'Who voted for a false report was accused.');
-    parts.onStage?.('evidence:accused', { epoch: fault.epoch });
-  }
-  if (!parts.isDecided(fault.epoch)) return false;
+  if (!isDone || !parts.isDecided(epoch)) return false;
   settle(parts, finding, shown.isOurs);
   return true;
+}
+
+/** What is attested is not replaced (P-12), so that every attestation of an epoch is of its set. */
+function isVoteFor({ flags, reportHash }: VoteAccount, { name, subject }: Fault): boolean {
+  return name === 'signature'
+    ? (flags & VOTE_FLAG.attested) !== 0
+    : (flags & VOTE_FLAG.revealed) !== 0 && equalBytes(reportHash, subject);
 }
 
 /** P-41: true once the commitment is old enough, or, unless waited for, once the chain has it. Commits if nothing is there. */
@@ -228,8 +206,11 @@ async function refuse(
   finding: Finding,
   { reason, signal }: { readonly reason: string; readonly signal: AbortSignal },
 ): Promise<void> {
-  const evidence = finding.type === 'doubleSign' ? shownTwice(finding.of).evidence : bufferContent(finding.of.evidence);
-  await free(parts, finding, { commitment: commitmentOf(parts, finding, evidence).commitment, signal });
+  if (finding.type !== 'hiddenReport') {
+    const evidence =
+      finding.type === 'doubleSign' ? shownTwice(finding.of).evidence : bufferContent(finding.of.evidence);
+    await free(parts, finding, { commitment: commitmentOf(parts, finding, evidence).commitment, signal });
+  }
   parts.store.move(finding, { state: 'refused', reason });
   parts.observe({ kind: finding.of.what, outcome: 'refused' });
   parts.log.warn({ ...factsOf(finding), reason }, 'The chain does not take what was found; it is given up.');
@@ -243,8 +224,11 @@ function commitmentOf(
   return { salt, commitment: findingCommitment(domain, { finder: identity, evidence, salt }) };
 }
 
-function faultOf({ what, epoch, reportHash, priorEpoch }: FoundFalse): ReportFault {
-  return { name: what, epoch, reportHash, priorEpoch: priorEpoch === epoch ? undefined : priorEpoch };
+function faultOf(of: FoundFalse | FoundBadSet): Fault {
+  const { epoch } = of;
+  if (of.what === 'signature') return { name: of.what, epoch, subject: of.manifestHash, priorEpoch: undefined };
+  const { what, reportHash, priorEpoch } = of;
+  return { name: what, epoch, subject: reportHash, priorEpoch: priorEpoch === epoch ? undefined : priorEpoch };
 }
 
 function factsOf({ number, of }: Finding): Readonly<Record<string, string>> {

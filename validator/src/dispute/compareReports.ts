@@ -4,6 +4,7 @@ import {
   equalBytes,
   type Hash,
   type Identity,
+  type Participant,
   reportBodyCodec,
   toHex,
   tryDecode,
@@ -22,6 +23,13 @@ import type { FindingStore } from './findingStore.ts';
 /** Of one epoch, those with most stake behind them: each has a body of up to 50 MB. */
 const MAX_REPORTS = 8;
 
+/** A report of which only the hash is known. */
+export interface HiddenReport {
+  readonly account: EpochFacts;
+  readonly reportHash: Hash;
+  readonly voters: readonly Participant[];
+}
+
 export interface CompareParts {
   readonly domain: Domain;
   readonly chain: Pick<EvidenceChain, 'votes'>;
@@ -34,8 +42,12 @@ export interface CompareParts {
   /** The hash of the report that this validator tallied over the posted verdicts; undefined if it tallied none. */
   readonly ownReport: (account: EpochFacts) => Hash | undefined;
   readonly found: (found: Found) => void;
+  /** V-37: called at each look for a report that is not its own, and whose body none of the voters shows. */
+  readonly hidden: (hidden: HiddenReport) => void;
   /** Reports that were looked through, by hex hash: each once. */
   readonly seen: Set<string>;
+  /** How often a report's body was asked for, by hex hash: each time another voter is asked first. */
+  readonly asked: Map<string, number>;
   readonly log: Pick<Logger, 'warn' | 'info'>;
 }
 
@@ -52,15 +64,17 @@ export async function compareReports(
   const { epoch, verdictsRoot } = account;
   const own = parts.ownReport(account);
   let isComplete = true;
-  for (const { reportHash, voter } of revealedReports(await parts.chain.votes(epoch, { signal }))) {
+  for (const { reportHash, voters } of revealedReports(await parts.chain.votes(epoch, { signal }))) {
     const key = toHex(reportHash);
     if (seen.has(key) || (own !== undefined && equalBytes(own, reportHash))) continue;
+    const next = nextOf(parts.asked, key, voters);
+    const from = next && parts.identityOf(next);
     const report = await parts.bodies.find(
       {
         epoch,
         kind: 'report',
         key: reportHash,
-        from: parts.identityOf(voter),
+        from,
         parse: (bytes) => {
           const body = tryDecode(reportBodyCodec, bytes);
           return body === undefined ? undefined : readRevealed(parts.domain, { body, epoch, verdictsRoot, reportHash });
@@ -71,6 +85,7 @@ export async function compareReports(
     const prior = report === undefined ? undefined : await priorOf(parts, report, { signal });
     if (report === undefined || prior === 'missing') {
       isComplete = false;
+      if (report === undefined && own !== undefined) parts.hidden({ account, reportHash, voters });
       continue;
     }
     if (seen.size > 4096) seen.clear();
@@ -93,18 +108,27 @@ export async function compareReports(
   return isComplete ? 'done' : 'waiting';
 }
 
-/** The reports that were revealed, each with one of its voters, those with most stake first. */
+/** Whose turn it is to be asked. */
+function nextOf(asked: Map<string, number>, key: string, voters: readonly Participant[]): Participant | undefined {
+  const times = asked.get(key) ?? 0;
+  if (asked.size > 4096) asked.clear();
+  asked.set(key, times + 1);
+  return voters[times % voters.length];
+}
+
+/** The reports that were revealed, each with its voters, those with most stake first. */
 function revealedReports(
   votes: readonly VoteAccount[],
-): readonly { readonly reportHash: Hash; readonly voter: Uint8Array }[] {
+): readonly { readonly reportHash: Hash; readonly voters: readonly Participant[] }[] {
   const revealed = votes.filter(({ flags }) => (flags & VOTE_FLAG.revealed) !== 0);
   return [...Map.groupBy(revealed, ({ reportHash }) => toHex(reportHash)).values()]
     .map((of) => ({ of, stake: of.reduce((sum, { stake }) => sum + stake, 0n) }))
     .sort((a, b) => (a.stake < b.stake ? 1 : -1))
     .slice(0, MAX_REPORTS)
-    .flatMap(({ of: [first] }) =>
-      first === undefined ? [] : [{ reportHash: first.reportHash, voter: first.validator }],
-    );
+    .flatMap(({ of }) => {
+      const voters = of.map(({ validator }) => validator);
+      return of.slice(0, 1).map(({ reportHash }) => ({ reportHash, voters }));
+    });
 }
 
 /** The final report that this one follows on; undefined if it follows on none, `missing` while its body is not to be had. */

@@ -5,11 +5,13 @@ import type { FindingStore } from './findingStore.ts';
 export interface EvidenceBudget {
   /** Takes the lamports, or says no until the next epoch begins. */
   take(lamports: bigint): boolean;
+  /** A bond that came back, which counts as spent until then, unless the epoch that it was taken in is over. */
+  giveBack(lamports: bigint): void;
 }
 
 export function evidenceBudget(parts: {
   readonly limitLamports: bigint;
-  readonly store: Pick<FindingStore, 'spend' | 'spent'>;
+  readonly store: Pick<FindingStore, 'spend' | 'spent' | 'giveBack'>;
   readonly epoch: () => bigint;
   readonly log: Pick<Logger, 'warn'>;
   readonly observe: (lamports: bigint) => void;
@@ -37,6 +39,11 @@ export function evidenceBudget(parts: {
       store.spend(epoch, lamports);
       parts.observe(spent + lamports);
       return true;
+    },
+    giveBack(lamports) {
+      const epoch = parts.epoch();
+      store.giveBack(epoch, lamports);
+      parts.observe(store.spent(epoch));
     },
   };
 }

@@ -11,10 +11,12 @@ import {
   identityCodec,
   oneOf,
   participantCodec,
+  reportCodec,
   type SignedTwice,
   struct,
   toHex,
   u8,
+  u32,
   u64,
 } from '@karmesh/sdk/protocol';
 
@@ -23,7 +25,7 @@ export const FAULT_NAMES = ['sum', 'lifetime', 'claims'] as const;
 export type FaultName = (typeof FAULT_NAMES)[number];
 
 /** What can be found, as people, metrics and logs name it. */
-export const OFFENCE_NAMES = ['receipt', 'verdict', 'ticket', 'batch', ...FAULT_NAMES] as const;
+export const OFFENCE_NAMES = ['receipt', 'verdict', 'ticket', 'batch', ...FAULT_NAMES, 'signature', 'silence'] as const;
 export type OffenceName = (typeof OFFENCE_NAMES)[number];
 
 /** Evidence fits one account, which a transaction makes with at most 10,240 bytes. */
@@ -54,25 +56,70 @@ const falseReportCodec = struct({
   priorEpoch: u64,
   evidence: byteString(MAX_EVIDENCE_BYTES),
 });
+const badSetCodec = struct({
+  what: oneOf(['signature']),
+  epoch: u64,
+  manifestHash: hashCodec,
+  evidence: byteString(MAX_EVIDENCE_BYTES),
+});
+const hiddenReportCodec = struct({
+  what: oneOf(['silence']),
+  epoch: u64,
+  reportHash: hashCodec,
+  report: reportCodec,
+  /** The place that is asked for. */
+  index: u32,
+  /** One that voted for it. */
+  voter: participantCodec,
+  /** As in a false report. */
+  priorEpoch: u64,
+});
 
 /** Two records that exclude each other, with what shows that one key signed both (P-44). */
 export type FoundTwice = Decoded<typeof doubleSignCodec>;
 /** A report that somebody voted for, with what shows it to be false. */
 export type FoundFalse = Decoded<typeof falseReportCodec>;
+/** A set that somebody attested, with what shows that a worker did not sign a record of it (P-48). */
+export type FoundBadSet = Decoded<typeof badSetCodec>;
+/** A report that somebody voted for, of which nobody shows the body: what is asked of it on chain (P-49). */
+export type FoundHidden = Decoded<typeof hiddenReportCodec>;
 export type Found =
   | { readonly type: 'doubleSign'; readonly of: FoundTwice }
-  | { readonly type: 'falseReport'; readonly of: FoundFalse };
+  | { readonly type: 'falseReport'; readonly of: FoundFalse }
+  | { readonly type: 'badSet'; readonly of: FoundBadSet }
+  | { readonly type: 'hiddenReport'; readonly of: FoundHidden };
 
 export const FOUND_CODECS: {
   readonly doubleSign: Codec<FoundTwice>;
   readonly falseReport: Codec<FoundFalse>;
-} = { doubleSign: doubleSignCodec, falseReport: falseReportCodec };
+  readonly badSet: Codec<FoundBadSet>;
+  readonly hiddenReport: Codec<FoundHidden>;
+} = {
+  doubleSign: doubleSignCodec,
+  falseReport: falseReportCodec,
+  badSet: badSetCodec,
+  hiddenReport: hiddenReportCodec,
+};
+
+/** Whom or what a finding is about: a participant's address, a report's hash or a manifest's. */
+export function aboutOf(found: Found): Uint8Array {
+  switch (found.type) {
+    case 'doubleSign':
+      return found.of.offender;
+    case 'falseReport':
+    case 'hiddenReport':
+      return found.of.reportHash;
+    case 'badSet':
+      return found.of.manifestHash;
+  }
+}
 
 /** Names an offence whatever shows it: who finds it again has found nothing new. */
 export function nameOf(found: Found): string {
-  return found.type === 'doubleSign'
-    ? `${toHex(found.of.offender)} ${toHex(found.of.offenceKey)}`
-    : `${found.of.epoch} ${toHex(found.of.reportHash)}`;
+  const about = toHex(aboutOf(found));
+  if (found.type === 'doubleSign') return `${about} ${toHex(found.of.offenceKey)}`;
+  // That nobody shows a report is another matter than that it is false.
+  return found.type === 'hiddenReport' ? `silence ${found.of.epoch} ${about}` : `${found.of.epoch} ${about}`;
 }
 
 /** A pair of records with their signatures, as it was met. */

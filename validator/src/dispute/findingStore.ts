@@ -6,8 +6,9 @@ import { sqliteError } from '../store/sqliteError.ts';
 import { FOUND_CODECS, type Found, nameOf } from './finding.ts';
 
 /**
- * How far a finding has come. `found`: on disk. `committed`: the chain has the commitment. `shown`: the chain has the evidence, whoever showed it, and
- * voters are still to be accused. `settled`: all cases are on chain. `refused`: the chain does not take it, or its time is over.
+ * How far a finding has come. `found`: on disk. `committed`: the chain has the commitment, or the question. `shown`: the chain has the evidence, whoever showed
+ * it, or nobody answered in time, and voters are still to be accused. `settled`: all cases are on chain, or the question was answered, which is the reason
+ * then. `refused`: the chain does not take it, or its time is over.
  */
 export const FINDING_STATES = ['found', 'committed', 'shown', 'settled', 'refused'] as const;
 export type FindingState = (typeof FINDING_STATES)[number];
@@ -22,7 +23,7 @@ export type Finding = Found & {
   readonly state: FindingState;
   /** Whether this validator's evidence is the one that the chain has. */
   readonly isOurs: boolean;
-  /** Why it is refused; empty for the others. */
+  /** Why it is refused, or `answered`; empty for the others. */
   readonly reason: string;
 };
 
@@ -37,14 +38,16 @@ export interface FindingStore extends Disposable {
     finding: Pick<Finding, 'number'>,
     to: { readonly state: FindingState; readonly isOurs?: boolean; readonly reason?: string },
   ): void;
-  /** Notes that an epoch was gone through, for double signatures or for reports. */
+  /** Notes that an epoch was gone through, for double signatures, for bad ones or for reports. */
   note(what: Looked, epoch: bigint): void;
   hasLooked(what: Looked, epoch: bigint): boolean;
-  /** Lamports that bringing evidence has cost in an epoch. */
+  /** Lamports that bringing evidence has cost in an epoch, without those that came back. */
   spent(epoch: bigint): bigint;
   spend(epoch: bigint, lamports: bigint): void;
+  /** What was counted as spent came back. */
+  giveBack(epoch: bigint, lamports: bigint): void;
 }
-export type Looked = 'entries' | 'reports';
+export type Looked = 'entries' | 'signatures' | 'reports';
 
 /** Findings that are not settled: two records or ten kilobytes each. */
 const MAX_OPEN = 1024;
@@ -135,6 +138,10 @@ function findingStore(path: string, { readOnly }: { readonly readOnly: boolean }
         ).run(epoch, lamports);
         db.prepare('DELETE FROM spent WHERE epoch < ?').run(epoch - KEPT_EPOCHS);
       }),
+    giveBack: (epoch, lamports) =>
+      guarded(() => {
+        db.prepare('UPDATE spent SET lamports = max(0, lamports - ?) WHERE epoch = ?').run(lamports, epoch);
+      }),
     [Symbol.dispose]() {
       if (db.isOpen) db.close();
     },
@@ -162,9 +169,16 @@ function opened(path: string, readOnly: boolean): DatabaseSync {
 }
 
 function bytesOf(found: Found): Uint8Array {
-  return found.type === 'doubleSign'
-    ? encode(FOUND_CODECS.doubleSign, found.of)
-    : encode(FOUND_CODECS.falseReport, found.of);
+  switch (found.type) {
+    case 'doubleSign':
+      return encode(FOUND_CODECS.doubleSign, found.of);
+    case 'falseReport':
+      return encode(FOUND_CODECS.falseReport, found.of);
+    case 'badSet':
+      return encode(FOUND_CODECS.badSet, found.of);
+    case 'hiddenReport':
+      return encode(FOUND_CODECS.hiddenReport, found.of);
+  }
 }
 
 function findingOf(row: Readonly<Record<string, unknown>>, path: string): Finding {
@@ -181,7 +195,14 @@ function findingOf(row: Readonly<Record<string, unknown>>, path: string): Findin
   )
     throw new KarmeshError('STORE_FAILED', 'A finding is damaged; restore the data folder from a copy.', { path });
   const about = { number, name, salt, foundSlot, state, isOurs: ours === 1n, reason };
-  return type === 'doubleSign'
-    ? { type, of: decode(FOUND_CODECS.doubleSign, bytes), ...about }
-    : { type: 'falseReport', of: decode(FOUND_CODECS.falseReport, bytes), ...about };
+  switch (type) {
+    case 'doubleSign':
+      return { type, of: decode(FOUND_CODECS.doubleSign, bytes), ...about };
+    case 'badSet':
+      return { type, of: decode(FOUND_CODECS.badSet, bytes), ...about };
+    case 'hiddenReport':
+      return { type, of: decode(FOUND_CODECS.hiddenReport, bytes), ...about };
+    default:
+      return { type: 'falseReport', of: decode(FOUND_CODECS.falseReport, bytes), ...about };
+  }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   type Domain,
+  epochOfSlot,
   equalBytes,
   firstSlotOfEpoch,
   type Hash,
@@ -9,11 +10,13 @@ import {
   type Participant,
   parametersIn,
   toHex,
+  type VerifySignature,
 } from '@karmesh/sdk/protocol';
 import type { Logger } from '@karmesh/sdk/runtime';
 import type { ChainReader, EpochFacts, Role } from '../chain/chainReader.ts';
 import type { EvidenceChain } from '../chain/evidenceChain.ts';
 import { isProvable } from '../duties.ts';
+import type { ClosedSets } from '../epoch/closedSets.ts';
 import type { DutyResult } from '../epoch/dutyParts.ts';
 import type { EpochBodies } from '../epoch/epochBodies.ts';
 import type { ForkedHeader } from '../ingest/batchHeader.ts';
@@ -21,12 +24,14 @@ import type { ForkedVerdict } from '../ingest/gossipedVerdict.ts';
 import type { Store } from '../store/openStore.ts';
 import type { ValidatorMetrics } from '../validatorMetrics.ts';
 import { challengeWatch } from './answerChallenges.ts';
+import { signatureSearch } from './badSignature.ts';
 import { bringEvidence } from './bringEvidence.ts';
-import { compareReports } from './compareReports.ts';
+import { compareReports, type HiddenReport } from './compareReports.ts';
 import { evidenceBudget } from './evidenceBudget.ts';
 import { caseWatch } from './executeCases.ts';
-import { type Found, foundTwice, type SignedPair } from './finding.ts';
+import { aboutOf, type Found, foundTwice, type SignedPair } from './finding.ts';
 import { findingsPath, openFindingStore } from './findingStore.ts';
+import { hiddenReports } from './hiddenReports.ts';
 import { pairsSignedTwice } from './signedTwice.ts';
 
 type Signalled = { readonly signal: AbortSignal };
@@ -43,7 +48,9 @@ export interface DisputeParts {
   readonly identity: Identity;
   readonly chain: ChainReader;
   readonly evidence: EvidenceChain;
-  readonly store: Pick<Store, 'book'>;
+  readonly verify: VerifySignature;
+  readonly store: Pick<Store, 'book' | 'entry' | 'hasEntry'>;
+  readonly sets: Pick<ClosedSets, 'manifest' | 'supplement'>;
   readonly bodies: EpochBodies;
   readonly identityOf: (participant: Uint8Array) => Identity | undefined;
   readonly ownReport: (account: EpochFacts) => Hash | undefined;
@@ -57,12 +64,14 @@ export interface Dispute extends Disposable {
   heardFork(forked: ForkedHeader): void;
   heardVerdicts(forked: ForkedVerdict): void;
   mustSearch(epoch: bigint): boolean;
+  mustCheckSet(account: EpochFacts): boolean;
   mustCompare(account: EpochFacts): boolean;
   hasFindings(): boolean;
   hasCases(): boolean;
   mustAnswer(): boolean;
   readonly run: {
     searchSet(epoch: bigint, options: Signalled): Promise<DutyResult>;
+    checkSet(account: EpochFacts, options: Signalled): Promise<DutyResult>;
     compareReports(account: EpochFacts, options: Signalled): Promise<DutyResult>;
     showEvidence(options: Signalled): Promise<DutyResult>;
     executeCases(options: Signalled): Promise<DutyResult>;
@@ -72,7 +81,7 @@ export interface Dispute extends Disposable {
 
 /** How many slots each validator in turn leaves the one before it, where anyone may act. */
 const TURN_SLOTS = 8n;
-/** Slots between two looks at the votes of an epoch: late ones come until it is final. */
+/** Slots between two looks at the votes of an epoch, of which late ones come until it is final, or at a set of which something is not to be had. */
 const LEAST_LOOK_SLOTS = 8n;
 
 /** Throws `STORE_FAILED`, `DISK_FULL`; the store's lock is held by the caller. */
@@ -130,8 +139,29 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
   const accountOf = (epoch: bigint) => chain.epochs().find((one) => one.epoch === epoch);
   const isDecided = (epoch: bigint): boolean =>
     accountOf(epoch) === undefined || (chain.config().lastFinalisedEpoch ?? -1n) >= epoch;
+  const searchSignatures = signatureSearch({
+    domain,
+    verify: parts.verify,
+    sets: parts.sets,
+    store: parts.store,
+    epochOf: (slot) => {
+      const { epochZeroSlot, parameters } = chain.config();
+      return epochOfSlot({ epochZeroSlot, slotsPerEpoch: parameters.slotsPerEpoch }, slot);
+    },
+  });
   const seen = new Set<string>();
-  const lookedAt = new Map<bigint, bigint>();
+  const filed = new Set<string>();
+  const asked = new Map<string, number>();
+  const askForHidden = hiddenReports({
+    domain,
+    chain: parts.evidence,
+    epochs: chain.epochs,
+    validators: () => chain.participants().filter(({ role }) => role === 'validator').length,
+    asked: (key) => asked.get(key) ?? 0,
+    found: (of) => keep({ type: 'hiddenReport', of }),
+    log,
+  });
+  const looks = { set: lookPace(chain), reports: lookPace(chain) };
 
   function keep(found: Found): void {
     // A process with our identity is what the doppelganger guard stops for, not what we bring to the chain.
@@ -140,11 +170,12 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
     if (!findings.add(found, { salt, slot: chain.slot() })) return;
     count();
     const { what, epoch } = found.of;
-    const by = found.type === 'doubleSign' ? toHex(found.of.offender) : toHex(found.of.reportHash);
     metrics.evidence.inc({ kind: what, outcome: 'found' });
     log.warn(
-      { what, epoch: epoch.toString(), about: by },
-      'Evidence of an offence was found; it is brought to the chain.',
+      { what, epoch: epoch.toString(), about: toHex(aboutOf(found)) },
+      found.type === 'hiddenReport'
+        ? 'Nobody shows a report that differs from this validator’s own; it is asked for on chain.'
+        : 'Evidence of an offence was found; it is brought to the chain.',
     );
   }
 
@@ -177,7 +208,10 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
       });
     },
     mustSearch: (epoch) => !findings.hasLooked('entries', epoch),
-    mustCompare: ({ epoch }) => !findings.hasLooked('reports', epoch) && chain.slot() >= (lookedAt.get(epoch) ?? 0n),
+    // Who attested a set has judged every entry of it by the set's own keys (V-11, V-13).
+    mustCheckSet: ({ epoch }) =>
+      chain.vote(epoch)?.attested !== true && !findings.hasLooked('signatures', epoch) && looks.set.isDue(epoch),
+    mustCompare: ({ epoch }) => !findings.hasLooked('reports', epoch) && looks.reports.isDue(epoch),
     hasFindings: () => open > 0,
     hasCases: () => cases.isDue(chain.participants().reduce((sum, { openCases }) => sum + openCases, 0)),
     mustAnswer: challenges.isDue,
@@ -196,13 +230,19 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
         findings.note('entries', epoch);
         return 'done';
       },
+      async checkSet(account, { signal }) {
+        looks.set.note(account.epoch);
+        const found = await searchSignatures(account, { signal });
+        if (found === 'missing') return 'waiting';
+        if (found !== undefined) keep({ type: 'badSet', of: found });
+        findings.note('signatures', account.epoch);
+        return 'done';
+      },
       async compareReports(account, { signal }) {
-        const { epoch } = account;
-        const wait = parametersIn(chain.config(), epoch).challengeSlots / 4n;
-        lookedAt.set(epoch, chain.slot() + (wait > LEAST_LOOK_SLOTS ? wait : LEAST_LOOK_SLOTS));
-        for (const old of lookedAt.keys()) if (old + 64n < epoch) lookedAt.delete(old);
+        looks.reports.note(account.epoch);
         const { bodies, identityOf, ownReport } = parts;
-        return compareReports(
+        const hidden: HiddenReport[] = [];
+        const result = await compareReports(
           {
             domain,
             chain: parts.evidence,
@@ -213,12 +253,16 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
             identityOf,
             ownReport,
             found: keep,
+            hidden: (one) => hidden.push(one),
             seen,
+            asked,
             log,
           },
           account,
           { signal },
         );
+        for (const one of hidden) await askForHidden(one, { signal });
+        return result;
       },
       async showEvidence({ signal }) {
         try {
@@ -236,6 +280,9 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
               },
               isDecided,
               turnSlots: (epoch) => TURN_SLOTS + turnSlots(epoch),
+              bondOf: (epoch) =>
+                chain.config().parameters.challengeBondLamports * BigInt(1 + (accountOf(epoch)?.openChallenges ?? 0)),
+              filed,
               log,
               observe: ({ kind, outcome }) => metrics.evidence.inc({ kind, outcome }),
               onStage: parts.onStage,
@@ -250,5 +297,18 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
       answerChallenges: (options) => challenges.run(options),
     },
     [Symbol.dispose]: () => findings[Symbol.dispose](),
+  };
+}
+
+/** When an epoch is looked at again. */
+function lookPace(chain: ChainReader): { isDue(epoch: bigint): boolean; note(epoch: bigint): void } {
+  const next = new Map<bigint, bigint>();
+  return {
+    isDue: (epoch) => chain.slot() >= (next.get(epoch) ?? 0n),
+    note(epoch) {
+      const wait = parametersIn(chain.config(), epoch).challengeSlots / 4n;
+      next.set(epoch, chain.slot() + (wait > LEAST_LOOK_SLOTS ? wait : LEAST_LOOK_SLOTS));
+      for (const old of next.keys()) if (old + 64n < epoch) next.delete(old);
+    },
   };
 }

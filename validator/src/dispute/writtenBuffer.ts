@@ -7,7 +7,7 @@ import { EVIDENCE_COSTS } from './evidenceCosts.ts';
 export async function isWritten(
   parts: {
     readonly chain: Pick<EvidenceChain, 'buffer' | 'openBuffer' | 'write' | 'closeBuffer'>;
-    readonly budget: EvidenceBudget;
+    readonly budget: Pick<EvidenceBudget, 'take'>;
     readonly onStage?: ((stage: string, about: { readonly epoch: bigint }) => void) | undefined;
   },
   wanted: {

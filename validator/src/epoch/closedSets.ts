@@ -31,10 +31,14 @@ type Signalled = { readonly signal: AbortSignal };
 /** The sets that were closed on chain, with their entries. Undefined where something could not be found. */
 export interface ClosedSets {
   manifest(account: EpochFacts, options: Signalled): Promise<ManifestBody | undefined>;
-  /** Fetches what is lacking and hands it to `take`, which judges it by this validator's own knowledge. */
+  /** Fetches what is lacking, but for what `isKnown`, and hands it to `take`, which judges it by this validator's own knowledge. */
   supplement(
     set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
-    options: Signalled & { readonly take: (entry: Entry) => Promise<unknown> },
+    options: Signalled & {
+      readonly take: (entry: Entry) => Promise<unknown>;
+      /** Asked right before an entry would be fetched; none is known unless told. */
+      readonly isKnown?: (entryHash: Hash) => boolean;
+    },
   ): Promise<void>;
   /** Whether all entries of an attested set are held now. One that was not judged before is judged by the groups and slot hashes that two thirds attested. */
   hold(set: { readonly account: EpochFacts; readonly manifest: ManifestBody }, options: Signalled): Promise<boolean>;
@@ -72,7 +76,7 @@ export function closedSets(parts: {
 
   async function fetchMissing(
     set: { readonly account: EpochFacts; readonly manifest: ManifestBody },
-    options: Signalled & { readonly take: (entry: Entry) => Promise<unknown> },
+    options: Parameters<ClosedSets['supplement']>[1],
   ): Promise<void> {
     const from = parts.identityOf(set.account.proposer);
     const missing: ManifestBody['entries'][number][] = [];
@@ -80,6 +84,7 @@ export function closedSets(parts: {
       if (!store.hasEntry(row.entryHash)) missing.push(row);
     const lane = async (): Promise<void> => {
       for (let next = missing.pop(); next !== undefined; next = missing.pop()) {
+        if (options.isKnown?.(next.entryHash) === true) continue;
         const entry = await fetchEntry(next.entryHash, from, options);
         if (entry !== undefined) await options.take(entry);
       }
