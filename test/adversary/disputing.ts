@@ -18,6 +18,7 @@ import { logger, metrics, nativeVerifySignature } from '@karmesh/sdk/runtime';
 import { expect } from 'vitest';
 import { type EvidenceChain, evidenceChain } from '../../validator/src/chain/evidenceChain.ts';
 import { type Finding, readFindings } from '../../validator/src/dispute/findingStore.ts';
+import type { HiddenReportChoice } from '../../validator/src/dispute/hiddenReports.ts';
 import { openDispute } from '../../validator/src/dispute/openDispute.ts';
 import { type Duty, type DutyState, nextDuties } from '../../validator/src/duties.ts';
 import { closedSets } from '../../validator/src/epoch/closedSets.ts';
@@ -86,6 +87,8 @@ export interface DisputingOptions {
   readonly offences?: readonly { readonly offender: Uint8Array; readonly offenceKey: Hash }[];
   /** What bringing may cost in an epoch; 100,000,000 lamports unless told. */
   readonly limitLamports?: bigint;
+  /** Reports that it asks for if nobody shows them; all unless told. */
+  readonly askForHidden?: HiddenReportChoice;
   /** Dies before and after each step, and goes on in the same folder. */
   readonly isMortal?: boolean;
 }
@@ -138,7 +141,7 @@ export async function disputing(options: DisputingOptions): Promise<Disputing> {
       identityOf: () => undefined,
     });
     const dispute = openDispute(
-      { folder, limitLamports: options.limitLamports ?? 100_000_000n },
+      { folder, limitLamports: options.limitLamports ?? 100_000_000n, askForHidden: options.askForHidden ?? 'all' },
       {
         domain: world.domain,
         me: me.address,

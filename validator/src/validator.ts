@@ -33,6 +33,7 @@ import type { EvidenceChain } from './chain/evidenceChain.ts';
 import type { ChallengeJudge } from './challenge/challengeJudge.ts';
 import type { KeyRegistry } from './challenge/keyRegistry.ts';
 import type { ProofRecorder } from './challenge/proofRecorder.ts';
+import type { HiddenReportChoice } from './dispute/hiddenReports.ts';
 import { type Dispute, openDispute } from './dispute/openDispute.ts';
 import { type Duty, nextDuties } from './duties.ts';
 import { dutyLoop } from './dutyLoop.ts';
@@ -76,6 +77,8 @@ export interface ValidatorOptions {
   readonly watchEpochs?: number;
   /** V-33: what bringing evidence may cost in one epoch, in lamports; 50,000,000 unless told. */
   readonly evidenceLamports?: bigint;
+  /** V-37; `winning` unless told. */
+  readonly askForHidden?: HiddenReportChoice;
 }
 
 export interface ValidatorParts {
@@ -180,7 +183,11 @@ export const validator =
     const sets = closedSets({ store, bodies, peers, context, past: chain.past, identityOf: speaker });
     const dispute = stack.use(
       openDispute(
-        { folder: options.folder, limitLamports: options.evidenceLamports ?? EVIDENCE_LAMPORTS },
+        {
+          folder: options.folder,
+          limitLamports: options.evidenceLamports ?? EVIDENCE_LAMPORTS,
+          askForHidden: options.askForHidden ?? 'winning',
+        },
         {
           domain,
           me,

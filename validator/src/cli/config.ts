@@ -9,6 +9,7 @@ import {
   speechSettings,
 } from '@karmesh/sdk/participant/settings';
 import { z } from 'zod';
+import { HIDDEN_REPORTS } from '../dispute/hiddenReports.ts';
 
 const data = {
   dataDir: z
@@ -135,6 +136,10 @@ export const startSchema = z.object({
   evidenceLamports: z.bigint().min(0n).default(50_000_000n).meta({
     description:
       'lamports that bringing evidence of others’ offences may cost in one epoch; a case costs 2,130,840 and pays a share of the slash',
+  }),
+  askForHidden: z.enum(HIDDEN_REPORTS).default('winning').meta({
+    description:
+      'which reports it asks for on chain that differ from its own and that nobody shows: the one that two thirds revealed, all, or none; who answers takes the bond of who asked',
   }),
   ...models,
   modelKeys: z.array(z.string()).default([BUNDLED_KEYS_PATH]).meta({

@@ -94,6 +94,7 @@ async function start(config: StartConfig, signal: AbortSignal): Promise<number> 
       pollMs: config.pollMs,
       watchEpochs: config.watchEpochs,
       evidenceLamports: config.evidenceLamports,
+      askForHidden: config.askForHidden,
     })({
       domain,
       cluster: { genesis: view.config().genesis, programId },

@@ -3,12 +3,12 @@ import { expect, test } from 'vitest';
 import type { EpochFacts } from '../chain/chainReader.ts';
 import { named } from '../fixtures/market.ts';
 import type { FoundHidden } from './finding.ts';
-import { hiddenReports } from './hiddenReports.ts';
+import { type HiddenReportChoice, hiddenReports } from './hiddenReports.ts';
 
 const signal = AbortSignal.timeout(10_000);
 const reportHash = named('report');
 const voters = [named('first'), named('second')];
-const account = { epoch: 5n, verdictsRoot: named('verdicts') } as unknown as EpochFacts;
+const account = { epoch: 5n, reportHash: named('winner'), verdictsRoot: named('verdicts') } as unknown as EpochFacts;
 const REPORT: Report = {
   root: named('root'),
   totals: [0n, 0n, 0n, 0n, 0n, 0n],
@@ -24,7 +24,12 @@ const REPORT: Report = {
 const PRIOR = { epoch: 3n, state: 'finalised', root: named('prior root') } as unknown as EpochFacts;
 
 function asking(
-  of: { readonly validators?: number; readonly report?: Report; readonly epochs?: readonly EpochFacts[] } = {},
+  of: {
+    readonly choice?: HiddenReportChoice;
+    readonly validators?: number;
+    readonly report?: Report;
+    readonly epochs?: readonly EpochFacts[];
+  } = {},
 ) {
   const found: FoundHidden[] = [];
   const read: Uint8Array[] = [];
@@ -33,6 +38,7 @@ function asking(
   let looks = 6;
   const ask = hiddenReports({
     domain: named('domain'),
+    choice: of.choice ?? 'all',
     chain: {
       async revealedReport({ validator }) {
         read.push(validator);
@@ -49,10 +55,10 @@ function asking(
     found,
     read,
     warned,
-    look: (at: number, shown: Report | undefined = history) => {
+    look: (at: number, shown: Report | undefined = history, of: EpochFacts = account) => {
       looks = at;
       history = shown;
-      return ask({ account, reportHash, voters }, { signal });
+      return ask({ account: of, reportHash, voters }, { signal });
     },
     forget: () => {
       history = undefined;
@@ -114,4 +120,17 @@ test('V-37: four of many ask, each for a place of its own', async () => {
     }),
   );
   expect(new Set(few).size).toBeGreaterThan(5);
+});
+
+test.each([
+  ['all', 1, 1],
+  ['winning', 0, 1],
+  ['none', 0, 0],
+] as const)('V-37: of reports that lost and won, who asks for %s asks for so many', async (choice, lost, won) => {
+  const loser = asking({ choice });
+  await loser.look(6);
+  expect(loser.found).toHaveLength(lost);
+  const winner = asking({ choice });
+  await winner.look(6, REPORT, { ...account, reportHash });
+  expect(winner.found).toHaveLength(won);
 });

@@ -6,6 +6,10 @@ import type { EvidenceChain } from '../chain/evidenceChain.ts';
 import type { HiddenReport } from './compareReports.ts';
 import type { FoundHidden } from './finding.ts';
 
+/** V-37: of which reports a validator asks for what nobody shows. */
+export const HIDDEN_REPORTS = ['none', 'winning', 'all'] as const;
+export type HiddenReportChoice = (typeof HIDDEN_REPORTS)[number];
+
 /** After how many looks at an epoch's votes a report of which nobody shows the body is asked for on chain. */
 const LOOKS_BEFORE_ASKING = 6;
 /** How many validators ask for one report, on average: each by chance, so that who answers gets a few bonds and not everybody's. */
@@ -19,6 +23,8 @@ const ASKERS = 4;
  */
 export function hiddenReports(parts: {
   readonly domain: Domain;
+  /** Any liar can have a report of its own hidden and answer for the bonds; that of two thirds no liar below one. */
+  readonly choice: HiddenReportChoice;
   readonly chain: Pick<EvidenceChain, 'revealedReport'>;
   readonly epochs: () => readonly EpochFacts[];
   /** How many validators there are. */
@@ -28,11 +34,12 @@ export function hiddenReports(parts: {
   readonly found: (of: FoundHidden) => void;
   readonly log: Pick<Logger, 'warn'>;
 }): (hidden: HiddenReport, options: { readonly signal: AbortSignal }) => Promise<void> {
-  const { domain, log } = parts;
+  const { domain, choice, log } = parts;
   /** Whether to ask for a report, by hex hash: decided once, and no more once it is asked for. */
   const isAsker = new Map<string, boolean>();
 
   return async ({ account, reportHash, voters }, { signal }) => {
+    if (choice === 'none' || (choice === 'winning' && !equalBytes(account.reportHash, reportHash))) return;
     const key = toHex(reportHash);
     const looks = parts.asked(key);
     const voter = voters[looks % voters.length];

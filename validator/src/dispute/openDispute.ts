@@ -31,7 +31,7 @@ import { evidenceBudget } from './evidenceBudget.ts';
 import { caseWatch } from './executeCases.ts';
 import { aboutOf, type Found, foundTwice, type SignedPair } from './finding.ts';
 import { findingsPath, openFindingStore } from './findingStore.ts';
-import { hiddenReports } from './hiddenReports.ts';
+import { type HiddenReportChoice, hiddenReports } from './hiddenReports.ts';
 import { pairsSignedTwice } from './signedTwice.ts';
 
 type Signalled = { readonly signal: AbortSignal };
@@ -40,6 +40,8 @@ export interface DisputeOptions {
   readonly folder: string;
   /** What bringing evidence may cost in one epoch, in lamports. */
   readonly limitLamports: bigint;
+  /** V-37. */
+  readonly askForHidden: HiddenReportChoice;
 }
 
 export interface DisputeParts {
@@ -85,7 +87,10 @@ const TURN_SLOTS = 8n;
 const LEAST_LOOK_SLOTS = 8n;
 
 /** Throws `STORE_FAILED`, `DISK_FULL`; the store's lock is held by the caller. */
-export function openDispute({ folder, limitLamports }: DisputeOptions, parts: DisputeParts): Dispute {
+export function openDispute(
+  { folder, limitLamports, askForHidden: choice }: DisputeOptions,
+  parts: DisputeParts,
+): Dispute {
   const { domain, me, identity, chain, log, metrics } = parts;
   const findings = openFindingStore(findingsPath(folder));
   let open = findings.open().length;
@@ -154,6 +159,7 @@ export function openDispute({ folder, limitLamports }: DisputeOptions, parts: Di
   const asked = new Map<string, number>();
   const askForHidden = hiddenReports({
     domain,
+    choice,
     chain: parts.evidence,
     epochs: chain.epochs,
     validators: () => chain.participants().filter(({ role }) => role === 'validator').length,
