@@ -84,6 +84,7 @@ test('P-12: stores the manifest, its hash and the stake of the epoch', async () 
     faultSlot: 0n,
     votesPaid: 0n,
     openChallenges: 0,
+    sealsSlot: 0n,
     heldUntilSlot: 0n,
     openVotes: 0,
   });

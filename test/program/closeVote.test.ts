@@ -20,6 +20,7 @@ import {
   toFinalised,
   toReported,
   toVerdicts,
+  untilOpen,
 } from './epochSteps.ts';
 import { namedHash } from './keys.ts';
 import { type LiteSvmLedger, liteSvmLedger } from './ledger/liteSvmLedger.ts';
@@ -87,6 +88,7 @@ async function paidEpoch(
 
 const sealAndReveal = async (world: World, voters: readonly Member[], { epoch, report }: BuiltReport) => {
   for (const voter of voters) await sendSeal(world, voter, epoch, sealOf(world, voter, { epoch, report }));
+  await untilOpen(world, epoch);
   for (const voter of voters) await sendReveal(world, voter, { epoch, report });
 };
 

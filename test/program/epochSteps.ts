@@ -332,7 +332,14 @@ async function verdictsToReported(world: World, { epoch, report }: BuiltReport):
   await Promise.all(
     world.validators.map((validator) => sendSeal(world, validator, epoch, sealOf(world, validator, { epoch, report }))),
   );
+  await untilOpen(world, epoch);
   await Promise.all(world.validators.map((validator) => sendReveal(world, validator, { epoch, report })));
+}
+
+/** P-18: until the seals of an epoch may be opened. */
+export async function untilOpen(world: World, epoch: bigint): Promise<void> {
+  const { sealedStake, totalStake, sealsSlot } = await readEpoch(world, epoch);
+  if (sealedStake < totalStake) await world.ledger.untilSlot(sealsSlot + 9n);
 }
 
 /** As `toReported`, then every escrow settles and the epoch is finalised. */

@@ -12,6 +12,7 @@ import {
   settlement,
   toFinalised,
   toVerdicts,
+  untilOpen,
   verdictsRoot,
 } from './epochSteps.ts';
 import { namedHash } from './keys.ts';
@@ -98,11 +99,31 @@ test('P-18: two thirds exactly do not reach a report', async () => {
 test('P-18: refuses without a seal, twice, and a report or salt that do not open the seal', async () => {
   const { world, report, a, b, c, d } = await verdictsWorld();
   for (const of of [a, b, c]) await seal(world, of, report);
+  await untilOpen(world, 0n);
   await refused(reveal(world, d, report), 'NotVoted');
   await refused(reveal(world, a, variant(report, 'changed')), 'SealMismatch');
   await refused(sendReveal(world, a, { epoch: 0n, report, salt: namedHash('another salt') }), 'SealMismatch');
   await reveal(world, a, report);
   await refused(reveal(world, a, report), 'AlreadyVoted');
+});
+
+test('P-18: opens nothing in the eight slots in which who has not sealed yet may, unless all have', async () => {
+  const { world, report, a, b, c, d } = await verdictsWorld();
+  for (const of of [a, b]) await seal(world, of, report);
+  await world.ledger.untilSlot((await world.ledger.slot()) + 20n);
+  await seal(world, c, report);
+  const { sealsSlot } = await readEpoch(world, 0n);
+  expect(sealsSlot).toBe(await world.ledger.slot());
+  await world.ledger.untilSlot(sealsSlot + 8n);
+  await refused(reveal(world, a, report), 'SealsIncomplete');
+  await world.ledger.untilSlot(sealsSlot + 9n);
+  await reveal(world, a, report);
+
+  const other = await verdictsWorld();
+  for (const of of [other.a, other.b, other.c, other.d]) await seal(other.world, of, other.report);
+  expect((await readEpoch(other.world, 0n)).sealsSlot).toBeLessThanOrEqual(await other.world.ledger.slot());
+  await reveal(other.world, other.a, other.report);
+  expect((await readVote(world, 0n, d)).flags & VOTE_FLAG.sealed).toBe(0);
 });
 
 test('P-18: a copied seal opens for nobody else', async () => {
@@ -140,6 +161,7 @@ test('P-18: refuses a report that does not continue the last root', async () => 
   const { world, report, a, b, c } = await verdictsWorld();
   const stale = { ...report, priorRoot: namedHash('another root') };
   for (const of of [a, b, c]) await seal(world, of, stale);
+  await untilOpen(world, 0n);
   for (const of of [a, b, c]) await refused(reveal(world, of, stale), 'StalePrior');
   expect(await readEpoch(world, 0n)).toMatchObject({ candidateCount: 0 });
 });

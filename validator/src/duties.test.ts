@@ -35,6 +35,7 @@ function account(changes: Partial<EpochFacts> = {}): EpochFacts {
     verdictsSlot: 0n,
     verdictsProposer: named('proposer'),
     sealedStake: 0n,
+    sealsSlot: 0n,
     reportHash: ZERO_HASH,
     root: ZERO_HASH,
     priorRoot: ZERO_HASH,

@@ -185,6 +185,9 @@ function clockOf(config: ConfigFacts): { readonly epochZeroSlot: bigint | undefi
   return { epochZeroSlot: config.epochZeroSlot, slotsPerEpoch: config.parameters.slotsPerEpoch };
 }
 
+/** P-18: after two thirds have sealed, so many slots remain for the others. */
+const SEAL_SLOTS = 8n;
+
 function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number): readonly Duty[] {
   const { slot, config } = state;
   const { epoch } = account;
@@ -194,6 +197,7 @@ function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number)
   const duties: Duty[] = [];
   const saltsCount = account.state === 'closed' || slot <= account.attestedSlot + parameters.saltRevealSlots;
   const hasQuorum = 3n * account.sealedStake > 2n * account.totalStake;
+  const isOpen = account.sealedStake === account.totalStake || slot > account.sealsSlot + SEAL_SLOTS;
   const isSealed = vote?.sealed === true && vote.sealAttempt === account.verdictAttempt;
   switch (account.state) {
     case 'closed':
@@ -215,7 +219,7 @@ function epochDuties(state: DutyState, account: EpochFacts, roleOrdinal: number)
       if (!hasQuorum && isNext(state, account) && isVerdictProposer(state, account, roleOrdinal))
         duties.push(duty('postVerdicts'));
       if (!isSealed && isNext(state, account)) duties.push(duty('seal', `attempt ${account.verdictAttempt}`));
-      if (hasQuorum && canReveal(state, account, isSealed)) duties.push(duty('revealRoot'));
+      if (hasQuorum && isOpen && canReveal(state, account, isSealed)) duties.push(duty('revealRoot'));
       break;
     case 'reported':
       if (canReveal(state, account, isSealed)) duties.push(duty('revealRoot'));

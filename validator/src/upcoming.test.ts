@@ -32,6 +32,7 @@ const epochIn = (state: EpochFacts['state']): EpochFacts => ({
   verdictsSlot: 1_220n,
   verdictsProposer: new Uint8Array(32),
   sealedStake: 0n,
+  sealsSlot: 0n,
   reportHash: ZERO_HASH,
   root: ZERO_HASH,
   priorRoot: ZERO_HASH,

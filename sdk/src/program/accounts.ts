@@ -232,9 +232,11 @@ export interface EpochAccount {
   readonly heldUntilSlot: bigint;
   /** Challenges that were neither answered nor closed. */
   readonly openChallenges: number;
+  /** In which the seals of the newest attempt passed two thirds. */
+  readonly sealsSlot: bigint;
 }
 
-export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8, accused: 16 } as const;
+export const VOTE_FLAG = { attested: 1, saltRevealed: 2, sealed: 4, revealed: 8, accused: 16, late: 32 } as const;
 
 /** docs/protocol.md, Vote. */
 export interface VoteAccount {

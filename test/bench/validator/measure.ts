@@ -409,6 +409,7 @@ const EMPTY_ACCOUNT: EpochFacts = {
   verdictsSlot: 0n,
   verdictsProposer: named('proposer'),
   sealedStake: 0n,
+  sealsSlot: 0n,
   reportHash: ZERO_HASH,
   root: ZERO_HASH,
   priorRoot: ZERO_HASH,

@@ -104,7 +104,7 @@ function climb(leaf: Key, index: number, path: readonly Key[]): Key {
 /** P-32: what a vote earns. */
 function rewardOf(epoch: Epoch, vote: Vote): bigint {
   if (epoch.state !== STATE.final || epoch.votePoints === 0n || !keepsPay(vote)) return 0n;
-  const won = vote.revealed && vote.reportHash === epoch.reportHash;
+  const won = vote.revealed && vote.reportHash === epoch.reportHash && !vote.late;
   const points = (vote.saltRevealed ? vote.stake : 0n) + (won ? 2n * vote.stake : 0n);
   const share = (epoch.voteReward * points) / epoch.votePoints;
   const left = epoch.voteReward - epoch.votesPaid;

@@ -112,6 +112,7 @@ function newEpoch(epoch: bigint, payer: Key): Epoch {
     ...{ closeSlot: 0n, proposer: ZERO, attestedStake: 0n, attestedSlot: 0n, saltAccumulator: ZERO, saltCount: 0 },
     ...{ verdictAttempt: 0, beaconTargetSlot: 0n, beaconSlot: 0n, beacon: ZERO, verdictsRoot: ZERO, verdictCount: 0 },
     ...{ verdictsSlot: 0n, verdictsProposer: ZERO, sealedStake: 0n, candidates: [], reportHash: ZERO, report },
+    sealsSlot: 0n,
     ...{ quorumSlot: 0n, settledLamports: 0n, settledCount: 0, finalisedSlot: 0n, saltStake: 0n },
     ...{ voteReward: 0n, votePoints: 0n, votesPaid: 0n, openVotes: 0 },
   };
@@ -119,7 +120,16 @@ function newEpoch(epoch: bigint, payer: Key): Epoch {
 
 export function newVote(of: { validator: Key; epoch: bigint; stake: bigint; payer: Key }): Vote {
   return {
-    ...{ kind: 'vote', ...of, attested: false, saltRevealed: false, sealed: false, revealed: false, sealAttempt: 0 },
+    ...{
+      kind: 'vote',
+      ...of,
+      attested: false,
+      saltRevealed: false,
+      sealed: false,
+      revealed: false,
+      late: false,
+      sealAttempt: 0,
+    },
     ...{ saltHash: ZERO, seal: ZERO, reportHash: ZERO },
   };
 }

@@ -165,13 +165,14 @@ const WRITE: { readonly [K in DataKind]: (of: DataOf<K>) => Page } = {
     page.key(936, of.payer);
     page.u32(972, of.openVotes);
     page.u64(984, of.votesPaid);
+    page.u64(1008, of.sealsSlot);
     return page;
   },
   vote(of) {
     const page = new Page('Vote', 192);
     page.key(8, of.validator);
     page.u64(40, of.epoch, of.stake);
-    const flags = [of.attested, of.saltRevealed, of.sealed, of.revealed];
+    const flags = [of.attested, of.saltRevealed, of.sealed, of.revealed, false, of.late];
     page.u8(
       56,
       flags.reduce((sum, flag, i) => sum + (flag ? 2 ** i : 0), 0),

@@ -142,6 +142,7 @@ export interface Epoch {
   verdictsSlot: bigint;
   verdictsProposer: Key;
   sealedStake: bigint;
+  sealsSlot: bigint;
   candidates: Candidate[];
   reportHash: Key;
   report: Report;
@@ -180,6 +181,7 @@ export interface Vote {
   saltRevealed: boolean;
   sealed: boolean;
   revealed: boolean;
+  late: boolean;
   sealAttempt: number;
   saltHash: Key;
   seal: Key;

@@ -32,10 +32,18 @@ export const postRoot: Instruction = (ledger, call) => {
     make?.([newVote({ validator, epoch: number, stake, payer })]);
     if (make !== undefined) epoch.openVotes++;
     const vote = rules.read(4, 'vote');
-    Object.assign(vote, { sealed: true, sealAttempt: epoch.verdictAttempt, seal: rules.hash('seal') });
+    const late = isOpen(epoch, ledger.slot);
+    Object.assign(vote, { sealed: true, late, sealAttempt: epoch.verdictAttempt, seal: rules.hash('seal') });
+    const before = isQuorum(epoch.sealedStake, epoch.totalStake);
     epoch.sealedStake += vote.stake;
+    if (!before && isQuorum(epoch.sealedStake, epoch.totalStake)) epoch.sealsSlot = ledger.slot;
   };
 };
+
+/** P-17, P-18: two thirds have sealed, and the rest too or eight slots went by. */
+export function isOpen({ sealedStake, totalStake, sealsSlot }: Epoch, slot: bigint): boolean {
+  return isQuorum(sealedStake, totalStake) && (sealedStake === totalStake || slot > sealsSlot + 8n);
+}
 
 /** P-32: who attests and keeps its salt back is not paid. */
 export function keepsPay({ attested, saltRevealed }: Vote): boolean {
@@ -52,7 +60,7 @@ export const revealRoot: Instruction = (ledger, call) => {
   const epoch = epochOf(rules, 3);
   const vote = voteOf(rules, 4);
   rules.check(epoch.state === STATE.verdicts || epoch.state === STATE.reported, 'BadState');
-  rules.check(isQuorum(epoch.sealedStake, epoch.totalStake), 'SealsIncomplete');
+  rules.check(isOpen(epoch, ledger.slot), 'SealsIncomplete');
   rules.check(vote.sealed && vote.sealAttempt === epoch.verdictAttempt, 'NotVoted');
   const counted = vote.revealed && epoch.candidates.some((candidate) => candidate.reportHash === vote.reportHash);
   rules.check(!counted, 'AlreadyVoted');
@@ -60,7 +68,11 @@ export const revealRoot: Instruction = (ledger, call) => {
   const of = reportHash(config.domain, { epoch: number, verdictsRoot, report });
   const opened = { epoch: number, reportHash: of, salt: rules.hash('salt'), validator: rules.key(2) };
   rules.check(sealOf(config.domain, opened) === vote.seal, 'SealMismatch');
-  const added: Candidate = { reportHash: of, stake: vote.stake, paidStake: keepsPay(vote) ? vote.stake : 0n };
+  const added: Candidate = {
+    reportHash: of,
+    stake: vote.stake,
+    paidStake: keepsPay(vote) && !vote.late ? vote.stake : 0n,
+  };
   const candidates = withCandidate(epoch.candidates, added);
   rules.check(candidates !== undefined, 'TooManyReports');
   const stake = candidates?.find((candidate) => candidate.reportHash === of)?.stake ?? 0n;

@@ -61,6 +61,7 @@ export interface EpochFacts {
   readonly verdictsSlot: bigint;
   readonly verdictsProposer: Participant;
   readonly sealedStake: bigint;
+  readonly sealsSlot: bigint;
   readonly reportHash: Hash;
   readonly root: Hash;
   readonly priorRoot: Hash;

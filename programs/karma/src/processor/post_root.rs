@@ -1,4 +1,5 @@
 //! `post_root`
+use super::current_slot;
 use crate::{
     entrypoint::Context,
     error::{require, KarmaError},
@@ -69,9 +70,20 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     vote.require_of(&validator_key, number)?;
     let sealed_now = vote.has(vote::SEALED) && vote.seal_attempt == account.verdict_attempt;
     require(!sealed_now, KarmaError::AlreadyVoted)?; // P-17
+    let slot = current_slot()?;
+    // P-17: what is sealed from now on may be a copy of what was opened.
+    if account.is_open(slot)? {
+        vote.flags |= vote::LATE;
+    } else {
+        vote.flags &= !vote::LATE;
+    }
     vote.flags |= vote::SEALED;
     vote.seal_attempt = account.verdict_attempt;
     vote.seal = *seal;
+    let was_quorum = account.is_quorum(account.sealed_stake);
     account.sealed_stake = add(account.sealed_stake, vote.stake)?;
+    if !was_quorum && account.is_quorum(account.sealed_stake) {
+        account.seals_slot = slot;
+    }
     Ok(())
 }

@@ -51,7 +51,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
     account.require_epoch(number)?;
     vote.require_of(&validator_key, number)?;
     require(account.state == epoch::VERDICTS || account.state == epoch::REPORTED, KarmaError::BadState)?; // P-18
-    require(account.is_quorum(account.sealed_stake), KarmaError::SealsIncomplete)?; // P-18
+    require(account.is_open(current_slot()?)?, KarmaError::SealsIncomplete)?; // P-18
     require(vote.has(vote::SEALED) && vote.seal_attempt == account.verdict_attempt, KarmaError::NotVoted)?; // P-18
     let counted = vote.has(vote::REVEALED) && position_of(&account, &vote.report_hash).is_some();
     require(!counted, KarmaError::AlreadyVoted)?; // P-18
@@ -65,7 +65,7 @@ pub fn process(cx: &mut Context) -> ProgramResult {
 
     vote.flags |= vote::REVEALED;
     vote.report_hash = report_hash;
-    let paid = if vote.keeps_pay() { vote.stake } else { 0 };
+    let paid = if vote.keeps_pay() && !vote.has(vote::LATE) { vote.stake } else { 0 };
     let stake = add_stake(&mut account, Candidate { report_hash, stake: vote.stake, paid_stake: paid })?;
     if account.state != epoch::VERDICTS || !account.is_quorum(stake) {
         return Ok(());

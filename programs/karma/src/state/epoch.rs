@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     error::{require, KarmaError},
-    math::quorum::is_quorum,
+    math::{checked::add, quorum::is_quorum},
 };
 use core::mem::{offset_of, size_of};
 use pinocchio::error::ProgramError;
@@ -21,6 +21,9 @@ pub const MAX_CANDIDATES: usize = 4;
 
 /// P-51: how many epochs an account stays after a later epoch became final. Evidence is over long before.
 pub const KEPT_EPOCHS: u64 = 64;
+
+/// After two thirds have sealed, so many slots remain for the others before anything is opened (P-17).
+pub const SEAL_SLOTS: u64 = 8;
 
 /// A report that somebody revealed, and the stake behind it.
 #[repr(C)]
@@ -101,7 +104,10 @@ pub struct Epoch {
     pub held_until_slot: u64,
     /// Challenges of reports of this epoch that were neither answered nor closed.
     pub open_challenges: u32,
-    pub reserved: [u8; 20],
+    pub padding1: [u8; 4],
+    /// In which the seals of the newest attempt passed two thirds.
+    pub seals_slot: u64,
+    pub reserved: [u8; 8],
 }
 
 // SAFETY: repr(C), no padding (the size is the sum of the fields), integers and bytes only.
@@ -173,6 +179,13 @@ impl Epoch {
     #[inline(always)]
     pub fn is_quorum(&self, stake: u64) -> bool {
         is_quorum(stake, self.total_stake)
+    }
+
+    /// P-17, P-18: whether seals may be opened: two thirds are there, and the rest as well or had its time.
+    #[inline(always)]
+    pub fn is_open(&self, slot: u64) -> Result<bool, ProgramError> {
+        let is_over = self.sealed_stake == self.total_stake || slot > add(self.seals_slot, SEAL_SLOTS)?;
+        Ok(self.is_quorum(self.sealed_stake) && is_over)
     }
 }
 

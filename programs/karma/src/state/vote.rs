@@ -12,6 +12,8 @@ pub const SEALED: u8 = 4;
 pub const REVEALED: u8 = 8;
 /// An offence of this vote was proven: it earns nothing.
 pub const ACCUSED: u8 = 16;
+/// The seal came when reports could be read on chain: what it opens to earns nothing.
+pub const LATE: u8 = 32;
 
 #[repr(C)]
 pub struct Vote {
@@ -50,14 +52,15 @@ impl Vote {
     }
 
     /// P-32: the points of this vote in an epoch whose report is `report_hash`: its stake, once for a revealed salt and twice for
-    /// having revealed that report.
+    /// having revealed that report, which it sealed before anybody could read it there.
     #[inline(always)]
     pub fn points(&self, report_hash: &Key) -> Result<u64, ProgramError> {
         if !self.keeps_pay() || self.has(ACCUSED) {
             return Ok(0);
         }
         let salt = if self.has(SALT_REVEALED) { self.stake } else { 0 };
-        let report = if self.has(REVEALED) && self.report_hash == *report_hash { self.stake } else { 0 };
+        let won = self.has(REVEALED) && self.report_hash == *report_hash && !self.has(LATE);
+        let report = if won { self.stake } else { 0 };
         add(salt, add(report, report)?)
     }
 

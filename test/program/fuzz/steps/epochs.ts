@@ -3,6 +3,7 @@ import { epochAt, isLater, isQuorum, parameterIn, VALIDATOR, weightAt } from '..
 import { attemptAt, closingTurn, STATE, verdictsTurn } from '../../model/epochs.ts';
 import { reportHash, saltHash, sealOf } from '../../model/hashes.ts';
 import { type Config, type Epoch, type Key, NONE, type Participant, type Vote, ZERO } from '../../model/ledger.ts';
+import { isOpen } from '../../model/reports.ts';
 import { keyNamed } from '../cast.ts';
 import type { Random } from '../random.ts';
 import { type Built, type Lie, makeReport } from '../reportsOf.ts';
@@ -154,6 +155,7 @@ function reporting(here: At, epoch: Epoch): Step | undefined {
   const unsealed = mine.filter(({ vote }) => !(vote?.sealed && vote.sealAttempt === epoch.verdictAttempt));
   const sealed = mine.filter(({ vote }) => vote?.sealed && vote.sealAttempt === epoch.verdictAttempt && !vote.revealed);
   const canReveal = isQuorum(epoch.sealedStake, epoch.totalStake);
+  const { slot } = here.stage.ledger;
   const one = random.pick(unsealed);
   if (one !== undefined && (!canReveal || random.chance(25))) {
     const { key, data } = one;
@@ -170,6 +172,7 @@ function reporting(here: At, epoch: Epoch): Step | undefined {
       args: { epoch: number, seal, attempt: epoch.verdictAttempt },
     });
   }
+  if (canReveal && !isOpen(epoch, slot) && random.chance(80)) return toSlot(epoch.sealsSlot + 9n);
   return canReveal ? revealing(here, epoch, random.pick(sealed)) : undefined;
 }
 
