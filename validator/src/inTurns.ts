@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Steps } from '@karmesh/sdk/protocol';
 
 /** Entries that are read from disk in one turn: some 20 microseconds each. */
 export const READ_IN_A_TURN = 512;
@@ -19,6 +20,16 @@ export async function* inTurns<T>(items: Iterable<T>, { every, signal }: TurnOpt
     yield item;
     count += 1;
     if (count % every !== 0) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
+  }
+}
+
+/** Runs a computation and gives the event loop its turn at each pause. Throws the signal's reason once it aborts. */
+export async function inSteps<T>(steps: Steps<T>, { signal }: { readonly signal?: AbortSignal }): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
     await setImmediate();
     signal?.throwIfAborted();
   }

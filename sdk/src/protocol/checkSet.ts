@@ -1,6 +1,7 @@
 import { compareBytes, toHex } from './bytes.ts';
 import type { CheckedEntry } from './checkEntry.ts';
 import type { Hash } from './hash.ts';
+import { atOnce, ITEMS_IN_A_STEP, type Steps } from './steps.ts';
 
 /** A number of 64 bits: as a plain number where that is exact, which takes no memory of its own. */
 type Count = number | bigint;
@@ -133,9 +134,13 @@ export function exclusionSet(entries: Iterable<SetEntry> = []): ExclusionSet {
 const MISSING_ALLOWED = 16;
 
 /** The positions of entries by their hashes, the least first. */
-export function hashOrder(entries: SetEntries<Pick<SetEntry, 'entryHash'>>): Uint32Array {
+export function* hashOrder(entries: SetEntries<Pick<SetEntry, 'entryHash'>>): Steps<Uint32Array> {
   // The first 48 bits decide nearly always, and are compared as numbers.
-  const prefixes = Float64Array.from({ length: entries.length }, (_, i) => prefixOf(entries.at(i)?.entryHash));
+  const prefixes = new Float64Array(entries.length);
+  for (let position = 0; position < entries.length; position++) {
+    prefixes[position] = prefixOf(entries.at(position)?.entryHash);
+    if (position % ITEMS_IN_A_STEP === ITEMS_IN_A_STEP - 1) yield;
+  }
   const bytesAt = (position: number): Uint8Array => entries.at(position)?.entryHash ?? new Uint8Array(0);
   return Uint32Array.from(prefixes.keys()).sort(
     (a, b) => (prefixes[a] ?? 0) - (prefixes[b] ?? 0) || compareBytes(bytesAt(a), bytesAt(b)),
@@ -165,16 +170,25 @@ export function* entriesAt<T extends Pick<SetEntry, 'entryHash'>>(
  * hash, so that everybody who holds the same entries keeps the same ones. Of entries whose table makes each anew, those of one gateway
  * are held at a time.
  */
-export function checkSet(options: {
+export function checkSet(options: SetCheck): readonly SetFault[] {
+  return atOnce(checkSetSteps(options));
+}
+
+export interface SetCheck {
   readonly epoch: bigint;
   readonly entries: SetEntries;
   readonly earlier: (key: ExclusionKey) => boolean;
-}): readonly SetFault[] {
+}
+
+/** The same with pauses: a set of a million receipts takes seconds. */
+export function* checkSetSteps(options: SetCheck): Steps<readonly SetFault[]> {
   const { entries } = options;
   const faults: SetFault[] = [];
   const seen = exclusionSet();
   const kept = new Map<string, number[]>();
-  for (const position of hashOrder(entries)) {
+  const order = yield* hashOrder(entries);
+  for (const [count, position] of order.entries()) {
+    if (count % ITEMS_IN_A_STEP === ITEMS_IN_A_STEP - 1) yield;
     const item = entries.at(position);
     if (item === undefined) continue;
     const { epoch, entryHash, gateway } = item;
@@ -191,11 +205,13 @@ export function checkSet(options: {
       else positions.push(position);
     }
   }
-  const ordered = [...kept.values()].flatMap((positions) => {
+  const ordered: SetFault[] = [];
+  for (const positions of kept.values()) {
     const items = [...entriesAt(entries, positions)];
     const fallen = backdated(items);
-    return [...fallen, ...leftOut(items, { without: fallen, earlier: options.earlier })];
-  });
+    ordered.push(...fallen, ...leftOut(items, { without: fallen, earlier: options.earlier }));
+    yield;
+  }
   const distinct = new Map<string, SetFault>();
   for (const fault of ordered) if (!distinct.has(toHex(fault.entryHash))) distinct.set(toHex(fault.entryHash), fault);
   return [...faults, ...distinct.values()];

@@ -44,6 +44,7 @@ export * from './request.ts';
 export * from './shownGrowth.ts';
 export * from './signature.ts';
 export * from './stakeRewards.ts';
+export * from './steps.ts';
 export * from './tally.ts';
 export * from './tensorCommitments.ts';
 export * from './traceShape.ts';

@@ -18,6 +18,7 @@ import { escrowCodec, participantCodec } from './ids.ts';
 import { type SumNode, type SumTree, sumTree, sumTreeOf } from './merkle.ts';
 import { verdictRecord } from './records.ts';
 import { signedCodec } from './signature.ts';
+import { atOnce, type Steps } from './steps.ts';
 import type { CarriedEntry, LedgerState, Lifetime, Settlement, TallyResult } from './tally.ts';
 
 /** P-18: what `reveal_root` carries, in this order, 228 bytes. */
@@ -140,15 +141,31 @@ export interface ReportTrees {
   readonly credits: ReadonlyMap<string, SumTree>;
 }
 
+/** A report with what its paths and the next tally come from. */
+export interface BuiltReport {
+  readonly report: Report;
+  readonly trees: ReportTrees;
+  readonly state: LedgerState;
+}
+
+interface ReportParts {
+  readonly epoch: bigint;
+  readonly result: TallyResult;
+  readonly priorRoot: Hash;
+}
+
 /** V-21: the report of a tally and its trees. The lifetime tree is as wide as the greatest index that ever earned (T-03). */
-export function buildReport(
-  domain: Domain,
-  built: { readonly epoch: bigint; readonly result: TallyResult; readonly priorRoot: Hash },
-): { readonly report: Report; readonly trees: ReportTrees; readonly state: LedgerState } {
-  const { epoch, result, priorRoot } = built;
-  const credits = new Map(
-    [...result.credits].map(([participant, list]) => [participant, creditTree(domain, { epoch, credits: list })]),
-  );
+export function buildReport(domain: Domain, parts: ReportParts): BuiltReport {
+  return atOnce(buildReportSteps(domain, parts));
+}
+
+/** The same with a pause after the tree of each participant. */
+export function* buildReportSteps(domain: Domain, { epoch, result, priorRoot }: ReportParts): Steps<BuiltReport> {
+  const credits = new Map<string, SumTree>();
+  for (const [participant, list] of result.credits) {
+    credits.set(participant, creditTree(domain, { epoch, credits: list }));
+    yield;
+  }
   const leaves: (SumNode | undefined)[] = [];
   for (const lifetime of result.lifetimes) {
     const receiptsRoot = credits.get(toHex(lifetime.participant))?.root.hash ?? ZERO_HASH;
@@ -244,18 +261,24 @@ export function reportBody(parts: {
 }
 
 /** V-22: the trees of a received body; undefined unless they reach the report that the body states. */
-export function treesOfBody(
-  domain: Domain,
-  body: ReportBody,
-): { readonly trees: ReportTrees; readonly state: LedgerState } | undefined {
-  const built = rebuiltReport(domain, body);
+export function treesOfBody(domain: Domain, body: ReportBody): Omit<BuiltReport, 'report'> | undefined {
+  return atOnce(treesOfBodySteps(domain, body));
+}
+
+/** The same with a pause after the tree of each participant. */
+export function* treesOfBodySteps(domain: Domain, body: ReportBody): Steps<Omit<BuiltReport, 'report'> | undefined> {
+  const built = yield* rebuiltReportSteps(domain, body);
   return built !== undefined && compareBytes(encode(reportCodec, built.report), encode(reportCodec, body.report)) === 0
     ? { trees: built.trees, state: built.state }
     : undefined;
 }
 
 /** What the rows of a received body add up to, whatever its report states; undefined for rows that make no tree. */
-export function rebuiltReport(domain: Domain, body: ReportBody): ReturnType<typeof buildReport> | undefined {
+export function rebuiltReport(domain: Domain, body: ReportBody): BuiltReport | undefined {
+  return atOnce(rebuiltReportSteps(domain, body));
+}
+
+function* rebuiltReportSteps(domain: Domain, body: ReportBody): Steps<BuiltReport | undefined> {
   const sorted = body.lifetimes.every((row, i) => i === 0 || (body.lifetimes[i - 1]?.index ?? 0) < row.index);
   const widest = body.lifetimes.at(-1)?.index ?? 0;
   // A single row of a huge index would make a tree that nobody can hold.
@@ -270,17 +293,10 @@ export function rebuiltReport(domain: Domain, body: ReportBody): ReturnType<type
     settlements: body.settlements,
     decisions: new Map(),
   };
-  return tryBuildReport(domain, { epoch: body.epoch, result, priorRoot: body.report.priorRoot });
-}
-
-/** A received body whose sums leave 64 bits is a false body, not a fault of ours. */
-function tryBuildReport(
-  domain: Domain,
-  built: Parameters<typeof buildReport>[1],
-): ReturnType<typeof buildReport> | undefined {
   try {
-    return buildReport(domain, built);
+    return yield* buildReportSteps(domain, { epoch: body.epoch, result, priorRoot: body.report.priorRoot });
   } catch (error) {
+    // A received body whose sums leave 64 bits is a false body, not a fault of ours.
     if (error instanceof KarmeshError && error.code === 'CODEC') return undefined;
     throw error;
   }

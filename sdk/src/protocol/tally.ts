@@ -11,6 +11,7 @@ import type { EscrowAddress, Participant } from './ids.ts';
 import { addKarma, inferenceKarma, type KarmaVector, latencyAdjusted, redundancyKarma, ZERO_KARMA } from './karma.ts';
 import { auditRates, type ChainParameters, type OffchainParameters } from './parameters.ts';
 import { outcomeRecord, receiptRecord, type Verdict, verdictRecord } from './records.ts';
+import { atOnce, type Steps } from './steps.ts';
 
 /** What one participant has earned in all finalised epochs: micro-karma and lamports. They only grow. */
 export interface Lifetime {
@@ -239,7 +240,7 @@ export function tally(input: TallyInput): TallyResult {
   all.sort((a, b) => compareDispatchPlaces(dispatchPlaceOf(a.checked), dispatchPlaceOf(b.checked)));
   for (const { checked, isCarried } of all)
     running.add(checked, { isCarried: isCarried || carriedKeys.has(toHex(checked.entryHash)) });
-  return running.result();
+  return atOnce(running.result());
 }
 
 /** A tally whose entries come one after the other, so that nobody has to hold them all. */
@@ -247,7 +248,7 @@ export interface RunningTally {
   /** In dispatch order (`compareDispatchPlaces`); throws `BAD_ARGUMENT` for one that comes too late. */
   add(checked: CheckedEntry, as: { readonly isCarried: boolean }): void;
   /** Once, after the last entry. */
-  result(): TallyResult;
+  result(): Steps<TallyResult>;
 }
 
 export function startTally(input: Omit<TallyInput, 'entries' | 'carried'>): RunningTally {
@@ -309,7 +310,7 @@ export function startTally(input: Omit<TallyInput, 'entries' | 'carried'>): Runn
     if (gatewayCredit !== undefined) earn(earned, checked.entry.ticket.value.gateway, gatewayCredit);
   }
 
-  function result(): TallyResult {
+  function* result(): Steps<TallyResult> {
     const settlements = [...spent.values()]
       .filter(({ debit }) => debit > 0n)
       .sort((a, b) => compareBytes(a.escrow, b.escrow))
@@ -320,11 +321,16 @@ export function startTally(input: Omit<TallyInput, 'entries' | 'carried'>): Runn
       }));
     const settled = settlements.reduce((sum, { debit }) => sum + debit, 0n);
     for (const { participant, credit } of auditCredits(input, { counted, settled })) earn(earned, participant, credit);
+    const credits = new Map<string, CreditList>();
+    for (const [key, row] of earned) {
+      credits.set(key, row.credits.sorted());
+      yield;
+    }
     return {
       lifetimes: grow(input, earned),
       escrowDebits: escrowDebits(input, settlements),
       carried: carried.sort((a, b) => compareBytes(a.entryHash, b.entryHash)),
-      credits: new Map([...earned].map(([key, { credits }]) => [key, credits.sorted()])),
+      credits,
       settlements,
       decisions,
     };

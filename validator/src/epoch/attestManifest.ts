@@ -1,9 +1,10 @@
 import { equalBytes, saltHashOf } from '@karmesh/sdk/protocol';
 import type { EpochFacts } from '../chain/chainReader.ts';
+import { inSteps } from '../inTurns.ts';
 import type { Attestation } from '../slashingProtection/openProtection.ts';
 import { manifestKnowledge } from './closeEpoch.ts';
 import type { DutyParts, DutyResult, RunDuty } from './dutyParts.ts';
-import { checkManifest } from './manifest.ts';
+import { checkManifestSteps } from './manifest.ts';
 import { manifestRowReader, packedRows } from './manifestRows.ts';
 import { readSet } from './readSet.ts';
 
@@ -51,10 +52,11 @@ async function checkAttestable(
     rows.add(rowOf(stored));
   }
   const held = { length: rowAt.length, at: (position: number) => rows.at(rowAt[position] ?? NOT_HELD) };
-  const fault = checkManifest(
+  const check = checkManifestSteps(
     { ...knowledge, escrowAtEnd: (escrow) => parts.escrowAtEnd(epoch, escrow) },
     { body: manifest, rows: held },
   );
+  const fault = await inSteps(check, { signal });
   if (fault === undefined) return 'done';
   const { rule, facts } = fault;
   if (fault.verdict === 'missing') {

@@ -1,8 +1,8 @@
 import { encode, exclusionSet, manifestBodyCodec, manifestHashOf, manifestRoots } from '@karmesh/sdk/protocol';
 import type { EpochFacts } from '../chain/chainReader.ts';
-import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
+import { inSteps, inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 import type { DutyParts, DutyResult } from './dutyParts.ts';
-import { buildManifest, type ManifestKnowledge } from './manifest.ts';
+import { buildManifestSteps, type ManifestKnowledge } from './manifest.ts';
 import { manifestRowReader, packedRows } from './manifestRows.ts';
 
 type Signalled = { readonly signal: AbortSignal };
@@ -18,12 +18,10 @@ export async function closeEpoch(parts: DutyParts, epoch: bigint, { signal }: Si
     for await (const stored of inTurns(store.book(of)?.entries() ?? [], { every: READ_IN_A_TURN, signal }))
       rows.add(rowOf(stored));
   }
-  const body = buildManifest(knowledge, {
-    rows,
-    carriedEscrows: parts.ledger
-      .current()
-      .state.carried.flatMap(({ entryHash }) => store.entry(entryHash)?.checked.entry.ticket.value.escrow ?? []),
-  });
+  const carriedEscrows = parts.ledger
+    .current()
+    .state.carried.flatMap(({ entryHash }) => store.entry(entryHash)?.checked.entry.ticket.value.escrow ?? []);
+  const body = await inSteps(buildManifestSteps(knowledge, { rows, carriedEscrows }), { signal });
   const roots = manifestRoots(domain, body);
   const manifestHash = manifestHashOf(domain, roots);
   const bodyHash = await store.addBody({

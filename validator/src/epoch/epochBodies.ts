@@ -14,7 +14,7 @@ export interface WantedBody<T> {
   /** Who posted the hash. */
   readonly from: Identity | undefined;
   /** The body if the bytes are what the key stands for. */
-  readonly parse: (bytes: Uint8Array) => T | undefined;
+  readonly parse: (bytes: Uint8Array) => T | undefined | Promise<T | undefined>;
 }
 
 export interface EpochBodies {
@@ -34,7 +34,7 @@ export function epochBodies(parts: {
       for (const reference of store.bodiesOf(epoch)) {
         if (reference.kind !== kind || !equalBytes(reference.key, key)) continue;
         const bytes = await store.bytesOf(reference.bodyHash);
-        const body = bytes === undefined ? undefined : parse(bytes);
+        const body = bytes === undefined ? undefined : await parse(bytes);
         if (body !== undefined) return body;
       }
       const tried = new Set<string>();
@@ -46,7 +46,7 @@ export function epochBodies(parts: {
           const bytes = await peers.fetchBytes(wantedBytes, { signal });
           if (bytes === undefined) continue;
           tried.add(toHex(reference.bodyHash));
-          const body = parse(bytes);
+          const body = await parse(bytes);
           if (body === undefined) continue;
           await store.addBody({ epoch, kind, key, bytes });
           return body;

@@ -9,11 +9,12 @@ import {
   reportBodyCodec,
   reportHashOf,
   toHex,
-  treesOfBody,
+  treesOfBodySteps,
   tryDecode,
   ZERO_HASH,
 } from '@karmesh/sdk/protocol';
 import type { ConfigFacts, EpochFacts } from '../chain/chainReader.ts';
+import { inSteps } from '../inTurns.ts';
 import type { EpochBodies } from './epochBodies.ts';
 
 /** Where the ledger stands: the last final report with all its paths. Before the first one `last` is undefined. */
@@ -36,7 +37,7 @@ export interface FoundReport {
 }
 
 /** V-22: reads a received report. Undefined unless it is that of the epoch's account. */
-export function parseReport(
+export async function parseReport(
   domain: Domain,
   expected: {
     readonly bytes: Uint8Array;
@@ -44,13 +45,13 @@ export function parseReport(
     readonly verdictsRoot: Hash;
     readonly reportHash: Hash;
   },
-): FoundReport | undefined {
+): Promise<FoundReport | undefined> {
   const body = tryDecode(reportBodyCodec, expected.bytes);
   if (body === undefined || body.epoch !== expected.epoch) return undefined;
   const { epoch, verdictsRoot } = expected;
   const reportHash = reportHashOf(domain, { epoch, verdictsRoot, report: body.report });
   if (toHex(reportHash) !== toHex(expected.reportHash)) return undefined;
-  const trees = treesOfBody(domain, body);
+  const trees = await inSteps(treesOfBodySteps(domain, body), {});
   return trees === undefined ? undefined : { body, ...trees };
 }
 

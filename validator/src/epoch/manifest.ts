@@ -1,8 +1,9 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
 import {
+  atOnce,
   type CandidateGroup,
   checkManifestOrder,
-  checkSet,
+  checkSetSteps,
   compareBytes,
   type Domain,
   type ExclusionKey,
@@ -12,11 +13,13 @@ import {
   groupKey,
   type Hash,
   hashOrder,
+  ITEMS_IN_A_STEP,
   type ManifestBody,
   manifestBodyCodec,
   manifestHashOf,
   manifestRoots,
   type SetEntries,
+  type Steps,
   toHex,
 } from '@karmesh/sdk/protocol';
 import { type EscrowFacts, type EscrowRow, escrowRow, judgeEscrowRow } from './escrowRow.ts';
@@ -37,25 +40,30 @@ export interface ManifestKnowledge {
  * E-31, P-12: the manifest of an epoch from what its proposer holds: entries dispatched in the epoch or the one before, without those
  * that exclude each other, groups and slot hashes that they used, and the balance of every escrow that may be debited.
  */
-export function buildManifest(
-  knowledge: ManifestKnowledge,
-  held: {
-    readonly rows: SetEntries<ManifestRow>;
-    /** Escrows of entries that wait for a tally, beside those of the set. */
-    readonly carriedEscrows: readonly Uint8Array[];
-  },
-): ManifestBody {
+export function buildManifest(knowledge: ManifestKnowledge, held: HeldRows): ManifestBody {
+  return atOnce(buildManifestSteps(knowledge, held));
+}
+
+interface HeldRows {
+  readonly rows: SetEntries<ManifestRow>;
+  /** Escrows of entries that wait for a tally, beside those of the set. */
+  readonly carriedEscrows: readonly Uint8Array[];
+}
+
+/** The same with pauses: a set of a million receipts takes seconds. */
+export function* buildManifestSteps(knowledge: ManifestKnowledge, held: HeldRows): Steps<ManifestBody> {
   const { epoch, earlier } = knowledge;
-  const payable = chosen(
+  const payable = yield* chosen(
     held.rows,
     ({ escrow, group }) => group !== undefined && knowledge.escrow(escrow) !== undefined,
   );
-  const kept = withoutFaults({ epoch, earlier, entries: payable });
+  const kept = yield* withoutFaults({ epoch, earlier, entries: payable });
   const carried = held.carriedEscrows.filter((address) => knowledge.escrow(address) !== undefined);
-  const addresses = distinct([...distinctOf(kept, ({ escrow }) => escrow), ...carried]);
+  const addresses = distinct([...(yield* distinctOf(kept, ({ escrow }) => escrow)), ...carried]);
+  const tables = yield* tablesOf(kept);
   return {
     epoch,
-    ...tablesOf(kept),
+    ...tables,
     escrows: addresses.flatMap((address): EscrowRow[] => {
       const escrow = knowledge.escrow(address);
       return escrow === undefined ? [] : [escrowRow(escrow, epoch)];
@@ -64,47 +72,54 @@ export function buildManifest(
 }
 
 /** Drops what may not stand until nothing is left to drop: an entry that goes may have been another's reason to stay (E-37). */
-function withoutFaults(set: {
+function* withoutFaults(set: {
   readonly epoch: bigint;
   readonly earlier: (key: ExclusionKey) => boolean;
   readonly entries: SetEntries<ManifestRow>;
-}): SetEntries<ManifestRow> {
+}): Steps<SetEntries<ManifestRow>> {
   let { entries } = set;
   for (;;) {
-    const faults = checkSet({ ...set, entries });
+    const faults = yield* checkSetSteps({ ...set, entries });
     if (faults.length === 0) return entries;
     const faulty = new Set(faults.map(({ entryHash }) => toHex(entryHash)));
-    entries = chosen(entries, ({ entryHash }) => !faulty.has(toHex(entryHash)));
+    entries = yield* chosen(entries, ({ entryHash }) => !faulty.has(toHex(entryHash)));
   }
 }
 
 /** Those of which `isChosen` holds. */
-function chosen(rows: SetEntries<ManifestRow>, isChosen: (row: ManifestRow) => boolean): SetEntries<ManifestRow> {
+function* chosen(
+  rows: SetEntries<ManifestRow>,
+  isChosen: (row: ManifestRow) => boolean,
+): Steps<SetEntries<ManifestRow>> {
   const positions: number[] = [];
   for (let position = 0; position < rows.length; position++) {
     const row = rows.at(position);
     if (row !== undefined && isChosen(row)) positions.push(position);
+    if (position % ITEMS_IN_A_STEP === ITEMS_IN_A_STEP - 1) yield;
   }
   return { length: positions.length, at: (i) => rows.at(positions[i] ?? rows.length) };
 }
 
 /** What the rows have of one kind, each once. */
-function distinctOf<V>(rows: SetEntries<ManifestRow>, of: (row: ManifestRow) => V): ReadonlySet<V> {
+function* distinctOf<V>(rows: SetEntries<ManifestRow>, of: (row: ManifestRow) => V): Steps<ReadonlySet<V>> {
   const values = new Set<V>();
   for (let position = 0; position < rows.length; position++) {
     const row = rows.at(position);
     if (row !== undefined) values.add(of(row));
+    if (position % ITEMS_IN_A_STEP === ITEMS_IN_A_STEP - 1) yield;
   }
   return values;
 }
 
 /** The sorted lists of a manifest that its entries determine. */
-function tablesOf(rows: SetEntries<ManifestRow>): Pick<ManifestBody, 'entries' | 'groups' | 'slotHashes'> {
+function* tablesOf(rows: SetEntries<ManifestRow>): Steps<Pick<ManifestBody, 'entries' | 'groups' | 'slotHashes'>> {
   const entries: { readonly entryHash: Hash; readonly price: bigint }[] = [];
   const groups = new Set<CandidateGroup>();
   const slots = new Map<bigint, Hash>();
-  for (const { entryHash, price, group, slot, slotHash } of entriesAt(rows, hashOrder(rows))) {
+  const order = yield* hashOrder(rows);
+  for (const { entryHash, price, group, slot, slotHash } of entriesAt(rows, order)) {
     entries.push({ entryHash, price });
+    if (entries.length % ITEMS_IN_A_STEP === 0) yield;
     if (group !== undefined) groups.add(group);
     slots.set(slot, slotHash);
   }
@@ -148,10 +163,24 @@ export function checkManifestBody(
 }
 
 /** V-11 to V-15: whether this validator attests a manifest whose body is that of the chain's hash. `rows` are of those that it accepted, in the order of the body's entries, up to the first that is not held. */
-export function checkManifest(
-  knowledge: ManifestKnowledge & { readonly escrowAtEnd: (address: Uint8Array) => EscrowRow | undefined },
-  check: { readonly body: ManifestBody; readonly rows: SetEntries<ManifestRow> },
-): ManifestFault | undefined {
+export function checkManifest(knowledge: AttesterKnowledge, check: ManifestCheck): ManifestFault | undefined {
+  return atOnce(checkManifestSteps(knowledge, check));
+}
+
+interface AttesterKnowledge extends ManifestKnowledge {
+  readonly escrowAtEnd: (address: Uint8Array) => EscrowRow | undefined;
+}
+
+interface ManifestCheck {
+  readonly body: ManifestBody;
+  readonly rows: SetEntries<ManifestRow>;
+}
+
+/** The same with pauses. */
+export function* checkManifestSteps(
+  knowledge: AttesterKnowledge,
+  check: ManifestCheck,
+): Steps<ManifestFault | undefined> {
   const { body, rows: held } = check;
   const { epoch, earlier } = knowledge;
   // V-11: every entry is held, was accepted, and stands there with its price.
@@ -161,14 +190,15 @@ export function checkManifest(
     if (one.price !== price || !equalBytes(one.entryHash, entryHash)) {
       return { verdict: 'reject', rule: 'V-11', facts: { entry: toHex(entryHash), price } };
     }
+    if (i % ITEMS_IN_A_STEP === ITEMS_IN_A_STEP - 1) yield;
   }
   // V-12: the entries may stand together, in this set.
-  const [fault] = checkSet({ epoch, earlier, entries: held });
+  const [fault] = yield* checkSetSteps({ epoch, earlier, entries: held });
   if (fault !== undefined) return { verdict: 'reject', rule: fault.rule, facts: { entry: toHex(fault.entryHash) } };
   // V-13: the groups are those that the entries were drawn from, as this validator read them in their epochs.
-  const lacking = [...distinctOf(held, (row) => row.epoch)].find((of) => knowledge.snapshot(of) === undefined);
+  const lacking = [...(yield* distinctOf(held, (row) => row.epoch))].find((of) => knowledge.snapshot(of) === undefined);
   if (lacking !== undefined) return { verdict: 'missing', rule: 'V-13', facts: { epoch: lacking } };
-  const expected = tablesOf(held);
+  const expected = yield* tablesOf(held);
   const tables = { ...expected, entries: [], epoch, escrows: [] };
   const sameBytes = (part: Partial<ManifestBody>): boolean =>
     equalBytes(encode(manifestBodyCodec, { ...tables, ...part }), encode(manifestBodyCodec, tables));
@@ -181,7 +211,7 @@ export function checkManifest(
   }
   // V-15: every escrow of the set is listed, and what is listed can pay.
   const listed = new Set(body.escrows.map(({ escrow }) => toHex(escrow)));
-  const unlisted = [...distinctOf(held, ({ escrow }) => escrow)].find((escrow) => !listed.has(toHex(escrow)));
+  const unlisted = [...(yield* distinctOf(held, ({ escrow }) => escrow))].find((escrow) => !listed.has(toHex(escrow)));
   if (unlisted !== undefined) return { verdict: 'reject', rule: 'V-15', facts: { escrow: toHex(unlisted) } };
   for (const row of body.escrows) {
     const escrow = knowledge.escrow(row.escrow);

@@ -16,7 +16,8 @@ export async function peekClaimable(folder: string, of: ClaimsOnChain): Promise<
   const kept = await peekBodies(folder, epoch);
   const body = kept.find(({ kind, key }) => kind === 'report' && equalBytes(key, reportHash));
   const bytes = body === undefined ? undefined : await peekBody(folder, body.bodyHash);
-  const report = bytes === undefined ? undefined : parseReport(domain, { bytes, epoch, verdictsRoot, reportHash });
+  const report =
+    bytes === undefined ? undefined : await parseReport(domain, { bytes, epoch, verdictsRoot, reportHash });
   if (report === undefined) return undefined;
   const { address, lifetimePaid } = of.participant;
   const owed = report.body.lifetimes.find(({ participant }) => equalBytes(participant, address))?.owed ?? 0n;

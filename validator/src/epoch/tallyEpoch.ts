@@ -1,5 +1,5 @@
 import {
-  buildReport,
+  buildReportSteps,
   type ChainParameters,
   type CheckedEntry,
   compareDispatchPlaces,
@@ -19,7 +19,7 @@ import {
   startTally,
   type Verdict,
 } from '@karmesh/sdk/protocol';
-import { inTurns, READ_IN_A_TURN } from '../inTurns.ts';
+import { inSteps, inTurns, READ_IN_A_TURN } from '../inTurns.ts';
 
 export interface TalliedEpoch {
   readonly report: Report;
@@ -60,8 +60,9 @@ export async function tallyEpoch(input: {
   const waited = new Set(carried);
   for await (const checked of inTurns(merged, { every: READ_IN_A_TURN, signal: input.signal }))
     running.add(checked, { isCarried: waited.has(checked) });
-  const result = running.result();
-  const { report } = buildReport(domain, { epoch, result, priorRoot: prior.root });
+  const { signal } = input;
+  const result = await inSteps(running.result(), { signal });
+  const { report } = await inSteps(buildReportSteps(domain, { epoch, result, priorRoot: prior.root }), { signal });
   return {
     report,
     reportHash: reportHashOf(domain, { epoch, verdictsRoot, report }),
