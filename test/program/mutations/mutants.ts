@@ -129,6 +129,12 @@ export const MUTANTS: readonly Mutant[] = [
     after: 'let _ = sealed_now;',
   },
   {
+    name: 'a report that may have been copied is paid',
+    file: 'processor/reveal_root.rs',
+    before: 'vote.keeps_pay() && !vote.has(vote::LATE)',
+    after: 'vote.keeps_pay()',
+  },
+  {
     name: 'a higher commission holds in the next epoch',
     file: 'processor/set_commission.rs',
     before: 'add(current, config.parameters.cool_down_epochs)?',
