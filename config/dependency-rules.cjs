@@ -87,6 +87,27 @@ module.exports = {
       { path: 'node_modules/ethers/' },
     ),
     forbid(
+      'one-user-of-x402',
+      'Only the gateway’s payments/x402 and the example page know x402’s packages.',
+      { path: '^(sdk|circuits|node|validator|web|programs)/', pathNot: '^web/(gateway/payments/x402|dapp)/' },
+      { path: 'node_modules/@x402/' },
+    ),
+    forbid(
+      'one-user-of-ai-sdk',
+      'Only sdk/ai-sdk knows that framework, and who wants none of it loads none.',
+      { path: '^(sdk|circuits|node|validator|web|programs)/', pathNot: '^sdk/src/ai-sdk/' },
+      { path: 'node_modules/(@ai-sdk|ai)/' },
+    ),
+    forbid(
+      'ai-sdk-is-browser-safe',
+      'A page loads sdk/ai-sdk, and with it what it takes of sdk/client.',
+      { path: '^sdk/src/ai-sdk/', pathNot: '\\.test\\.ts$' },
+      {
+        path: ['^sdk/src/(?!(ai-sdk|client|protocol)/)', '^(node:)?[a-z_]+$'],
+        dependencyTypesNot: ['type-only'],
+      },
+    ),
+    forbid(
       'evm-is-browser-safe',
       'A dApp’s page loads sdk/evm: files and keys are its caller’s.',
       { path: '^sdk/src/evm/', pathNot: '\\.test\\.ts$' },
@@ -168,8 +189,9 @@ module.exports = {
       { path: '^sdk/src/client/', pathNot: '\\.test\\.ts$' },
       {
         path: [
-          '^sdk/src/(network|participant|cli)/',
-          '^sdk/src/program/(?!(accounts|address|addresses|checkedConfig|explorer|programId)\\.ts$)',
+          '^sdk/src/(network|cli)/',
+          '^sdk/src/participant/(?!staking/(moment|standing)\\.ts$)',
+          '^sdk/src/program/(?!(accounts|address|addresses|associatedTokenAccount|checkedConfig|compileTransaction|explorer|programId|stakeInstructions)\\.ts$)',
           'node_modules/(@coral-xyz|@solana)/',
           '^(node:)?[a-z_]+$',
         ],
@@ -178,7 +200,7 @@ module.exports = {
     ),
     forbid(
       'dashboard-has-its-doors',
-      'The page knows sdk/client and sdk/protocol, React and zod, and of the gateway its types alone.',
+      'The page knows sdk/client and sdk/protocol, React, zod and what wallets speak, and of the gateway its types alone.',
       { path: '^web/dashboard/src/', pathNot: '\\.test\\.tsx?$' },
       {
         pathNot: [
@@ -186,15 +208,22 @@ module.exports = {
           '^sdk/src/(client|protocol)/index\\.ts$',
           '^circuits/src/(commitment/tensorCommitter|verify/index)\\.ts$',
           'node_modules/(@types/)?(react|react-dom|zod)/',
+          'node_modules/(@wallet-standard/(app|features)|@solana/wallet-standard-features)/',
         ],
         dependencyTypesNot: ['type-only'],
       },
     ),
     forbid(
+      'dapp-has-its-doors',
+      'The example page is what builders copy: of ours it knows sdk/client alone.',
+      { path: '^web/dapp/src/' },
+      { path: '^(sdk|circuits|node|validator|web|programs)/', pathNot: '^(web/dapp/src/|sdk/src/client/index\\.ts$)' },
+    ),
+    forbid(
       'nobody-imports-the-page',
-      'The gateway serves the page as files; nothing is built on its source.',
+      'The gateway serves the page as files; nothing is built on its source, nor on the example’s.',
       { path: '^(sdk|node|validator|web/gateway|programs)/' },
-      { path: '^web/dashboard/' },
+      { path: '^web/(dapp|dashboard)/' },
     ),
     forbid(
       'node-does-not-judge',
@@ -218,7 +247,7 @@ module.exports = {
       'no-dev-dependencies-in-products',
       'Product code needs no test tool.',
       { path: '^(sdk|node|validator|web|programs)/', pathNot: '\\.test\\.ts$' },
-      { path: 'node_modules/(vitest|openai|typescript|dependency-cruiser|knip|solc|@biomejs)/' },
+      { path: 'node_modules/(vitest|openai|ai|typescript|dependency-cruiser|knip|solc|@biomejs)/' },
     ),
   ],
   options: {

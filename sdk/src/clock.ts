@@ -13,3 +13,8 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Milliseconds that only grow, from a beginning of their own, whatever is set on the machine's clock. */
+export type SteadyClock = Pick<Clock, 'nowMs'>;
+
+export const steadyClock: SteadyClock = { nowMs: () => performance.now() };

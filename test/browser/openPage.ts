@@ -15,12 +15,17 @@ export interface OpenedPage extends AsyncDisposable {
   readonly faults: readonly string[];
 }
 
-/** Opens the page in a context of its own. */
+/** Opens the page in a context of its own. What `route` answers for is set before anything is asked: a request under way may be lost. */
 export async function openPage(
   browser: Browser,
-  options: { readonly url: string; readonly width?: number; readonly colorScheme?: 'light' | 'dark' },
+  options: {
+    readonly url: string;
+    readonly width?: number;
+    readonly colorScheme?: 'light' | 'dark';
+    readonly route?: (page: Page) => Promise<unknown>;
+  },
 ): Promise<OpenedPage> {
-  const { colorScheme = 'light', url, width = 1280 } = options;
+  const { colorScheme = 'light', route, url, width = 1280 } = options;
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme });
   const page = await context.newPage();
   const faults: string[] = [];
@@ -28,6 +33,7 @@ export async function openPage(
     if (message.type() === 'error' || message.type() === 'warning') faults.push(message.text());
   });
   page.on('pageerror', (error) => faults.push(error.message));
+  await route?.(page);
   await page.goto(url);
   return { page, faults, [Symbol.asyncDispose]: () => context.close() };
 }

@@ -94,7 +94,8 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
         ['Workers', 'By its own word it runs'],
         ['Epochs', 'is running'],
         ['Mesh', 'Connected for'],
-        ['Queue', 'SOL for 1,000 tokens'],
+        ['Queue', 'may run at once'],
+        ['Prices', 'SOL for a million tokens'],
         ['Chain', 'Name a node'],
       ] as const) {
         await goTo(page, name, content);
@@ -106,7 +107,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
 
   test('the queue shows a request on its way, and what the last minutes were', { timeout: 150_000 }, async () => {
     await using opened = await open();
-    await goTo(opened.page, 'Queue', 'SOL for 1,000 tokens');
+    await goTo(opened.page, 'Queue', 'may run at once');
     let isSeen = false;
     const seen = opened.page
       .locator('.stages .some')

@@ -53,10 +53,10 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
 
   test('who names a node and goes on before it answers has it read, and sees every proof being checked', async () => {
     await using server = await serveFolder(`${root}web/dashboard/dist`, PAGE_POLICY);
-    await using opened = await openPage(browser, { url: server.url, width: 360 });
-    const { page, faults } = opened;
     const { promise: slot, resolve: answerSlot } = Promise.withResolvers<void>();
-    await serveNode(page, slot);
+    const route = (page: Page) => serveNode(page, slot);
+    await using opened = await openPage(browser, { url: server.url, width: 360, route });
+    const { page, faults } = opened;
     await nameNode(page, NODE);
     await giveBundle(page);
     await page.getByRole('status').getByText('Asking the node that you named …').waitFor();
@@ -80,10 +80,12 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
 
   test('a page that is served without a part of it says so, and waits for nothing', async () => {
     await using server = await serveFolder(`${root}web/dashboard/dist`, PAGE_POLICY);
-    await using opened = await openPage(browser, { url: server.url });
+    const route = async (page: Page) => {
+      await serveNode(page);
+      await page.route('**/assets/proofWorker-*', (asked) => asked.fulfill({ status: 404 }));
+    };
+    await using opened = await openPage(browser, { url: server.url, route });
     const { page } = opened;
-    await serveNode(page);
-    await page.route('**/assets/proofWorker-*', (route) => route.fulfill({ status: 404 }));
     await nameNode(page, NODE);
     await giveBundle(page);
     await page
@@ -94,13 +96,14 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
 
   test('a node that is refused after its form was left is told of where the visitor is', async () => {
     await using server = await serveFolder(`${root}web/dashboard/dist`, PAGE_POLICY);
-    await using opened = await openPage(browser, { url: server.url });
-    const { page } = opened;
     const { promise: asked, resolve: refuse } = Promise.withResolvers<void>();
-    await page.route(NODE, async (route) => {
-      await asked;
-      await route.abort();
-    });
+    const route = (page: Page) =>
+      page.route(NODE, async (request) => {
+        await asked;
+        await request.abort();
+      });
+    await using opened = await openPage(browser, { url: server.url, route });
+    const { page } = opened;
     await nameNode(page, NODE);
     await giveBundle(page);
     await page.getByRole('status').getByText('Asking the node that you named …').waitFor();

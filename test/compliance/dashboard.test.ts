@@ -53,6 +53,8 @@ const roles: Readonly<Record<string, (measured: Metrics) => void>> = {
       unpublished: never,
       committedAhead: never,
       workerStates: never,
+      unredeemed: never,
+      ledgerDifferences: never,
       nowMs: never,
     });
     createApp({ maxBodyBytes: 1, defaultMaxTokens: 1, deadlineMs: 1 })({

@@ -24,6 +24,9 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'one-user-of-opentelemetry': ['sdk/src/runtime/spans.ts', '@opentelemetry/api'],
   'one-user-of-anchor': ['validator/src/chain.ts', '@coral-xyz/anchor'],
   'one-user-of-ethers': ['validator/src/evm.ts', 'ethers'],
+  'one-user-of-x402': ['web/gateway/pay.ts', '@x402/core'],
+  'one-user-of-ai-sdk': ['web/gateway/provider.ts', '@ai-sdk/provider'],
+  'ai-sdk-is-browser-safe': ['sdk/src/ai-sdk/key.ts', '../runtime/some.ts'],
   'evm-is-browser-safe': ['sdk/src/evm/key.ts', '../runtime/some.ts'],
   'engines-have-no-network': ['node/src/engines/dial.ts', 'node:net'],
   'exact-page-is-browser-safe': ['node/src/engines/exact/browser/page.ts', '../behindPage.ts'],
@@ -34,6 +37,7 @@ const offences: Readonly<Record<string, readonly [file: string, imports: string]
   'gateway-imports-sdk-only': ['web/gateway/peek.ts', '../../node/src/worker/some.ts'],
   'client-is-browser-safe': ['sdk/src/client/send.ts', '../program/some.ts'],
   'dashboard-has-its-doors': ['web/dashboard/src/peek.ts', '../../../sdk/src/network/some.ts'],
+  'dapp-has-its-doors': ['web/dapp/src/peek.ts', '../../../sdk/src/network/some.ts'],
   'nobody-imports-the-page': ['web/gateway/page.ts', '../dashboard/src/some.ts'],
   'node-does-not-judge': ['node/src/cli/judge.ts', '../../../validator/src/some.ts'],
   'localnet-is-a-cluster': ['web/gateway/inside.ts', '../../programs/localnet/src/some.ts'],
@@ -63,7 +67,16 @@ beforeAll(async () => {
   await Promise.all(innocents.map((path) => write(`${path}/some.ts`, 'export const some = 1;\n')));
   await write('node/src/engines/exact/behindPage.ts', "import 'node:fs';\n");
   await write('sdk/src/client/circleBack.ts', "import './circle.ts';\n");
-  for (const name of ['@coral-xyz/anchor', '@opentelemetry/api', 'ethers', 'snarkjs', 'vitest']) {
+  const packages = [
+    '@ai-sdk/provider',
+    '@coral-xyz/anchor',
+    '@opentelemetry/api',
+    '@x402/core',
+    'ethers',
+    'snarkjs',
+    'vitest',
+  ];
+  for (const name of packages) {
     await write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }));
     await write(`node_modules/${name}/index.js`, '');
   }

@@ -15,6 +15,7 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh ask', 'sdk/src/cli/karmesh.ts', 'ask'],
   ['karmesh receipt fetch', 'sdk/src/cli/karmesh.ts', 'receipt', 'fetch'],
   ['karmesh receipt verify', 'sdk/src/cli/karmesh.ts', 'receipt', 'verify'],
+  ['karmesh ticket verify', 'sdk/src/cli/karmesh.ts', 'ticket', 'verify'],
   ['karmesh karma show', 'sdk/src/cli/karmesh.ts', 'karma', 'show'],
   ['karmesh keygen', 'sdk/src/cli/karmesh.ts', 'keygen'],
   ['karmesh airdrop', 'sdk/src/cli/karmesh.ts', 'airdrop'],
@@ -24,6 +25,9 @@ const commands: readonly (readonly [title: string, script: string, ...args: stri
   ['karmesh gateway', 'web/gateway/main.ts'],
   ['karmesh gateway register', 'web/gateway/main.ts', 'register'],
   ['karmesh gateway keys', 'web/gateway/main.ts', 'keys'],
+  ['karmesh gateway accounts', 'web/gateway/main.ts', 'accounts'],
+  ['karmesh gateway ledger', 'web/gateway/main.ts', 'ledger'],
+  ['karmesh gateway deposits', 'web/gateway/main.ts', 'deposits'],
   ['karmesh worker start', 'node/src/main.ts', 'start'],
   ['karmesh worker register', 'node/src/main.ts', 'register'],
   ...['stake', 'unstake', 'withdraw', 'capacity', 'rewards'].map(

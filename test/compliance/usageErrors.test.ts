@@ -51,14 +51,14 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "wroker start".
       didYouMean: worker
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, deploy, up, worker, access, model, ceremony, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, ticket verify, karma show, keygen, airdrop, deploy, up, worker, access, model, ceremony, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts karam show
     2
     ✖ There is no command "karam show".
       didYouMean: karma show
-      known: ask, receipt fetch, receipt verify, karma show, keygen, airdrop, deploy, up, worker, access, model, ceremony, validator, gateway, localnet
+      known: ask, receipt fetch, receipt verify, ticket verify, karma show, keygen, airdrop, deploy, up, worker, access, model, ceremony, validator, gateway, localnet
       See docs/errors.md#config_invalid
 
     sdk/src/cli/karmesh.ts receipt ftech
@@ -137,7 +137,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     2
     ✖ There is no command "key".
       didYouMean: keys
-      known: keys, register
+      known: keys, accounts, ledger, deposits, register
       See docs/errors.md#config_invalid
 
     web/gateway/main.ts --bootstrop x
@@ -152,7 +152,7 @@ test('every program names what was most likely meant, and ends with 2', { timeou
     ✖ There is no such action on keys.
       action: lst
       didYouMean: list
-      known: add, list, revoke
+      known: add, list, rotate, revoke
       See docs/errors.md#config_invalid
 
     programs/localnet/src/main.ts --slot-sm 50

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { GenerateOptions, GenerateResult, ReplayResult } from '@karmesh/node/engines';
+import type { GeneratedAnswer, GenerateOptions, ReplayResult } from '@karmesh/node/engines';
 import { BUNDLED_MODEL_PATH } from '@karmesh/node/models';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { startCpuClasses } from './cpuClasses.ts';
@@ -31,7 +31,7 @@ export interface Evidence {
 export function answersOf(
   worker: EngineProcess,
   asked: readonly GenerateOptions[],
-): Promise<readonly GenerateResult[]> {
+): Promise<readonly GeneratedAnswer[]> {
   return Promise.all(asked.map((request) => worker.generate(request)));
 }
 
@@ -39,7 +39,7 @@ export function answersOf(
 export function audit(
   auditor: EngineProcess,
   asked: readonly GenerateOptions[],
-  answers: readonly GenerateResult[],
+  answers: readonly GeneratedAnswer[],
 ): Promise<readonly ReplayResult[]> {
   return Promise.all(
     asked.map((request, i) => {

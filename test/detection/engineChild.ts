@@ -15,7 +15,10 @@ async function open(options: LlamaEngineOptions): Promise<Engine> {
 async function run(call: Call): Promise<unknown> {
   if (call.kind === 'open') return (await open(call.options)).describe();
   if (engine === undefined) throw new KarmeshError('BAD_ARGUMENT', 'The engine is not open.');
-  return call.kind === 'generate' ? engine.generate(call.options) : engine.replay(call.options);
+  if (call.kind === 'replay') return engine.replay(call.options);
+  // What can be cut cannot be sent.
+  const { cutTo: _, ...answer } = await engine.generate(call.options);
+  return answer;
 }
 
 async function answer(call: Call): Promise<Reply> {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type {
   EngineDescription,
+  GeneratedAnswer,
   GenerateOptions,
-  GenerateResult,
   LlamaEngineOptions,
   ReplayOptions,
   ReplayResult,
@@ -26,7 +26,7 @@ export type Reply = { readonly id: number } & (
 /** A llama engine in a process of its own. */
 export interface EngineProcess extends AsyncDisposable {
   readonly description: EngineDescription;
-  generate(options: GenerateOptions): Promise<GenerateResult>;
+  generate(options: GenerateOptions): Promise<GeneratedAnswer>;
   replay(options: ReplayOptions): Promise<ReplayResult>;
 }
 
@@ -86,7 +86,7 @@ export async function startEngineProcess(
     return {
       description,
       generate: async (generateOptions) =>
-        (await ask({ kind: 'generate', options: generateOptions })) as GenerateResult,
+        (await ask({ kind: 'generate', options: generateOptions })) as GeneratedAnswer,
       replay: async (replayOptions) => (await ask({ kind: 'replay', options: replayOptions })) as ReplayResult,
       [Symbol.asyncDispose]: end,
     };

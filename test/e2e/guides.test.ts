@@ -30,7 +30,16 @@ test('every block for a shell parses', () => {
 
 test('every block of TypeScript parses and has a name to be saved under', () => {
   const files = placed.filter((block) => block.kind === 'file');
-  expect(files.map(({ name }) => name)).toEqual(['ask.ts', 'deploy.ts', 'collect.ts']);
+  expect(files.map(({ name }) => name)).toEqual([
+    'verify.ts',
+    'aiSdk.ts',
+    'ask.ts',
+    'key.ts',
+    'voucher.ts',
+    'upto.ts',
+    'deploy.ts',
+    'collect.ts',
+  ]);
   for (const { text } of files) expect(stripTypeScriptTypes(text).length).toBe(text.length);
 });
 
@@ -81,6 +90,7 @@ test('what nobody runs says why', () => {
   );
   expect(skipped).toMatchInlineSnapshot(`
     [
+      "docs/guides/build-a-dapp.md: needs a gateway that takes payments",
       "docs/guides/buy-inference.md: takes some epochs",
       "docs/guides/ceremony.md: the powers of tau for this model's attention take hours",
       "docs/guides/ceremony.md: needs those keys",
@@ -92,6 +102,8 @@ test('what nobody runs says why', () => {
       "docs/guides/evm.md: needs a final epoch and a contract",
       "docs/guides/gateway.md: bonds on another cluster",
       "docs/guides/gateway.md: joins another cluster",
+      "docs/guides/gateway.md: needs the database of a gateway",
+      "docs/guides/gateway.md: needs the database of a gateway",
       "docs/guides/monitoring.md: needs a collector",
       "docs/guides/run-a-validator.md: you are reading it in one",
       "docs/guides/run-a-worker.md: ends the worker of this page",

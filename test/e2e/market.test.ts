@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { ask } from '@karmesh/sdk/client';
+import { ask, chainReader, readClaim, toBase58 } from '@karmesh/sdk/client';
 import { equalBytes, toHex } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestMarket, type TestMarket } from '../harness/market.ts';
@@ -69,6 +69,19 @@ test('one question: a quorum, a final epoch, karma and lamports for who agreed a
     expect(now.lifetime[0] > 0n).toBe(credit !== undefined);
     expect(now.lifetime[3] > 0n).toBe(credit !== undefined);
     expect((await client.balance(account.owner, { signal })) - (balances[index] ?? 0n)).toBe(credit?.owed ?? 0n);
+  }
+
+  // P-21: the gateway shows what each of them could claim, and the client finds it on chain, claimed by validators.
+  const reader = chainReader({ rpcUrl: market.running.rpcUrl, programId: client.addresses.programId });
+  for (const { participant, owed } of credits) {
+    await market.until(
+      async () => {
+        const shown = await fetch(`${gateway.url}/v1/market/claims/latest/${toBase58(participant)}`, { signal });
+        return (await shown.json()).claim?.owedLamports === owed.toString();
+      },
+      { signal },
+    );
+    expect(await readClaim(gateway, { participant, reader, signal })).toBeUndefined();
   }
 
   const path = join(market.folder.path, 'bundle.json');

@@ -32,7 +32,7 @@ test('B-09: every proof of a real answer is checked, and who waits is told how m
   expect(of).toBeGreaterThanOrEqual(40);
   expect(progress).toEqual(Array.from({ length: of + 1 }, (_, checked) => ({ checked, of })));
   expect(verdict.proof === undefined ? '' : proofSentence(verdict.proof)).toMatchInlineSnapshot(
-    `"Token 11 was drawn: 44 operators are proven, and the chain has a record that it checked 44 of these proofs itself."`,
+    `"Token 7 was drawn: 44 operators are proven, and the chain has a record that it checked 44 of these proofs itself."`,
   );
 });
 

@@ -12,6 +12,7 @@ function slow(engine: Engine): Engine {
     async generate(options, control) {
       const pieces: TokenPiece[] = [];
       const signal = control?.signal;
+      let given = 0;
       const result = await engine.generate(options, {
         onTokens: (piece) => void pieces.push(piece),
         ...(signal && { signal }),
@@ -19,8 +20,10 @@ function slow(engine: Engine): Engine {
       for (const piece of pieces) {
         await pause(PIECE_MS, undefined, { signal });
         control?.onTokens?.(piece);
+        given += piece.tokens.length;
+        if (control?.halt?.at !== undefined && given >= control.halt.at) break;
       }
-      return result;
+      return control?.halt?.at === undefined ? result : result.cutTo(control.halt.at, { ...(signal && { signal }) });
     },
     replay: (options, control) => engine.replay(options, control),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),

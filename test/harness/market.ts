@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fetchBundle, type Gateway, readBundleChain } from '@karmesh/sdk/client';
 import { type Cluster, clusterPreset } from '@karmesh/sdk/clusters';
-import type { ParticipantAccount } from '@karmesh/sdk/program';
+import type { ParticipantAccount, ProgramClient } from '@karmesh/sdk/program';
 import {
   type Bundle,
   type BundleChain,
@@ -44,6 +44,8 @@ export interface TestMarketOptions {
   readonly slotMs?: number;
   /** What differs from the localnet preset. */
   readonly offchain?: Partial<OffchainParameters>;
+  /** What is done to the chain before the gateway starts; gives further arguments of the gateway. */
+  beforeGateway?(client: ProgramClient, folder: MarketFolder): Promise<readonly string[]>;
 }
 
 /** A market of real processes in a temporary folder, and what tests read of it. */
@@ -94,9 +96,10 @@ export async function startTestMarket(
   const { workers, exactWorkers = 0, validators } = options;
   const folder: MarketFolder = await openMarketFolder(path, { workers, exactWorkers, validators });
   const { workerScripts = [], slotMs = SLOT_MS } = options;
+  const beforeGateway = async (chain: ProgramClient) => (await options.beforeGateway?.(chain, folder)) ?? [];
   const running = stack.use(
     await startMarket(
-      { folder, cluster, slotMs, rpcPort: 0, gatewayPort: 0, workerScripts },
+      { folder, cluster, slotMs, rpcPort: 0, gatewayPort: 0, workerScripts, beforeGateway },
       { signal, talk: () => {} },
     ),
   );

@@ -1,29 +1,24 @@
 import { spawn } from 'node:child_process';
-import { createApp, hashApiKey, listen, type Market, type MarketEvent, type MarketModel } from '@karmesh/gateway';
+import {
+  createApp,
+  hashApiKey,
+  listen,
+  type Market,
+  type MarketEvent,
+  type MarketModel,
+  readAbilities,
+} from '@karmesh/gateway';
 import { health, logger, metrics } from '@karmesh/sdk/runtime';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bytes, manifest } from '../../web/gateway/fixtures/tinyModel.ts';
 
 // The official client and curl, unmodified, against the gateway's HTTP interface. The market behind it is scripted here; what a
 // real market does is tested where the market is.
 
-const bytes = (length: number, fill: number) => new Uint8Array(length).fill(fill);
 const model: MarketModel = {
   modelId: bytes(32, 9),
-  manifest: {
-    name: 'org/tiny-1',
-    fileHash: bytes(32, 1),
-    fileBytes: 1000n,
-    architecture: 'llama',
-    quantisation: 'Q8_0',
-    tokenizerHash: bytes(32, 2),
-    templateHash: bytes(32, 3),
-    totalParameters: 3_000_000n,
-    activeParameters: 3_000_000n,
-    contextLength: 512,
-    vocabulary: 32_000,
-    licence: 'Apache-2.0',
-  },
+  manifest: { ...manifest, name: 'org/tiny-1' },
 };
 const done: MarketEvent = {
   kind: 'done',
@@ -36,6 +31,8 @@ const done: MarketEvent = {
     epoch: 1n,
     dispatchNumber: 2n,
     priceLamports: 5n,
+    lane: 5,
+    tokensPaidFor: undefined,
     verdict: 'agreed',
     workers: [{ worker: bytes(32, 1), outcome: 'agreed', receiptHash: bytes(32, 4), shown: true }],
   },
@@ -47,7 +44,13 @@ const market: Market = {
   models: () => [model],
   async *ask(request, { signal }) {
     yield { kind: 'accepted', requestId: bytes(32, 0xab) };
-    yield { kind: 'text', text: 'Paris,\n' };
+    const last = request.messages.at(-1)?.content ?? '';
+    if (last.startsWith('say ')) {
+      for (const letter of last.slice(4)) yield { kind: 'text', text: letter, outputTokens: 1, usage: undefined };
+      yield done;
+      return;
+    }
+    yield { kind: 'text', text: 'Paris,\n', outputTokens: 1, usage: undefined };
     if (request.messages[0]?.content === 'wait') {
       waiting.resolve();
       await new Promise<void>((resolve) => {
@@ -57,7 +60,7 @@ const market: Market = {
       cancelled.resolve(signal.reason);
       signal.throwIfAborted();
     }
-    yield { kind: 'text', text: 'naïve 🗼' };
+    yield { kind: 'text', text: 'naïve 🗼', outputTokens: 1, usage: undefined };
     yield done;
   },
 };
@@ -66,13 +69,18 @@ let server: Awaited<ReturnType<typeof listen>>;
 let client: OpenAI;
 
 beforeAll(async () => {
-  const app = createApp({ maxBodyBytes: 100_000, defaultMaxTokens: 64, deadlineMs: 20_000 })({
+  const app = createApp({
+    maxBodyBytes: 100_000,
+    defaultMaxTokens: 64,
+    deadlineMs: 20_000,
+    abilities: readAbilities(['org/tiny-1=tools', 'org/tiny-1=json']),
+  })({
     market,
     health: health(),
     metrics: metrics({ processMetrics: false }),
     log: logger({ name: 'gateway', level: 'silent' })(),
     clock: { nowMs: () => Date.now() },
-    findKey: async (key) => (key === 'sk-good' ? hashApiKey(key) : undefined),
+    findKey: async (key) => (key === 'sk-good' ? { keyHash: hashApiKey(key), accountId: 1n } : undefined),
     findBundle: async () => ({ format: 'karmesh-bundle-1', parts: {} }),
   });
   server = await listen({ app, host: '127.0.0.1', port: 0 });
@@ -129,6 +137,82 @@ test("the client's stream helper assembles the completion", async () => {
   expect(completion.choices[0]?.message.content).toBe('Paris,\nnaïve 🗼');
 });
 
+test('the client gets several choices, whole and streamed', async () => {
+  const completion = await client.chat.completions.create({ model: 'org/tiny-1', messages, n: 3 });
+  expect(completion.choices.map(({ index, message }) => [index, message.content])).toEqual(
+    [0, 1, 2].map((index) => [index, 'Paris,\nnaïve 🗼']),
+  );
+  expect(completion.usage?.completion_tokens).toBe(9);
+  const stream = client.chat.completions.stream({ model: 'org/tiny-1', messages, n: 2 });
+  const { choices } = await stream.finalChatCompletion();
+  expect(choices.map(({ index, message }) => [index, message.content])).toEqual(
+    [0, 1].map((index) => [index, 'Paris,\nnaïve 🗼']),
+  );
+});
+
+const weather = {
+  type: 'function' as const,
+  function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
+};
+const sayCall = (): OpenAI.ChatCompletionMessageParam => ({
+  role: 'user',
+  content: 'say <tool_call>{"name": "weather", "arguments": {"city": "Rome"}}</tool_call>',
+});
+
+test('the client calls a function and gives its result back', async () => {
+  const asked = [sayCall()];
+  const first = await client.chat.completions.create({ model: 'org/tiny-1', messages: asked, tools: [weather] });
+  const message = first.choices[0]?.message;
+  const [call] = message?.tool_calls ?? [];
+  expect([first.choices[0]?.finish_reason, message?.content]).toEqual(['tool_calls', null]);
+  if (message === undefined || call?.type !== 'function') throw new Error('no call');
+  expect(call.function).toEqual({ name: 'weather', arguments: '{"city":"Rome"}' });
+  const second = await client.chat.completions.create({
+    model: 'org/tiny-1',
+    messages: [...asked, message, { role: 'tool', tool_call_id: call.id, content: 'sun' }],
+    tools: [weather],
+  });
+  expect(second.choices[0]?.finish_reason).toBe('stop');
+});
+
+test("the client's stream helper assembles the call of a function", async () => {
+  const stream = client.chat.completions.stream({ model: 'org/tiny-1', messages: [sayCall()], tools: [weather] });
+  const { choices } = await stream.finalChatCompletion();
+  expect(choices[0]?.finish_reason).toBe('tool_calls');
+  expect(choices[0]?.message.tool_calls).toMatchObject([
+    { type: 'function', function: { name: 'weather', arguments: '{"city":"Rome"}' } },
+  ]);
+});
+
+test('the client gets JSON where the model gives it', async () => {
+  const completion = await client.chat.completions.parse({
+    model: 'org/tiny-1',
+    messages: [{ role: 'user', content: 'say ```json\n{"city": "Rome"}\n```' }],
+    response_format: { type: 'json_schema', json_schema: { name: 'city', schema: { type: 'object' } } },
+  });
+  expect(JSON.parse(completion.choices[0]?.message.content ?? '')).toEqual({ city: 'Rome' });
+  expect(completion).toMatchObject({ karmesh: { format: 'met' } });
+});
+
+test('the client gets plain completions, whole and streamed', async () => {
+  const whole = await client.completions.create({ model: 'org/tiny-1', prompt: ['say a', 'say b'] });
+  expect(whole.choices.map(({ index, text }) => [index, text])).toEqual([
+    [0, 'a'],
+    [1, 'b'],
+  ]);
+  const stream = await client.completions.create({ model: 'org/tiny-1', prompt: 'say abc', stream: true });
+  let text = '';
+  for await (const chunk of stream) text += chunk.choices[0]?.text ?? '';
+  expect(text).toBe('abc');
+});
+
+test('the client is told that there are no embeddings', async () => {
+  await expect(client.embeddings.create({ model: 'org/tiny-1', input: 'a' })).rejects.toMatchObject({
+    status: 400,
+    code: 'unsupported',
+  });
+});
+
 test('the client lists and retrieves models, in names with a slash too', async () => {
   const names = [];
   for await (const each of client.models.list()) names.push(each.id);
@@ -138,10 +222,10 @@ test('the client lists and retrieves models, in names with a slash too', async (
 
 test('the client recognises errors by class', async () => {
   await expect(client.chat.completions.create({ model: 'none', messages })).rejects.toThrow(OpenAI.NotFoundError);
-  await expect(client.chat.completions.create({ model: 'org/tiny-1', messages, n: 3 })).rejects.toMatchObject({
+  await expect(client.chat.completions.create({ model: 'org/tiny-1', messages, top_p: 0.5 })).rejects.toMatchObject({
     status: 400,
     code: 'unsupported_parameter',
-    param: 'n',
+    param: 'top_p',
     type: 'invalid_request_error',
   });
   const stranger = new OpenAI({ apiKey: 'sk-bad', baseURL: `${server.url}/v1`, maxRetries: 0 });

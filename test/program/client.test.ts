@@ -149,7 +149,8 @@ describe('the program client on localnet', { timeout: 60_000 }, () => {
 
     await cluster.kill();
     clock = 5_000;
-    await expect(view.refresh({ signal })).rejects.toMatchObject({ code: 'RPC_UNREACHABLE' });
+    for (const look of [view.refresh, view.poll])
+      await expect(look({ signal })).rejects.toMatchObject({ code: 'RPC_UNREACHABLE' });
     await expect(
       client.send([start(client.addresses, { initialiser: operator.publicKey })], { signal }),
     ).rejects.toMatchObject({

@@ -221,7 +221,7 @@ test('P-48: the longest entry, among thousands of candidates, stays far below an
   const set = signedSet(world, market, { epoch: 0n, entries: [entry], candidates });
   await attestSet(world, set, [a]);
   const evidence = evidenceOf(world, { set, entry, record: 'refusal', place: 7 });
-  expect(evidence.length).toBe(8_241);
+  expect(evidence.length).toBe(8_249);
   const { computeUnits } = await showSignature(world, finder, { set, evidence });
   expect(computeUnits).toBeLessThan(70_000n);
 });
@@ -283,7 +283,7 @@ describe('what does not fit together', () => {
   }
   /** Where things stand in the evidence: the entry behind two bytes, with three seals and three receipts. */
   const ENTRY = 2;
-  const SEALS = ENTRY + 185 + 217;
+  const SEALS = ENTRY + 193 + 217;
   const RECEIPTS = SEALS + 4 + 3 * (168 + 8);
   const OUTCOME = RECEIPTS + 4 + 3 * (216 + 209) + 8;
   const PLACE = OUTCOME + 177;
@@ -296,7 +296,7 @@ describe('what does not fit together', () => {
   test('P-48: an entry that is another, or stands elsewhere, is not in the set', async () => {
     const { evidence, shown } = await bendable();
     // One bit of the ticket, the dispatch, the receipt, its signature, the outcome.
-    for (const at of [ENTRY, ENTRY + 185 + 100, RECEIPTS + 4 + 425, RECEIPTS + 4 + 425 + 152, OUTCOME]) {
+    for (const at of [ENTRY, ENTRY + 193 + 100, RECEIPTS + 4 + 425, RECEIPTS + 4 + 425 + 152, OUTCOME]) {
       await shown(bent(evidence, at), 'BadPath');
     }
     // Its index, its price, a sibling.
@@ -364,7 +364,7 @@ describe('what does not fit together', () => {
     await shown(new Uint8Array([...evidence, 1]), 'BadEvidence');
     // A slot from before the cluster began.
     const early = evidence.slice();
-    early.fill(0, ENTRY + 185 + 40, ENTRY + 185 + 48);
+    early.fill(0, ENTRY + 193 + 40, ENTRY + 193 + 48);
     await shown(early, 'BadEvidence');
     expect((await readEpoch(world, 0n)).faults).toBe(0);
   });

@@ -117,6 +117,7 @@ test('P-44, U-08, E-33, F-30: two verdicts, tickets and batches of one key, too'
     ticketNumber: 7n,
     lane: 0,
     priceCap: 10n,
+    unitPrice: 3n,
     escrow: world.escrow,
     issuedAtMs: 1n,
   };
@@ -173,7 +174,7 @@ test('P-44: what is signed for another cluster or as another kind is refused, an
     send({ ...ours, kind: 7, evidence: new Uint8Array([7, ...ours.first, ...ours.second]) }),
     'BadEvidence',
   );
-  const asTicket = { ...ours, kind: 2, first: ours.first.slice(0, 121), second: ours.second.slice(0, 121) };
+  const asTicket = { ...ours, kind: 2, first: ours.first.slice(0, 129), second: ours.second.slice(0, 129) };
   await refused(
     send({ ...asTicket, evidence: new Uint8Array([2, ...asTicket.first, ...asTicket.second]) }),
     'BadEvidence',
@@ -292,6 +293,7 @@ test('P-44, A-06: the identity of the record’s epoch answers, and for tickets 
     ticketNumber: 7n,
     lane: 0,
     priceCap: 10n,
+    unitPrice: 3n,
     escrow: world.escrow,
     issuedAtMs: 1n,
   };

@@ -1,6 +1,6 @@
-import { TOKEN_PROGRAM, toPublicKey } from '@karmesh/sdk/program';
+import { associatedTokenAccount, TOKEN_PROGRAM, toPublicKey } from '@karmesh/sdk/program';
 import type { Keypair } from '@karmesh/sdk/runtime';
-import { SystemProgram, TransactionInstruction } from '@solana/web3.js';
+import { PublicKey, SystemProgram, TransactionInstruction } from '@solana/web3.js';
 import { namedKey } from './keys.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { must } from './world.ts';
@@ -107,4 +107,45 @@ export async function giveTokenAccount(
 export async function tokensIn(ledger: Ledger, account: Uint8Array): Promise<bigint> {
   const { data } = await must(ledger.account(account));
   return Buffer.from(data).readBigUInt64LE(64);
+}
+
+const ASSOCIATED_TOKEN_PROGRAM = new PublicKey('ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL');
+
+/** The associated token account of `owner` for `mint`, made unless it is there. */
+export async function makeTokenWallet(
+  ledger: Ledger,
+  payer: Keypair,
+  made: { readonly mint: Uint8Array; readonly owner: Uint8Array },
+): Promise<Uint8Array> {
+  const address = associatedTokenAccount(made.owner, made.mint);
+  const metas = [payer.publicKey, address, made.owner, made.mint].map((key, index) => ({
+    pubkey: toPublicKey(key),
+    isSigner: index === 0,
+    isWritable: index < 2,
+  }));
+  const programs = [SystemProgram.programId, toPublicKey(TOKEN_PROGRAM)];
+  const keys = [...metas, ...programs.map((pubkey) => ({ pubkey, isSigner: false, isWritable: false }))];
+  const data = Buffer.from([1]);
+  await ledger.send([new TransactionInstruction({ programId: ASSOCIATED_TOKEN_PROGRAM, keys, data })], [payer]);
+  return address;
+}
+
+/** A transfer of tokens that names `reference` besides, as a deposit does. */
+export async function payTokens(
+  ledger: Ledger,
+  owner: Keypair,
+  paid: {
+    readonly from: Uint8Array;
+    readonly to: Uint8Array;
+    readonly amount: bigint;
+    readonly reference: Uint8Array;
+  },
+): Promise<void> {
+  const metas = [
+    { key: paid.from, writable: true },
+    { key: paid.to, writable: true },
+    { key: owner.publicKey, signer: true },
+    { key: paid.reference },
+  ];
+  await ledger.send([instruction(metas, [3, u64(paid.amount)])], [owner]);
 }

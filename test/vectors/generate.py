@@ -6,6 +6,7 @@ beside it and need no Python. Conventions of the files: u64 as decimal strings, 
 hexadecimal, absent as null; `rule` names the rules that a table pins.
 """
 
+import base64
 import hashlib
 import json
 from math import isqrt
@@ -93,8 +94,8 @@ def decay(karma: int, elapsed: int, half_life: int) -> int:
     return out
 
 
-def price(list_price: int, active: int, prompt: int, output: int) -> int:
-    return -(-(list_price * active * (prompt + 8 * output)) // 8_000_000_000)
+def price(unit_price: int, active: int, prompt: int, output: int) -> int:
+    return -(-(unit_price * active * (prompt + 8 * output)) // 8_000_000_000)
 
 
 BUNDLED = 3_279_104  # parameters of the bundled model
@@ -132,7 +133,7 @@ def karma_vectors() -> None:
         "decay": {"rule": "K-06", "cases": [
             {"karma": str(k), "elapsedSlots": str(e), "halfLifeSlots": str(h), "decayed": str(decay(k, e, h))} for k, e, h in decays]},
         "price": {"rule": "M-01", "cases": [
-            {"listPrice": str(lp), "activeParameters": str(a), "promptTokens": p, "outputTokens": o, "lamports": str(price(lp, a, p, o))}
+            {"unitPrice": str(lp), "activeParameters": str(a), "promptTokens": p, "outputTokens": o, "lamports": str(price(lp, a, p, o))}
             for lp, a, p, o in prices]},
         "caps": {"rule": "P-20", "cases": [
             {"settled": str(s), "feeShareBps": str(f), "kappaMicroKarmaPerLamport": str(k), "workerShareBps": str(w),
@@ -614,14 +615,14 @@ def array(item: Layout, length: int) -> Layout:
 
 
 ASSURANCE = one_of("stream", "quorum", "proof")
-FINISH = one_of("stop", "length")
+FINISH = one_of("stop", "length", "halted")
 TOKENS = vec(U32)
 REFUSALS = ("queue-full", "model-not-loaded", "dispatch-too-old", "not-drawn", "bad-ticket", "bad-request", "context-overflow", "shutting-down", "paused", "no-access", "no-proofs")
 TIMEOUTS = ("unreachable", "no-acceptance", "no-seal", "no-reveal", "bad-reveal", "no-partner")
 
-# F-20 to F-32: kind, who signs, fields.
+# F-20 to F-33: kind, who signs, fields.
 RECORDS = {
-    "ticket": (2, "gateway", struct(requestId=B32, gateway=B32, ticketNumber=U64, lane=U8, priceCap=U64, escrow=B32, issuedAtMs=U64)),
+    "ticket": (2, "gateway", struct(requestId=B32, gateway=B32, ticketNumber=U64, lane=U8, priceCap=U64, unitPrice=U64, escrow=B32, issuedAtMs=U64)),
     "dispatch": (3, "gateway", struct(ticketHash=B32, dispatchNumber=U64, slot=U64, preimage=B32, modelId=B32, engineClass=B32,
                                       assurance=ASSURANCE, dispatchedAtMs=U64)),
     "seal": (4, "worker", struct(dispatchHash=B32, worker=B32, seal=B32, sealedAtMs=U64)),
@@ -635,6 +636,9 @@ RECORDS = {
     "verdict": (12, "validator", struct(epoch=U64, entryHash=B32, receiptHash=B32, validator=B32, attempt=U8, verdict=one_of("pass", "fail"),
                                         rule=U16, measurementsHash=B32)),
     "voucher": (22, "buyer", struct(escrow=B32, cumulative=U64)),
+    "quote": (25, "gateway", struct(gateway=B32, modelId=B32, lane=U8, unitPrice=U64, baseFee=U32, issuedAtMs=U64, expiresAtMs=U64, nonce=U64)),
+    "depositOffer": (26, "gateway", struct(gateway=B32, reference=B32, address=B32, asset=one_of("sol", "token"), rate=U64, expiresAtMs=U64)),
+    "order": (27, "buyer", struct(escrow=B32, requestHash=B32, atMs=U64)),
 }
 
 
@@ -669,6 +673,93 @@ MANIFEST = struct(epoch=U64, entries=vec(struct(entryHash=B32, price=U64)), grou
                   escrows=vec(struct(escrow=B32, gateway=B32, available=U64, cumulativeDebit=U64)))
 
 
+LANE_PRICE_TENTHS = (80, 50, 30, 20, 14, 10)
+LANE_WEIGHTS = (32, 16, 8, 4, 2, 1)
+
+
+class LaneOrder:
+    """L-03 and L-04 over sorted lists. A lane's queue holds tickets of one account each; the front one has the turn."""
+
+    def __init__(self) -> None:
+        self.clock, self.passes, self.rings = (0, -1), [0] * 6, [[] for _ in range(6)]
+
+    def enter(self, ticket: int, lane: int, account: str) -> None:
+        if not self.rings[lane]:
+            first = self.clock[0] + (0 if lane > self.clock[1] else 1)
+            self.passes[lane] = max(self.passes[lane], first)
+        for name, tickets in self.rings[lane]:
+            if name == account:
+                return tickets.append(ticket)
+        self.rings[lane].append((account, [ticket]))
+
+    def leave(self, ticket: int) -> None:
+        for lane, ring in enumerate(self.rings):
+            self.rings[lane] = [(name, [t for t in tickets if t != ticket]) for name, tickets in ring if tickets != [ticket]]
+
+    def start(self) -> int | None:
+        keys = sorted((self.passes[lane], lane) for lane in range(6) if self.rings[lane])
+        if not keys:
+            return None
+        self.clock = keys[0]
+        lane = keys[0][1]
+        self.passes[lane] += 32 // LANE_WEIGHTS[lane]
+        account, tickets = self.rings[lane].pop(0)
+        if tickets[1:]:
+            self.rings[lane].append((account, tickets[1:]))
+        return tickets[0]
+
+
+def lane_courses() -> list[dict]:
+    """Courses of an order whose events follow from hashes; a start carries who started."""
+    courses = []
+    for number in range(4):
+        order, events, waiting, ticket = LaneOrder(), [], [], 0
+        for step in range(120):
+            draw = label(f"lanes {number} {step}")
+            if draw[0] < 140:
+                ticket += 1 + draw[3] % 2
+                lane, account = draw[1] % 6, "abc"[draw[2] % (number + 1) % 3]
+                order.enter(ticket, lane, account)
+                waiting.append(ticket)
+                events.append({"kind": "enter", "ticket": str(ticket), "lane": lane, "account": account})
+            elif draw[0] < 155 and waiting:
+                gone = waiting.pop(draw[1] % len(waiting))
+                order.leave(gone)
+                events.append({"kind": "leave", "ticket": str(gone)})
+            else:
+                started = order.start()
+                if started is not None:
+                    waiting.remove(started)
+                events.append({"kind": "start", "ticket": None if started is None else str(started)})
+        courses.append(events)
+    return courses
+
+
+def next_base_fee(fee: int, waiting: int, target: int, ceiling: int) -> int:
+    """L-06, as in EIP-1559."""
+    waiting = min(waiting, 2 * target)
+    if waiting > target:
+        fee += max(1, fee * (waiting - target) // target // 8)
+    else:
+        fee = max(1_000, fee - fee * (target - waiting) // target // 8)
+    return min(fee, ceiling)
+
+
+def lanes_vectors() -> None:
+    fees = [(1_000, 0, 16, 20_000), (1_000, 17, 16, 20_000), (1_001, 15, 16, 20_000), (1_125, 32, 16, 20_000), (4_321, 1_000, 16, 20_000),
+            (19_999, 40, 16, 20_000), (7_777, 3, 10, 20_000), (2**32 - 1, 99, 16, 2**32 - 1), (1_003, 101, 100, 20_000)]
+    prices = [(100_000, 0, 1_000), (100_000, 4, 1_125), (1, 4, 1_000), (9_999, 5, 1_001), (2**64 - 1, 5, 1_000), (0, 0, 20_000)]
+    write("lanes.json", {
+        "rule": "L-01 to L-07",
+        "courses": lane_courses(),
+        "startsWithin": [{"lane": lane, "before": before, "starts": sum(-(-(before + 1) * weight // own) for weight in LANE_WEIGHTS)}
+                         for lane, own in enumerate(LANE_WEIGHTS) for before in (0, 1, 7, 1_000)],
+        "baseFees": [{"baseFee": f, "waiting": w, "target": t, "ceiling": c, "next": next_base_fee(f, w, t, c)} for f, w, t, c in fees],
+        "unitPrices": [{"listPrice": str(p), "lane": lane, "baseFee": fee, "unitPrice": str(-(-p * LANE_PRICE_TENTHS[lane] * fee // 10_000))}
+                       for p, lane, fee in prices],
+    })
+
+
 def sum_path(counters: int) -> Layout:
     return vec(struct(hash=B32, sums=array(U64, counters)))
 
@@ -677,7 +768,7 @@ def records_vectors() -> None:
     """Each record with fields that differ from each other in every byte, so that no two can change places unseen."""
     h = lambda name: label(f"records {name}")
     values = {
-        "ticket": dict(requestId=h("request"), gateway=h("gateway"), ticketNumber=0x0102030405060708, lane=3, priceCap=10_000_000, escrow=h("escrow"),
+        "ticket": dict(requestId=h("request"), gateway=h("gateway"), ticketNumber=0x0102030405060708, lane=3, priceCap=10_000_000, unitPrice=150_000, escrow=h("escrow"),
                        issuedAtMs=1_700_000_000_001),
         "dispatch": dict(ticketHash=h("ticket"), dispatchNumber=65_536, slot=2**40 + 7, preimage=h("preimage"), modelId=h("model"),
                          engineClass=h("class"), assurance="proof", dispatchedAtMs=1_700_000_000_002),
@@ -694,6 +785,10 @@ def records_vectors() -> None:
         "verdict": dict(epoch=7, entryHash=h("entry"), receiptHash=h("receipt"), validator=h("validator"), attempt=1, verdict="fail", rule=21,
                         measurementsHash=h("measurements")),
         "voucher": dict(escrow=h("escrow"), cumulative=0x0102030405060709),
+        "quote": dict(gateway=h("gateway"), modelId=h("model"), lane=4, unitPrice=157_500, baseFee=1_125, issuedAtMs=1_700_000_000_008,
+                      expiresAtMs=1_700_000_030_008, nonce=0x0102030405060710),
+        "depositOffer": dict(gateway=h("gateway"), reference=h("reference"), address=h("address"), asset="token", rate=2_500_000, expiresAtMs=1_700_000_900_000),
+        "order": dict(escrow=h("escrow"), requestHash=sha256(b"POST\x00/v1/chat/completions\x00{}"), atMs=1_700_000_000_009),
     }
     rows = []
     for name, (kind, signer, layout) in RECORDS.items():
@@ -707,7 +802,7 @@ def records_vectors() -> None:
                 finishReason="length", receivedAtMs=1, firstTokenAtMs=2, finishedAtMs=3)
     seals = [values["seal"], {**values["seal"], "worker": h("worker 2"), "seal": h("seal 2")}]
     write("records.json", {
-        "rule": "F-02 to F-05, F-20 to F-32",
+        "rule": "F-02 to F-05, F-20 to F-33",
         "domain": DOMAIN.hex(),
         "keys": {n: {"seed": Key(n).seed.hex(), "publicKey": Key(n).public.hex()} for n in ("gateway", "worker", "validator", "buyer")},
         "records": rows,
@@ -746,7 +841,7 @@ def request_vectors() -> None:
                  templateHash=label("template"), totalParameters=BUNDLED, activeParameters=BUNDLED, contextLength=512, vocabulary=1024, licence="Apache-2.0")
     engine = dict(engine="llama.cpp", build="b1234", cpuKernel="zen4", settings="flash-attention=off threads=1")
     rid, worker, trace, salt = request_id(requests[0]), label("worker"), label("trace"), label("salt")[:24]
-    outputs = [(20, "stop", [1, 2, 3, 1023]), (20, "length", [1, 2, 3, 1023]), (0, "stop", [])]
+    outputs = [(20, "stop", [1, 2, 3, 1023]), (20, "length", [1, 2, 3, 1023]), (0, "stop", []), (20, "halted", [1, 2, 3])]
     out = output_hash(*outputs[0])
     chunks = [[1, 2], [], [3, 1023]]
     chain = [rid]
@@ -947,7 +1042,7 @@ class Market:
         order = self.drawn(number, slot)[:len(roles)]
         who = [self.candidates[p]["participant"] for p in order]
         rid = label(f"market request {number}")
-        ticket = signed("ticket", self.gateway_key, dict(requestId=rid, gateway=self.gateway, ticketNumber=100 + number, lane=5, priceCap=1_000_000,
+        ticket = signed("ticket", self.gateway_key, dict(requestId=rid, gateway=self.gateway, ticketNumber=100 + number, lane=5, priceCap=1_000_000, unitPrice=0,
                                                          escrow=self.escrow, issuedAtMs=now))
         dispatch = signed("dispatch", self.gateway_key, dict(
             ticketHash=record_hash("ticket", ticket["value"]), dispatchNumber=number, slot=slot, preimage=self.chain[number], modelId=self.model,
@@ -1275,6 +1370,8 @@ def frames_vectors() -> None:
         ("sealed", 7, struct(seal=signed_layout("seal")), dict(seal=seal)),
         ("reveal", 8, struct(revealed=REVEALED, tokens=TOKENS, text=TEXT), dict(revealed=entry["evidence"]["receipts"][0], tokens=[120] * 8, text="xxxxxxxx")),
         ("failed", 9, struct(cause=one_of("engine-failed", "shutting-down", "too-slow", "protocol-violation")), dict(cause="too-slow")),
+        ("halt", 10, struct(outputTokens=U32), dict(outputTokens=2)),
+        ("halted", 11, struct(seal=signed_layout("seal")), dict(seal=seal)),
     ]
     verdict = signed("verdict", Key("validator"), dict(epoch=1, entryHash=sha256(ENTRY.enc(entry)), receiptHash=label("receipt"), validator=label("validator"),
                                                        attempt=0, verdict="fail", rule=20, measurementsHash=label("measurements")))
@@ -1305,7 +1402,7 @@ def evidence_vectors() -> None:
                         outputHash=label("output"), bodyHash=label("body")),
         "verdict": dict(epoch=7, entryHash=label("entry"), receiptHash=label("receipt"), validator=label("validator"), attempt=1, verdict="fail", rule=21,
                         measurementsHash=label("measurements")),
-        "ticket": dict(requestId=label("request"), gateway=label("gateway"), ticketNumber=77, lane=0, priceCap=10, escrow=label("escrow"), issuedAtMs=1),
+        "ticket": dict(requestId=label("request"), gateway=label("gateway"), ticketNumber=77, lane=0, priceCap=10, unitPrice=3, escrow=label("escrow"), issuedAtMs=1),
         "batch": dict(producer=label("gateway"), sequence=9, epoch=7, merkleRoot=label("merkle"), bodyHash=label("batch body"), count=4, issuedAtMs=2),
     }
     names = {"receipt": ("worker", "epoch", "counter"), "verdict": ("epoch", "entryHash", "validator", "attempt"), "ticket": ("gateway", "ticketNumber"),
@@ -1337,6 +1434,141 @@ def evidence_vectors() -> None:
     })
 
 
+# ------------------------------------------------------------------------------------------------------------ log.json
+
+def log_root(leaves: list[bytes]) -> bytes:
+    """MTH of RFC 6962, section 2.1."""
+    if not leaves:
+        return sha256(b"")
+    if len(leaves) == 1:
+        return sha256(b"\x00", leaves[0])
+    k = split_of(len(leaves))
+    return sha256(b"\x01", log_root(leaves[:k]), log_root(leaves[k:]))
+
+
+def split_of(n: int) -> int:
+    """The greatest power of two below n."""
+    return 1 << (n - 1).bit_length() - 1
+
+
+def log_path(m: int, leaves: list[bytes]) -> list[bytes]:
+    """PATH of RFC 6962, section 2.1.1."""
+    if len(leaves) == 1:
+        return []
+    k = split_of(len(leaves))
+    if m < k:
+        return log_path(m, leaves[:k]) + [log_root(leaves[k:])]
+    return log_path(m - k, leaves[k:]) + [log_root(leaves[:k])]
+
+
+def log_subproof(m: int, leaves: list[bytes], complete: bool) -> list[bytes]:
+    """SUBPROOF of RFC 6962, section 2.1.2."""
+    if m == len(leaves):
+        return [] if complete else [log_root(leaves)]
+    k = split_of(len(leaves))
+    if m <= k:
+        return log_subproof(m, leaves[:k], complete) + [log_root(leaves[k:])]
+    return log_subproof(m - k, leaves[k:], False) + [log_root(leaves[:k])]
+
+
+# The leaves and roots by which implementations of RFC 6962 have been compared since the first ones of Certificate Transparency.
+KNOWN_LEAVES = [bytes.fromhex(x) for x in (
+    "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
+KNOWN_ROOTS = [
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+
+
+def note_key_id(name: str, kind: int, public: bytes) -> bytes:
+    return sha256(name.encode(), b"\n", bytes([kind]), public)[:4]
+
+
+def note_line(name: str, raw: bytes) -> str:
+    return f"\u2014 {name} {base64.b64encode(raw).decode()}\n"
+
+
+def log_vectors() -> None:
+    known = [log_root(KNOWN_LEAVES[:n]).hex() for n in range(9)]
+    assert known == KNOWN_ROOTS
+    counted = [u32(i) for i in range(130)]
+    proofs = {
+        "leaves": [leaf.hex() for leaf in KNOWN_LEAVES],
+        "roots": known,
+        "inclusion": [
+            {"index": m, "size": n, "path": [h.hex() for h in log_path(m, KNOWN_LEAVES[:n])]}
+            for n in range(1, 9) for m in range(n)],
+        "consistency": [
+            {"oldSize": m, "size": n, "path": [h.hex() for h in log_subproof(m, KNOWN_LEAVES[:n], True)]}
+            for n in range(1, 9) for m in range(1, n + 1)],
+    }
+    # Leaf i of these is u32(i). Each is the hash of all roots, or of all proofs of one size, one after another.
+    digests = {
+        "roots": sha256(*[log_root(counted[:n]) for n in range(131)]).hex(),
+        "inclusion": {str(n): sha256(*[h for m in range(n) for h in log_path(m, counted[:n])]).hex() for n in (37, 64, 130)},
+        "consistency": {
+            str(n): sha256(*[h for m in range(1, n + 1) for h in log_subproof(m, counted[:n], True)]).hex()
+            for n in (37, 64, 130)},
+    }
+    gateway, validator = Key("gateway"), Key("validator")
+    address, witness = label("gateway account"), label("validator account")
+    origin = f"karmesh.log/{DOMAIN.hex()}/{address.hex()}"
+    text = f"{origin}\n8\n{base64.b64encode(bytes.fromhex(KNOWN_ROOTS[8])).decode()}\n"
+    name = f"karmesh.cosigner/{witness.hex()}"
+    seconds = 1_700_000_000
+    signed = text + "\n" + note_line(origin, note_key_id(origin, 1, gateway.public) + gateway.sign(text.encode()))
+    cosigned = validator.sign(f"cosignature/v1\ntime {seconds}\n{text}".encode())
+    line = note_line(name, note_key_id(name, 4, validator.public) + seconds.to_bytes(8, "big") + cosigned)
+    secret, account = label("log secret"), b"account 7"
+    blind = sha256(b"karmesh:log-blind", secret, account)
+    tag = sha256(b"karmesh:log-account", blind, account)
+    ticket = label("ticket")
+    reasons = ("finished", "failed", "cancelled", "refused")
+    events = [
+        ({"kind": "opened", "capacity": 4, "size": "0", "root": KNOWN_ROOTS[0], "atMs": "1700000000000"},
+         u8(1) + u32(4) + u64(0) + bytes.fromhex(KNOWN_ROOTS[0]) + u64(1_700_000_000_000)),
+        ({"kind": "enter", "ticketHash": ticket.hex(), "ticketNumber": "9", "lane": 5, "accountTag": tag.hex(), "atMs": "1700000000001"},
+         u8(2) + ticket + u64(9) + u8(5) + tag + u64(1_700_000_000_001)),
+        ({"kind": "start", "ticketHash": ticket.hex(), "ticketNumber": "9", "atMs": "1700000000002"},
+         u8(3) + ticket + u64(9) + u64(1_700_000_000_002)),
+        *[({"kind": "leave", "ticketNumber": "9", "reason": reason, "atMs": "1700000000003"},
+           u8(4) + u64(9) + u8(reasons.index(reason) + 1) + u64(1_700_000_000_003)) for reason in reasons],
+        ({"kind": "base-fee", "thousandths": 1250, "atMs": "1700000000004"}, u8(5) + u32(1250) + u64(1_700_000_000_004)),
+    ]
+    write("log.json", {
+        "rule": "G-01 to G-11",
+        "known": proofs,
+        "counted": digests,
+        "checkpoint": {
+            "domain": DOMAIN.hex(),
+            "gateway": address.hex(),
+            "identity": gateway.public.hex(),
+            "seed": gateway.seed.hex(),
+            "origin": origin,
+            "size": 8,
+            "root": KNOWN_ROOTS[8],
+            "note": signed,
+        },
+        "cosignature": {
+            "validator": witness.hex(),
+            "identity": validator.public.hex(),
+            "seed": validator.seed.hex(),
+            "name": name,
+            "seconds": str(seconds),
+            "note": signed + line,
+        },
+        "accounts": [{"secret": secret.hex(), "account": account.hex(), "blind": blind.hex(), "tag": tag.hex()}],
+        "events": [{"event": event, "encoded": encoded.hex()} for event, encoded in events],
+    })
+
+
 def main() -> None:
     karma_vectors()
     merkle_vectors()
@@ -1344,6 +1576,7 @@ def main() -> None:
     report_vectors()
     signature_vectors()
     records_vectors()
+    lanes_vectors()
     request_vectors()
     assignment_vectors()
     quorum_vectors()
@@ -1353,6 +1586,7 @@ def main() -> None:
     tally_vectors()
     frames_vectors()
     evidence_vectors()
+    log_vectors()
 
 
 if __name__ == "__main__":

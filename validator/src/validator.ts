@@ -33,6 +33,8 @@ import type { EvidenceChain } from './chain/evidenceChain.ts';
 import type { ChallengeJudge } from './challenge/challengeJudge.ts';
 import type { KeyRegistry } from './challenge/keyRegistry.ts';
 import type { ProofRecorder } from './challenge/proofRecorder.ts';
+import { gatewayKeys } from './cosigner/gatewayKeys.ts';
+import { openCosigner } from './cosigner/openCosigner.ts';
 import type { HiddenReportChoice } from './dispute/hiddenReports.ts';
 import { type Dispute, openDispute } from './dispute/openDispute.ts';
 import { type Duty, nextDuties } from './duties.ts';
@@ -127,6 +129,9 @@ export interface Challenges {
 /** What a run of a duty may take: a chain and peers that answer slowly, and half a millisecond for each entry that it goes through. */
 const DUTY_TIMEOUT_MS = 30_000;
 const DUTY_TIMEOUT_MS_PER_ENTRY = 0.5;
+
+/** Often enough for a fork to be seen while the checkpoints of that time are still kept. */
+const COMPARE_LOGS_MS = 10_000;
 
 /** Two dozen cases. */
 const EVIDENCE_LAMPORTS = 50_000_000n;
@@ -477,6 +482,20 @@ export const validator =
 
     const stopServing = await serveBodies({ host, store, chain });
     stack.defer(stopServing);
+    stack.use(
+      await openCosigner({ folder: options.folder, compareMs: COMPARE_LOGS_MS })({
+        domain,
+        me,
+        signer: parts.keypair,
+        host,
+        gatewayKeys: (gateway) => gatewayKeys(chain.participants(), gateway),
+        maySign: () => guard.state() === 'signing',
+        verify: parts.verify,
+        nowMs: parts.nowMs,
+        sleep: parts.sleep,
+        log,
+      }),
+    );
     const stopped = new AbortController();
     const asking = batchCatchUp()({
       host,

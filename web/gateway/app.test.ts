@@ -1,27 +1,15 @@
 import { KarmeshError, type KarmeshErrorCode } from '@karmesh/sdk/errors';
-import { modelIdOf, toHex } from '@karmesh/sdk/protocol';
+import { encode, signedCodec, toHex, usageRecord } from '@karmesh/sdk/protocol';
 import { health, logger, metrics } from '@karmesh/sdk/runtime';
 import { expect, test } from 'vitest';
 import { createApp } from './app.ts';
+import { testApp } from './fixtures/testApp.ts';
+import { bytes, model } from './fixtures/tinyModel.ts';
 import type { Market, MarketEvent, MarketRequest } from './market.ts';
+import { readAbilities } from './openai/abilities.ts';
+import { modelSchema } from './openai/modelObject.ts';
 import { hashApiKey } from './store/apiKeys.ts';
 
-const bytes = (length: number, fill: number) => new Uint8Array(length).fill(fill);
-const manifest = {
-  name: 'tiny',
-  fileHash: bytes(32, 1),
-  fileBytes: 1000n,
-  architecture: 'llama',
-  quantisation: 'Q8_0',
-  tokenizerHash: bytes(32, 2),
-  templateHash: bytes(32, 3),
-  totalParameters: 3_000_000n,
-  activeParameters: 3_000_000n,
-  contextLength: 512,
-  vocabulary: 32_000,
-  licence: 'Apache-2.0',
-};
-const model = { modelId: modelIdOf(manifest), manifest };
 const requestId = bytes(32, 0xab);
 const done: MarketEvent = {
   kind: 'done',
@@ -34,6 +22,8 @@ const done: MarketEvent = {
     epoch: 7n,
     dispatchNumber: 3n,
     priceLamports: 41n,
+    lane: 5,
+    tokensPaidFor: undefined,
     verdict: 'agreed',
     workers: [
       { worker: bytes(32, 1), outcome: 'agreed', receiptHash: bytes(32, 4), shown: true },
@@ -48,6 +38,7 @@ const karmesh = {
   epoch: '7',
   dispatchNumber: '3',
   priceLamports: '41',
+  lane: 'bronze',
   quorum: { verdict: 'agreed', agreeing: 2, asked: 3 },
   receipts: [
     {
@@ -77,16 +68,20 @@ function scripted(
     models: () => [model],
     async *ask(request, { signal, wantsProgress }) {
       asked.push(request);
+      signal.addEventListener('abort', () => aborted.resolve(signal.reason));
       yield { kind: 'accepted', requestId };
       if (wantsProgress === true) yield { kind: 'workers', workers: [{ worker: bytes(32, 1), step: 'asked' }] };
-      yield* script.events ?? [{ kind: 'text', text: 'Hello' }, { kind: 'text', text: ' world' }, done];
+      yield* script.events ?? [
+        { kind: 'text', text: 'Hello', outputTokens: 1, usage: undefined },
+        { kind: 'text', text: ' world', outputTokens: 1, usage: undefined },
+        done,
+      ];
       if (script.failure !== undefined) throw script.failure;
       if (script.hang === true) {
         await new Promise<void>((resolve) => {
           if (signal.aborted) resolve();
           else signal.addEventListener('abort', () => resolve());
         });
-        aborted.resolve(signal.reason);
         signal.throwIfAborted();
       }
     },
@@ -99,12 +94,12 @@ function scripted(
     metrics: metrics({ processMetrics: false }),
     log: logger({ name: 'gateway' })({ sink: { write: (line) => lines.push(line) } }),
     clock: { nowMs: () => 1_700_000_000_500 },
-    findKey: async (key) => (key === 'sk-good' ? hashApiKey(key) : undefined),
+    findKey: async (key) => (key === 'sk-good' ? { keyHash: hashApiKey(key), accountId: 1n } : undefined),
     findBundle: async (options) =>
       options.requestId[0] === 0xab ? { version: 1, requestId: toHex(options.requestId) } : undefined,
   });
-  const post = (body: unknown, headers: Record<string, string> = {}) =>
-    app.request('/v1/chat/completions', {
+  const post = (body: unknown, headers: Record<string, string> = {}, path = '/v1/chat/completions') =>
+    app.request(path, {
       method: 'POST',
       headers: { authorization: 'Bearer sk-good', 'content-type': 'application/json', ...headers },
       body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -145,6 +140,8 @@ test('answers a whole completion in OpenAI form', async () => {
       stops: [],
       messages: [{ role: 'user', content: 'Hi' }],
       keyHash: hashApiKey('sk-good'),
+      accountId: 1n,
+      lane: 5,
     },
   ]);
 });
@@ -205,6 +202,42 @@ test('tells how far the workers are, to those alone who ask for it', async () =>
   ]);
   const whole = (await (await post(hello, { 'x-karmesh-progress': '1' })).json()) as object;
   expect(Object.keys(whole)).not.toContain('karmeshProgress');
+});
+
+test('shows what a worker has signed for a stream so far, to those alone who ask for it', async () => {
+  const value = {
+    dispatchHash: bytes(32, 1),
+    worker: bytes(32, 2),
+    sequence: 0,
+    promptTokens: 20,
+    outputTokens: 1,
+    outputChain: bytes(32, 3),
+  };
+  const usage = { value, signature: bytes(64, 4) };
+  const record = toHex(encode(signedCodec(usageRecord), usage));
+  const { post } = scripted({
+    events: [
+      { kind: 'text', text: 'Hello', outputTokens: 1, usage },
+      // What was held back until the end is signed by the receipt alone.
+      { kind: 'text', text: ' world', outputTokens: 2, usage: undefined },
+      done,
+    ],
+  });
+  const usageOf = async (path: string, body: object, headers: Record<string, string>) => {
+    const lines = dataLines(await (await post({ ...body, stream: true }, headers, path)).text()).slice(0, -1);
+    return lines.flatMap((line) => (JSON.parse(line) as { karmeshUsage?: unknown }).karmeshUsage ?? []);
+  };
+  const shown = {
+    prompt_tokens: 20,
+    completion_tokens: 1,
+    worker: '8qbHbw2BbbTHBW1sbeqakYXVKRQM8Ne7pLK7m6CVfeR',
+    record,
+  };
+  const chat = '/v1/chat/completions';
+  expect(await usageOf(chat, hello, {})).toEqual([]);
+  expect(await usageOf(chat, hello, { 'x-karmesh-usage': '1' })).toEqual([shown]);
+  const prompt = { model: hello.model, prompt: 'Hello' };
+  expect(await usageOf('/v1/completions', prompt, { 'x-karmesh-usage': '1' })).toEqual([shown]);
 });
 
 test('adds the usage chunk that stream_options asks for', async () => {
@@ -319,20 +352,16 @@ const refusals: [name: string, body: unknown, status: number, error: object][] =
     { ...hello, tools: [{ type: 'function', function: { name: 'f' } }] },
     400,
     {
-      message: "Unsupported parameter: 'tools' is not supported by this market with this value.",
+      message: "Unsupported parameter: 'tools' is not supported with this model.",
       param: 'tools',
       code: 'unsupported_parameter',
     },
   ],
   [
-    'n above 1',
-    { ...hello, n: 2 },
+    'n above 8',
+    { ...hello, n: 9 },
     400,
-    {
-      message: "Unsupported parameter: 'n' is not supported by this market with this value.",
-      param: 'n',
-      code: 'unsupported_parameter',
-    },
+    { message: expect.stringMatching(/^Invalid value for 'n': /), param: 'n', code: 'invalid_value' },
   ],
   [
     'logprobs',
@@ -369,8 +398,24 @@ const refusals: [name: string, body: unknown, status: number, error: object][] =
     },
   ],
   [
-    'a tool message',
+    'a result of no call',
     { ...hello, messages: [{ role: 'tool', content: 'x' }] },
+    400,
+    {
+      message: "Missing required parameter: 'messages[0].tool_call_id'.",
+      param: 'messages[0].tool_call_id',
+      code: 'missing_required_parameter',
+    },
+  ],
+  [
+    'an assistant who says nothing',
+    { ...hello, messages: [{ role: 'assistant', content: null }] },
+    400,
+    { message: expect.any(String), param: 'messages[0].content', code: 'missing_required_parameter' },
+  ],
+  [
+    'a role of another API',
+    { ...hello, messages: [{ role: 'function', name: 'f', content: 'x' }] },
     400,
     { message: expect.any(String), param: 'messages[0].role', code: 'invalid_value' },
   ],
@@ -440,13 +485,16 @@ test('refuses a missing and a wrong key on every route of the API', async () => 
 
 const failures: [KarmeshErrorCode, number, string, string, string | null][] = [
   ['QUEUE_FULL', 429, 'rate_limit_error', 'rate_limit_exceeded', '1'],
-  ['ESCROW_SHORT', 429, 'insufficient_quota', 'insufficient_quota', null],
+  ['QUEUE_SHARE_FULL', 429, 'rate_limit_error', 'too_many_waiting_requests', '1'],
+  ['ESCROW_SHORT', 503, 'server_error', 'escrow_short', '5'],
   ['CONTEXT_OVERFLOW', 400, 'invalid_request_error', 'context_length_exceeded', null],
   ['REQUEST_REFUSED', 400, 'invalid_request_error', 'request_refused', null],
   ['NO_WORKERS', 503, 'server_error', 'no_workers', '2'],
   ['NO_QUORUM', 502, 'server_error', 'no_quorum', null],
   ['WORKER_TIMEOUT', 504, 'server_error', 'worker_timeout', null],
   ['RPC_UNREACHABLE', 503, 'server_error', 'cluster_unreachable', '5'],
+  ['STORE_UNREACHABLE', 503, 'server_error', 'store_unreachable', '2'],
+  ['CREDIT_HELD', 429, 'rate_limit_error', 'credit_held', '1'],
 ];
 
 test.each(failures)('%s becomes status %i', async (code, status, type, apiCode, retryAfter) => {
@@ -490,7 +538,7 @@ test('hides what an unexpected failure says and logs it without the prompt', asy
 
 test('a failure after the first text ends the stream with an error and no [DONE]', async () => {
   const { post } = scripted({
-    events: [{ kind: 'text', text: 'Hel' }],
+    events: [{ kind: 'text', text: 'Hel', outputTokens: 1, usage: undefined }],
     failure: new KarmeshError('NO_QUORUM', 'No two workers agreed.'),
   });
   const lines = dataLines(await (await post({ ...hello, stream: true })).text());
@@ -507,7 +555,10 @@ test('the deadline ends a market that hangs', async () => {
 });
 
 test('a client that leaves a stream cancels the work', async () => {
-  const { post, aborted } = scripted({ events: [{ kind: 'text', text: 'a' }], hang: true });
+  const { post, aborted } = scripted({
+    events: [{ kind: 'text', text: 'a', outputTokens: 1, usage: undefined }],
+    hang: true,
+  });
   const response = await post({ ...hello, stream: true });
   const reader = response.body?.getReader();
   await reader?.read();
@@ -523,6 +574,18 @@ test('lists models and finds one', async () => {
     object: 'model',
     created: 0,
     owned_by: 'karmesh',
+    context_length: 512,
+    supported_parameters: [
+      'max_completion_tokens',
+      'max_tokens',
+      'metadata',
+      'n',
+      'stop',
+      'stream',
+      'stream_options',
+      'temperature',
+      'user',
+    ],
     karmesh: {
       modelId: toHex(model.modelId),
       contextLength: 512,
@@ -534,6 +597,22 @@ test('lists models and finds one', async () => {
   expect(await (await app.request('/v1/models', { headers })).json()).toEqual({ object: 'list', data: [object] });
   expect(await (await app.request('/v1/models/tiny', { headers })).json()).toEqual(object);
   expect((await app.request('/v1/models/none', { headers })).status).toBe(404);
+});
+
+test('a model lists what it can and what it costs, where that is known', async () => {
+  const { app } = testApp({
+    options: { abilities: readAbilities(['tiny=tools', 'tiny=json']) },
+    parts: { prices: () => ({ prompt: 12n, output: 2n ** 60n }) },
+  });
+  const response = await app.request('/v1/models/tiny', { headers: { authorization: 'Bearer sk-good' } });
+  const shown = modelSchema.parse(await response.json());
+  expect(shown.pricing).toEqual({
+    unit: 'lamports per 1,000 tokens',
+    prompt: '12',
+    completion: '1152921504606846976',
+  });
+  const more = ['parallel_tool_calls', 'response_format', 'structured_outputs', 'tool_choice', 'tools'];
+  expect(shown.supported_parameters).toEqual(expect.arrayContaining(more));
 });
 
 test('serves a bundle, and says when there is none', async () => {
@@ -573,12 +652,12 @@ test('reports health, readiness and metrics without a key', async () => {
 
 test('an unknown URL is an OpenAI error', async () => {
   const { app } = scripted();
-  const response = await app.request('/v1/embeddings', { method: 'POST' });
+  const response = await app.request('/v1/images', { method: 'POST' });
   expect([response.status, await response.json()]).toEqual([
     404,
     {
       error: {
-        message: 'Unknown request URL: POST /v1/embeddings.',
+        message: 'Unknown request URL: POST /v1/images.',
         type: 'invalid_request_error',
         code: 'unknown_url',
         param: null,

@@ -15,19 +15,19 @@ afterAll(async () => {
 });
 
 test('makes a key file that only its owner reads, keeps the key of one that is there, and refuses another file', async () => {
-  const { db, folder } = database;
+  const { sql, folder } = database;
   const path = join(folder, 'key.txt');
-  await ensureApiKey(db, { path, nowMs: 1n });
+  await ensureApiKey(sql, { path, nowMs: 1n });
   const key = (await readFile(path, 'utf8')).trim();
   expect((await stat(path)).mode & 0o777).toBe(0o600);
-  expect(await findApiKey(db, key)).toEqual(hashApiKey(key));
-  await ensureApiKey(db, { path, nowMs: 2n });
+  expect(await findApiKey(sql, { key, nowMs: 2n })).toMatchObject({ keyHash: hashApiKey(key) });
+  await ensureApiKey(sql, { path, nowMs: 2n });
   expect((await readFile(path, 'utf8')).trim()).toBe(key);
 
   await writeFile(path, 'sk-chosen_by_the_operator\n');
-  await ensureApiKey(db, { path, nowMs: 3n });
-  expect(await findApiKey(db, 'sk-chosen_by_the_operator')).toBeDefined();
+  await ensureApiKey(sql, { path, nowMs: 3n });
+  expect(await findApiKey(sql, { key: 'sk-chosen_by_the_operator', nowMs: 4n })).toBeDefined();
   await writeFile(path, 'hunter2\n');
-  await expect(ensureApiKey(db, { path, nowMs: 4n })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-  await expect(ensureApiKey(db, { path: folder, nowMs: 4n })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await expect(ensureApiKey(sql, { path, nowMs: 4n })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await expect(ensureApiKey(sql, { path: folder, nowMs: 4n })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });

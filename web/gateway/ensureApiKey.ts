@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { writeFileAtomic } from '@karmesh/sdk/runtime';
 import { addApiKey, generateApiKey } from './store/apiKeys.ts';
-import type { Db } from './store/openDatabase.ts';
+import type { Sql } from './store/db.ts';
 
 const shape = /^sk-[\w-]{16,240}$/;
 
@@ -12,7 +12,10 @@ const shape = /^sk-[\w-]{16,240}$/;
  *
  * @throws KarmeshError `CONFIG_INVALID` if the file holds something else.
  */
-export async function ensureApiKey(db: Db, options: { readonly path: string; readonly nowMs: bigint }): Promise<void> {
+export async function ensureApiKey(
+  sql: Sql,
+  options: { readonly path: string; readonly nowMs: bigint },
+): Promise<void> {
   const { path } = options;
   let key = await readIfThere(path);
   if (key === undefined) {
@@ -21,7 +24,7 @@ export async function ensureApiKey(db: Db, options: { readonly path: string; rea
   }
   if (!shape.test(key))
     throw new KarmeshError('CONFIG_INVALID', 'The API key file does not hold an API key.', { path });
-  await addApiKey(db, { key, name: 'file', nowMs: options.nowMs });
+  await addApiKey(sql, { key, name: 'file', nowMs: options.nowMs });
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -1,14 +1,23 @@
 #!/usr/bin/env node
 import { type Command, exitCodes, logger, output, shutdown, terminalOf, unknownCommand } from '@karmesh/sdk/runtime';
+import { accountsCommand } from './accountsCommand.ts';
 import { readGatewayConfig } from './config.ts';
+import { depositsCommand } from './depositsCommand.ts';
 import { keysCommand } from './keysCommand.ts';
+import { ledgerCommand } from './ledgerCommand.ts';
 import { registerCommand } from './registerCommand.ts';
 import { startGateway } from './startGateway.ts';
 
 const argv = process.argv.slice(2);
 
 /** Beside the gateway itself, which needs no name. */
-const commands: Readonly<Record<string, Command>> = { keys: keysCommand, register: registerCommand };
+const commands: Readonly<Record<string, Command>> = {
+  keys: keysCommand,
+  accounts: accountsCommand,
+  ledger: ledgerCommand,
+  deposits: depositsCommand,
+  register: registerCommand,
+};
 
 async function main(): Promise<number | undefined> {
   const [name = '', ...rest] = argv;
@@ -30,7 +39,10 @@ async function main(): Promise<number | undefined> {
     await gateway[Symbol.asyncDispose]();
   });
   gateway.lost.addEventListener('abort', () => {
-    log.error({ err: gateway.lost.reason }, 'The database is lost; the gateway ends so that no number is used twice.');
+    log.error(
+      { err: gateway.lost.reason },
+      'Another process has this gateway’s place; this one ends so that no number is used twice.',
+    );
     process.kill(process.pid, 'SIGTERM');
   });
   const { url, participant, escrow, peerId, multiaddrs } = gateway;

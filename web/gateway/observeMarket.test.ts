@@ -13,6 +13,8 @@ test('every metric that the guide names exists, with its unit in its name', asyn
     unpublished: async () => ({ count: 4, oldestAtMs: 1_000n }),
     committedAhead: () => 2,
     workerStates: () => ['serving', 'on-battery', 'serving'],
+    unredeemed: async () => 70n,
+    ledgerDifferences: async () => 2,
     nowMs: () => 3_500,
   });
   createApp({ maxBodyBytes: 1, defaultMaxTokens: 1, deadlineMs: 1 })({
@@ -24,6 +26,7 @@ test('every metric that the guide names exists, with its unit in its name', asyn
     findKey: async () => undefined,
     findBundle: async () => undefined,
   });
+  observed.redeemed('shown');
   observed.published({
     producer: new Uint8Array(32),
     sequence: 1n,
@@ -46,6 +49,8 @@ test('every metric that the guide names exists, with its unit in its name', asyn
   expect(text).toContain('karmesh_gateway_committed_ahead_epochs 2');
   expect(text).toContain('karmesh_gateway_announced_workers_count{state="serving"} 2');
   expect(text).toContain('karmesh_gateway_announced_workers_count{state="on-battery"} 1');
+  expect(text).toContain('karmesh_gateway_unredeemed_lamports 70');
+  expect(text).toContain('karmesh_gateway_vouchers_redeemed_total{outcome="shown"} 1');
   expect(text).toContain('karmesh_gateway_unpublished_entries_count 4');
   expect(text).toContain('karmesh_gateway_unpublished_age_seconds 2.5');
 });
@@ -59,11 +64,15 @@ test('a database that fails costs no metric but its own', async () => {
     unpublished: () => Promise.reject(new Error('gone')),
     committedAhead: () => 0,
     workerStates: () => [],
+    unredeemed: () => Promise.reject(new Error('gone')),
+    ledgerDifferences: () => Promise.reject(new Error('gone')),
     nowMs: () => 0,
   });
   observed.database.query(2);
   observed.database.error();
   const text = await measured.text();
+  expect(text).toContain('karmesh_gateway_unredeemed_lamports Nan');
+  expect(text).toContain('karmesh_gateway_ledger_differences_count Nan');
   expect(text).toContain('karmesh_gateway_unpublished_entries_count Nan');
   expect(text).toContain('karmesh_gateway_unpublished_age_seconds Nan');
   expect(text).toContain('karmesh_gateway_requests_count{state="running"} 0');

@@ -13,6 +13,10 @@ export type WatchedMarket = {
   readonly committedAhead: () => number;
   /** What the workers that announce themselves say that they do. */
   readonly workerStates: () => readonly WorkerState[];
+  /** Lamports of entries that the chain was not shown a voucher for. */
+  readonly unredeemed: () => Promise<bigint>;
+  /** What the last check of the ledger found. */
+  readonly ledgerDifferences: () => Promise<number>;
   readonly nowMs: () => number;
 };
 
@@ -49,8 +53,14 @@ export function observeMarket(metrics: Metrics) {
     query: (ms) => queries.observe(ms / 1000),
     error: () => databaseErrors.inc(),
   };
+  const redeemed = metrics.counter({
+    name: 'gateway_vouchers_redeemed_total',
+    help: 'Vouchers that the chain was shown, and attempts that failed.',
+    labels: ['outcome'],
+  });
   return {
     database,
+    redeemed: (outcome: 'shown' | 'failed'): void => redeemed.inc({ outcome }),
     entry({ dispatch, evidence, outcome }: Entry): void {
       const { verdict, outputHash, price } = outcome.value;
       entries.inc({ verdict, assurance: dispatch.value.assurance });
@@ -101,6 +111,18 @@ export function observeMarket(metrics: Metrics) {
           const said = watched.workerStates();
           for (const state of workerStates) gauge.set({ state }, said.filter((each) => each === state).length);
         },
+      });
+      const unredeemed = shared(watched.unredeemed);
+      metrics.gauge({
+        name: 'gateway_unredeemed_lamports',
+        help: 'What entries cost escrows of buyers beyond what the chain was shown a voucher for; NaN while the database fails.',
+        collect: async (gauge) => gauge.set(Number((await unredeemed()) ?? Number.NaN)),
+      });
+      const ledger = shared(watched.ledgerDifferences);
+      metrics.gauge({
+        name: 'gateway_ledger_differences_count',
+        help: 'Where the ledger was not what it stands for at its last check, by whichever gateway of the database; NaN while the database fails.',
+        collect: async (gauge) => gauge.set((await ledger()) ?? Number.NaN),
       });
       const backlog = shared(unpublished);
       metrics.gauge({

@@ -11,7 +11,7 @@ function keys({ maxKeys = 8 } = {}) {
     clock: { nowMs: () => at.nowMs },
     async find(key) {
       asked.push(key);
-      return valid.has(key) ? hashApiKey(key) : undefined;
+      return valid.has(key) ? { keyHash: hashApiKey(key), accountId: 7n } : undefined;
     },
   });
   return { find, valid, asked, at };
@@ -19,7 +19,7 @@ function keys({ maxKeys = 8 } = {}) {
 
 test('a key that was valid just now is not asked for again', async () => {
   const { find, asked, at } = keys();
-  for (let i = 0; i < 3; i++) expect(await find('sk-a')).toEqual(hashApiKey('sk-a'));
+  for (let i = 0; i < 3; i++) expect(await find('sk-a')).toEqual({ keyHash: hashApiKey('sk-a'), accountId: 7n });
   expect(asked).toEqual(['sk-a']);
   at.nowMs += 2000;
   await find('sk-a');

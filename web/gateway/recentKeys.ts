@@ -1,6 +1,6 @@
+import { hash } from 'node:crypto';
 import type { Clock } from '@karmesh/sdk/clock';
-import { toHex } from '@karmesh/sdk/protocol';
-import { hashApiKey, type KeyHash } from './store/apiKeys.ts';
+import type { FoundKey } from './store/apiKeys.ts';
 
 export type RecentKeysOptions = {
   /** How long a valid key is believed without asking again, in milliseconds: a key that is revoked elsewhere is refused after that. */
@@ -12,19 +12,19 @@ export type RecentKeysOptions = {
 /** Finds API keys, and asks the database only about those that were not found valid just now. */
 export const recentKeys =
   ({ rememberMs, maxKeys }: RecentKeysOptions) =>
-  (parts: { readonly find: (key: string) => Promise<KeyHash | undefined>; readonly clock: Pick<Clock, 'nowMs'> }) => {
-    const found = new Map<string, { readonly keyHash: KeyHash; readonly atMs: number }>();
-    return async (key: string): Promise<KeyHash | undefined> => {
-      const name = toHex(hashApiKey(key));
+  (parts: { readonly find: (key: string) => Promise<FoundKey | undefined>; readonly clock: Pick<Clock, 'nowMs'> }) => {
+    const found = new Map<string, { readonly of: FoundKey; readonly atMs: number }>();
+    return async (key: string): Promise<FoundKey | undefined> => {
+      const name = hash('sha256', key);
       const known = found.get(name);
       const now = parts.clock.nowMs();
       // A clock that was set back makes a key old, not new.
-      if (known !== undefined && Math.abs(now - known.atMs) < rememberMs) return known.keyHash;
+      if (known !== undefined && Math.abs(now - known.atMs) < rememberMs) return known.of;
       found.delete(name);
-      const keyHash = await parts.find(key);
-      if (keyHash === undefined) return undefined;
+      const of = await parts.find(key);
+      if (of === undefined) return undefined;
       if (found.size >= maxKeys) found.clear();
-      found.set(name, { keyHash, atMs: now });
-      return keyHash;
+      found.set(name, { of, atMs: now });
+      return of;
     };
   };

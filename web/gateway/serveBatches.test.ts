@@ -41,13 +41,14 @@ test('I-09: a peer that was away gets the headers that it missed, 256 at a time'
     ),
   );
   const rows = headers.map((signed) => ({
+    gateway: db.gateway,
     sequence: signed.value.sequence,
     epoch: signed.value.epoch,
     body_hash: signed.value.bodyHash,
     header: encode(signedCodec(batchRecord), signed),
     published_at_ms: 21n,
   }));
-  await db.insertInto('batches').values(rows).execute();
+  await db.sql.insertInto('batches').values(rows).execute();
   await using gateway = await createHost({ keypair, domain, localnet: true });
   await using validator = await createHost({ keypair: generateKeypair(), domain, localnet: true });
   const stop = await serveBatches({ host: gateway, db });

@@ -4,7 +4,9 @@ import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type Announcement, type Host, topics } from '@karmesh/sdk/network';
 import { epochBodies, observeChain, observePeers, openParticipantHost } from '@karmesh/sdk/participant';
+import { typedAddress } from '@karmesh/sdk/participant/staking';
 import {
+  associatedTokenAccount,
   type ChainView,
   checkFresh,
   closeChain,
@@ -18,7 +20,18 @@ import {
   toBase58,
   transactionSigner,
 } from '@karmesh/sdk/program';
-import { equalBytes, escrowAvailable, REPLICAS, toHex } from '@karmesh/sdk/protocol';
+import {
+  BRONZE,
+  cosignerName,
+  equalBytes,
+  escrowAvailable,
+  type ModelId,
+  namedParameters,
+  priceLamports,
+  REPLICAS,
+  toHex,
+  unitPrice,
+} from '@karmesh/sdk/protocol';
 import {
   health,
   type Logger,
@@ -31,17 +44,37 @@ import {
 import { Connection } from '@solana/web3.js';
 import { accessAsker } from './accessAsker.ts';
 import { createApp } from './app.ts';
+import { claimProofs } from './bundles/claimProofs.ts';
 import { findBundle } from './bundles/findBundle.ts';
 import { karmaHistory } from './bundles/karmaHistory.ts';
 import type { GatewayConfig } from './config.ts';
+import { RATE_UNITS } from './deposits/depositStore.ts';
+import { finalHistory, watchDeposits } from './deposits/watchDeposits.ts';
 import { ensureApiKey } from './ensureApiKey.ts';
 import { listen } from './listen.ts';
 import { feed } from './live/feed.ts';
 import { observeMesh } from './live/observeMesh.ts';
 import { observeQueue } from './live/observeQueue.ts';
+import { openLog } from './log/openLog.ts';
 import { observeMarket } from './observeMarket.ts';
+import { readAbilities } from './openai/abilities.ts';
+import { ledgerChain } from './payments/ledger/ledgerChain.ts';
+import { ledgerChecks } from './payments/ledger/ledgerChecks.ts';
+import { openPurse } from './payments/purse.ts';
+import { recoverOthers } from './payments/recoverPurse.ts';
+import { showVoucher } from './payments/vouchers/showVoucher.ts';
+import { voucherDoor } from './payments/vouchers/voucherDoor.ts';
+import { voucherRedeemer } from './payments/vouchers/voucherRedeemer.ts';
+import { openVoucherStore } from './payments/vouchers/voucherStore.ts';
+import { openX402 } from './payments/x402/openX402.ts';
+import { baseFeeController } from './pricing/baseFeeController.ts';
+import { earnedLanes, readKarmaLanes } from './pricing/earnedLanes.ts';
+import { quotes } from './pricing/quotes.ts';
+import { readOffer } from './pricing/readOffer.ts';
 import { readManifest } from './readManifest.ts';
 import { recentKeys } from './recentKeys.ts';
+import { readAudits } from './routing/readAudits.ts';
+import { runWindow } from './routing/runWindow.ts';
 import { chainCloser } from './scheduler/chainCloser.ts';
 import { chainCommitter } from './scheduler/chainCommitter.ts';
 import { publisher } from './scheduler/publisher.ts';
@@ -49,9 +82,12 @@ import { openScheduler } from './scheduler/scheduler.ts';
 import { spareStreams } from './scheduler/spareStreams.ts';
 import { viewedChain } from './scheduler/viewedChain.ts';
 import { serveBatches } from './serveBatches.ts';
+import { openSessions } from './sessions/openSessions.ts';
+import { accountById } from './store/accounts.ts';
 import { findApiKey } from './store/apiKeys.ts';
 import { unpublishedEntries } from './store/batches.ts';
-import { bindGateway } from './store/bindGateway.ts';
+import { newestEntries } from './store/entries.ts';
+import { idempotencyKeys } from './store/idempotency.ts';
 import { openDatabase, pingDatabase } from './store/openDatabase.ts';
 import { forgetRequests } from './store/requests.ts';
 
@@ -80,13 +116,39 @@ const ASK_ACCESS_MS = 4_000;
 const KEY_MS = 2_000;
 const MAX_RECENT_KEYS = 4096;
 const LATE_PARTS_MS = 5_000;
+const MS_PER_MINUTE = 60_000;
 const MS_PER_HOUR = 3_600_000;
 /** Who watches the page's live pictures; a kill is seen within `gapMs` of when the network notices. */
 const FEED = { maxWatchers: 64, gapMs: 100, everyMs: 2_000 };
 const MESH = { maxPeers: 200, keepLostMs: 600_000, maxChanges: 32 };
 /** Five minutes. */
 const QUEUE = { sampleMs: 5_000, maxSamples: 60 };
+/** One report is enough for who asks in time; the others are for who has read the chain a moment ago. */
+const CLAIMS = { epochs: 4, fetchMs: 5_000, retryMs: 30_000 };
 const HISTORY = { epochs: 12, fetchMs: 5_000, retryMs: 30_000 };
+/** Credit is taken out of a key by so much beyond what a request needs, and goes back when no request has touched it for so long. */
+const PURSE = { blockLamports: 1_000_000_000n, idleMs: 10_000 };
+/** How far the reader of a stream may be behind; what it does not take is the gateway's loss. */
+const READER = { mostTokens: 256, mostMs: 5_000 };
+const BASE_FEE_MS = 1_000;
+const DEPOSITS_MS = 2_000;
+const DEPOSITS_PAGE = 1_000;
+/** One of the gateways of a database checks its ledger; of the history of a deposit address it compares the newest transactions. */
+const LEDGER_CHECKS = { lookMs: 60_000, leaseMs: 600_000, everyMs: 3_600_000, newest: 1_000 };
+/** Dispatches by which workers are judged, and those of one group by which it is chosen. */
+const RUN_WINDOW = { maxRuns: 2_000, groupRuns: 128 };
+const AUDITS = { everyMs: 10_000, epochs: 32n, fetchMs: 10_000 };
+/** A quote may be under way when it expires. */
+const QUOTE_TOLERANCE_MS = 2_000;
+const QUOTE_USES = 8;
+/** A gateway whose place was free at two looks in a row has ended; one that lost its connection takes it again within some seconds. */
+const RECOVER_OTHERS_MS = 30_000;
+/** For so long a lane that was earned is not looked up again. */
+const EARNED_LANE_MS = 60_000;
+const IDEMPOTENCY_MS = 86_400_000;
+const IDEMPOTENCY_GRACE_MS = 30_000;
+/** Of one API key. */
+const KEPT_ANSWERS = { maxKept: 10_000, maxKeptBytes: 67_108_864 };
 const PAGE_FOLDER = fileURLToPath(new URL('../dashboard/dist/', import.meta.url));
 
 /**
@@ -121,10 +183,12 @@ export async function startGateway(
   const measured = metrics();
   const observed = observeMarket(measured);
   const { dataDir, databaseUrl } = config;
-  const database = starting.use(await openDatabase({ dataFolder: dataDir, databaseUrl, observe: observed.database }));
+  const database = starting.use(
+    await openDatabase({ dataFolder: dataDir, databaseUrl, observe: observed.database, domain, participant: gateway }),
+  );
   const { db } = database;
-  await bindGateway(db, { domain, participant: gateway });
-  if (config.apiKeyFile !== undefined) await ensureApiKey(db, { path: config.apiKeyFile, nowMs: BigInt(Date.now()) });
+  if (config.apiKeyFile !== undefined)
+    await ensureApiKey(db.sql, { path: config.apiKeyFile, nowMs: BigInt(Date.now()) });
 
   const peers = observePeers(measured);
   const host = starting.use(
@@ -169,7 +233,7 @@ export async function startGateway(
   const queue = starting.use(
     observeQueue({ ...QUEUE, maxRunning, maxWaiting })({
       models: () => models,
-      listPrice: () => chain.listPrice(),
+      unitPrice: () => unitPriceOf(BRONZE),
       clock: systemClock,
     }),
   );
@@ -179,9 +243,45 @@ export async function startGateway(
     clock: systemClock,
     log,
   });
+  const queueLog = starting.use(
+    await openLog(
+      { capacity: maxRunning },
+      {
+        db,
+        domain,
+        signer: keypair,
+        host,
+        cosigners: () =>
+          view
+            .participants()
+            .filter(({ role }) => role === ROLE.validator)
+            .map(({ address, identity }) => ({ name: cosignerName(address), identity })),
+        verify: nativeVerifySignature,
+        clock: systemClock,
+        log,
+      },
+    ),
+  );
+  const purse = starting.use(await openPurse(PURSE, { db, clock: systemClock, log }));
+  const { charges, lamports } = purse.recovered;
+  if (charges > 0)
+    log.warn(
+      { charges, lamports: lamports.toString() },
+      'Requests that the last process left were billed as far as they were delivered.',
+    );
+  const window = runWindow({ domain, ...RUN_WINDOW });
+  for (const entry of await newestEntries(db, RUN_WINDOW.maxRuns)) window.add(entry);
+  const retainMs = Math.round(config.retainHours * MS_PER_HOUR);
+  const prices = {
+    listPrice: () => chain.listPrice(),
+    baseFee: (): number => fee.baseFee,
+  };
+  const unitPriceOf = (lane: number): bigint =>
+    unitPrice({ listPrice: prices.listPrice(), lane, baseFee: prices.baseFee() });
+  const vouchers = await openVoucherStore(db);
   const market = starting.use(
     await openScheduler({
-      lane: { maxRunning, maxWaiting },
+      lane: { maxRunning, maxWaiting, maxWaitingPerAccount: config.maxWaitingPerAccount ?? Math.ceil(maxWaiting / 2) },
       limits: {
         openMs: config.openMs,
         acceptMs: config.acceptMs,
@@ -189,38 +289,153 @@ export async function startGateway(
         revealMs: config.revealMs,
         stragglerMs: config.stragglerMs,
       },
+      reader: READER,
       weightFloor: parameters.weightFloor,
       weightCap: parameters.weightCap,
       clockToleranceMs: parameters.clockToleranceMs,
-      retainMs: Math.round(config.retainHours * MS_PER_HOUR),
+      retainMs,
     })({
       db,
       domain,
       gateway,
       escrow: escrow.address,
+      vouchers: {
+        greatest: (of) => vouchers.greatest(of)?.value.cumulative ?? 0n,
+        show: (order) => redeemer.show(order),
+      },
       signer: keypair,
       verify: nativeVerifySignature,
       clock: systemClock,
       chain,
       network: streams,
       models,
+      groupFacts: ({ candidates, engineClass, modelId }) => ({
+        serving: servingAmong(host, candidates),
+        standing: window.group(modelId, engineClass),
+      }),
+      purse,
+      queueLog,
+      unitPriceOf,
       stages: queue.stages,
       log,
       onStage: stages('gateway'),
       onEntry(entry) {
         observed.entry(entry);
+        window.add(entry);
         queue.ended(entry.outcome.value.verdict);
         publishing.notify();
         access.onEntry(entry).catch((err: unknown) => log.error({ err }, 'Workers could not be asked for access.'));
       },
     }),
   );
+  const redeeming = new AbortController();
+  starting.defer(() => redeeming.abort());
+  const redeemer = voucherRedeemer({
+    chain,
+    vouchers,
+    escrows: market.escrows,
+    redeem: showVoucher({ client, view, domain }),
+    onRedeemed: observed.redeemed,
+    log,
+    signal: redeeming.signal,
+  });
+  const { baseFeeCeiling: ceiling, baseFeeTarget: target } = config;
+  const fee = starting.use(
+    baseFeeController({ target, ceiling, intervalMs: BASE_FEE_MS })({
+      clock: systemClock,
+      // L-06
+      waiting: () => market.waitingUpTo(Math.ceil(target / 2)),
+      onChange: (thousandths) => queueLog.mention({ kind: 'base-fee', thousandths, atMs: BigInt(systemClock.nowMs()) }),
+    }),
+  );
+  const offers = quotes({ validMs: config.quoteMs, toleranceMs: QUOTE_TOLERANCE_MS, maxUses: QUOTE_USES })({
+    ...prices,
+    domain,
+    gateway,
+    signer: keypair,
+    verify: nativeVerifySignature,
+    clock: systemClock,
+    identityOf: (asked) => (equalBytes(asked, gateway) ? keypair.publicKey : undefined),
+  });
+  const rates = () => ({
+    sol: RATE_UNITS,
+    token: config.tokenRate === undefined ? undefined : BigInt(config.tokenRate),
+  });
+  const { tokenMint } = view.config();
+  const wallet =
+    config.depositAddress === undefined ? account.owner : typedAddress(config.depositAddress, 'depositAddress');
+  const addresses = {
+    sol: wallet,
+    token: config.tokenRate === undefined ? undefined : associatedTokenAccount(wallet, tokenMint),
+  };
+  starting.use(
+    watchDeposits({ everyMs: DEPOSITS_MS, pageSize: DEPOSITS_PAGE })({
+      sql: db.sql,
+      gateway,
+      addresses,
+      ignored: [programId],
+      history: finalHistory(connection, { signal }),
+      rates,
+      clock: systemClock,
+      log,
+    }),
+  );
+  const ledger = starting.use(
+    ledgerChecks(LEDGER_CHECKS)({
+      sql: db.sql,
+      chain: ledgerChain(client, connection, { signal }),
+      ignored: [programId],
+      clock: systemClock,
+      log,
+    }),
+  );
+  const earned = earnedLanes({ lanes: readKarmaLanes(config.karmaLanes), keepMs: EARNED_LANE_MS })({
+    walletOf: async (accountId) => (await accountById(db.sql, accountId)).walletAddress,
+    participants: () => view.participants(),
+    slot: () => view.slot(),
+    parameters: () => namedParameters(view.config().parameters),
+    unitPriceOf,
+    clock: systemClock,
+  });
+  const offerOf = (quote: string, modelId: ModelId) => readOffer(offers, quote, modelId);
+  const voucherOrders = voucherDoor({
+    domain,
+    gateway,
+    ownEscrow: escrow.address,
+    verify: nativeVerifySignature,
+    clock: systemClock,
+    escrow: (address) => view.escrow(address),
+    vouchers,
+    escrows: market.escrows,
+    unitPriceOf,
+  });
+  const x402 = config.x402
+    ? starting.use(
+        await openX402(
+          {
+            isLocal: cluster.isLocal,
+            mint: tokenMint,
+            payTo: wallet,
+            tokenRate: rates().token,
+            pollMs: config.pollMs,
+          },
+          {
+            ...{ connection, gateway, genesis, log, offerOf, quotes: offers, signal, signer: keypair },
+            clock: systemClock,
+            sql: db.sql,
+            upto: { domain, program: toBase58(programId), vouchers: voucherOrders },
+          },
+        ),
+      )
+    : undefined;
   observed.watch({
     market,
     most: { maxRunning, maxWaiting },
     unpublished: () => unpublishedEntries(db),
     committedAhead: () => committedAhead(view, gateway),
     workerStates: () => announcedWorkers(host).flatMap(({ health: said }) => said?.state ?? []),
+    unredeemed: () => redeemer.unredeemed(),
+    ledgerDifferences: () => ledger.differences(),
     nowMs: () => systemClock.nowMs(),
   });
   const balance = () => client.balance(keypair.publicKey, { signal });
@@ -240,43 +455,83 @@ export async function startGateway(
   const closer = chainCloser({
     db,
     log,
-    lastFinalised() {
-      const { lastFinalisedEpoch } = view.config();
-      return lastFinalisedEpoch === NONE ? undefined : lastFinalisedEpoch;
-    },
+    lastFinalised: chain.lastFinalisedEpoch,
     async close(epoch, options) {
       const owner = view.participant(gateway)?.owner;
       if (owner === undefined || (await client.chain(gateway, epoch, options)) === undefined) return;
       await client.send([closeChain(client.addresses, { gateway, owner, epoch })], options);
     },
   });
+  const idempotency = idempotencyKeys({
+    leaseMs: config.deadlineMs + IDEMPOTENCY_GRACE_MS,
+    keepMs: Math.min(IDEMPOTENCY_MS, retainMs),
+    ...KEPT_ANSWERS,
+  })({ db, clock: systemClock });
+  const sessions = await openSessions({
+    lifeMs: Math.round(config.sessionHours * MS_PER_HOUR),
+    maxNewAccounts: config.newWalletsPerHour,
+  })({ sql: db.sql, genesis, verify: nativeVerifySignature, clock: systemClock });
   const stopping = new AbortController();
   const ended = AbortSignal.any([signal, stopping.signal]);
   const stopTicking = view.onSlot(() => {
-    void committer.tick(ended);
-    void closer.tick(ended);
+    for (const { tick } of [committer, closer, redeemer])
+      tick(ended).catch((err: unknown) => log.error({ err }, 'What follows the chain could not be done.'));
   });
   const forgetting = setInterval(() => {
-    void forgetRequests(db, BigInt(Date.now())).catch((err: unknown) =>
-      log.error({ err }, 'Old prompts could not be deleted.'),
+    void Promise.all([forgetRequests(db, BigInt(Date.now())), idempotency.sweep(), sessions.sweep()]).catch(
+      (err: unknown) => log.error({ err }, 'Old prompts, answers and sessions could not be deleted.'),
     );
   }, FORGET_EVERY_MS);
+  const seenFree = new Set<string>();
+  let recovering: Promise<void> = Promise.resolve();
+  const lookForDead =
+    databaseUrl === undefined
+      ? undefined
+      : setInterval(() => {
+          recovering = recovering.then(async () => {
+            try {
+              const nowMs = BigInt(Date.now());
+              for (const { gateway: dead, charges, lamports } of await recoverOthers({
+                db,
+                databaseUrl,
+                nowMs,
+                seenFree,
+              }))
+                log.warn(
+                  { gateway: toHex(dead), charges, lamports: lamports.toString() },
+                  'A gateway that has ended was billed out, and the credit that it had set aside is free.',
+                );
+            } catch (err) {
+              log.warn({ err }, 'What gateways that have ended left behind could not be looked for.');
+            }
+          });
+        }, RECOVER_OTHERS_MS);
   starting.defer(async () => {
     stopTicking();
     clearInterval(forgetting);
+    clearInterval(lookForDead);
+    await recovering;
     stopping.abort();
     // What is under way has an answer before its database closes.
-    await Promise.all([committer.tick(ended), closer.tick(ended)]);
+    await Promise.allSettled([committer.tick(ended), closer.tick(ended), redeemer.tick(ended)]);
   });
 
+  const lost = AbortSignal.any([database.lost, queueLog.lost]);
   const checks = health();
-  checks.add({ name: 'database', kind: 'live', check: () => database.lost.throwIfAborted() });
+  checks.add({ name: 'database', kind: 'live', check: () => lost.throwIfAborted() });
   checks.add({ name: 'database', kind: 'ready', check: () => pingDatabase(db) });
   checks.add({ name: 'chain', kind: 'ready', check: () => checkFresh(view, CHAIN_STALE_MS) });
   checks.add({ name: 'market', kind: 'ready', check: () => market.ready() });
   checks.add({ name: 'workers', kind: 'ready', check: () => checkReachable(host, chain.workers()) });
 
   const bodies = epochBodies({ domain, view, readEpoch: client.epoch, host, log });
+  starting.use(
+    readAudits(AUDITS)({
+      ...{ bodies, log, lastFinalised: chain.lastFinalisedEpoch },
+      clock: systemClock,
+      onVerdict: window.addVerdict,
+    }),
+  );
   const feeds = {
     mesh: feed(FEED)({ clock: systemClock, read: () => mesh.read() }),
     queue: feed(FEED)({ clock: systemClock, read: () => queue.read() }),
@@ -284,13 +539,58 @@ export async function startGateway(
   mesh.onChange(() => feeds.mesh.changed());
   queue.onChange(() => feeds.queue.changed());
 
+  const rate = { requests: config.keyRequestsPerMinute, tokens: config.keyTokensPerMinute, perMs: MS_PER_MINUTE };
   const app = createApp({
     maxBodyBytes: config.maxBodyBytes,
     defaultMaxTokens: config.defaultMaxTokens,
     deadlineMs: config.deadlineMs,
+    abilities: readAbilities(config.abilities),
+    unpaidPerAddress: { most: config.unpaidPerMinute, perMs: MS_PER_MINUTE },
+    unpaidInAll: { most: config.unpaidPerMinuteInAll, perMs: MS_PER_MINUTE },
+    clientAddressHeader: config.clientAddressHeader,
+    allowOrigins: config.allowOrigin,
     publicUrl: config.publicUrl?.replace(/\/+$/, ''),
   })({
     market,
+    pricing: {
+      ...prices,
+      quotes: offers,
+      waitingByLane: () => market.waitingByLane,
+      terms: {
+        baseFeeTarget: target,
+        baseFeeCeiling: ceiling,
+        baseFeeStepMs: BASE_FEE_MS,
+        quoteMs: config.quoteMs,
+      },
+    },
+    account: {
+      sql: db.sql,
+      domain,
+      gateway,
+      signer: keypair,
+      clock: systemClock,
+      addresses,
+      mint: config.tokenRate === undefined ? undefined : tokenMint,
+      rates,
+      offerMs: config.depositOfferMs,
+      sessions,
+    },
+    offerOf: (quote, modelId) => readOffer({ check: offers.use }, quote, modelId),
+    earnedLanes: earned,
+    workers: { view, announced: () => announcedWorkers(host), window },
+    x402,
+    vouchers: voucherOrders,
+    prices: ({ manifest }) => {
+      const { activeParameters } = manifest;
+      const terms = { unitPrice: unitPriceOf(BRONZE), activeParameters };
+      return {
+        prompt: priceLamports({ ...terms, promptTokens: 1_000, outputTokens: 0 }),
+        output: priceLamports({ ...terms, promptTokens: 0, outputTokens: 1_000 }),
+      };
+    },
+    rateOf: () => rate,
+    queueLog: queueLog.routes,
+    idempotency,
     page: {
       folder: PAGE_FOLDER,
       facts: {
@@ -303,6 +603,7 @@ export async function startGateway(
         announced: () => announcedWorkers(host),
         history: karmaHistory(HISTORY)({ view, bodies, clock: systemClock }),
       },
+      claims: claimProofs(CLAIMS)({ domain, view, bodies, clock: systemClock }),
       feeds,
     },
     health: checks,
@@ -310,11 +611,12 @@ export async function startGateway(
     log,
     clock: systemClock,
     findKey: recentKeys({ rememberMs: KEY_MS, maxKeys: MAX_RECENT_KEYS })({
-      find: (key) => findApiKey(db, key),
+      find: (key) => findApiKey(db.sql, { key, nowMs: BigInt(systemClock.nowMs()) }),
       clock: systemClock,
     }),
     findBundle: findBundle({ lateMs: LATE_PARTS_MS })({
       db,
+      isWithheld: (requestId) => market.isWithheld(requestId),
       domain,
       cluster: { genesisHash: genesis, programId },
       view,
@@ -336,7 +638,7 @@ export async function startGateway(
     escrow: toBase58(escrow.address),
     peerId: host.peerId,
     multiaddrs: host.addresses(),
-    lost: database.lost,
+    lost,
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
 }
@@ -383,6 +685,17 @@ function chosenEscrow(
 
 function announcedWorkers(host: Pick<Host, 'announcements'>): readonly Announcement[] {
   return host.announcements().filter(({ role }) => role === 'worker');
+}
+
+/** How many of these announce that they take requests. */
+function servingAmong(
+  host: Pick<Host, 'announcements'>,
+  candidates: readonly { readonly participant: Uint8Array }[],
+): number {
+  const serving = announcedWorkers(host).filter(({ health }) => health === undefined || health.state === 'serving');
+  return candidates.filter((candidate) =>
+    serving.some(({ participant }) => equalBytes(participant, candidate.participant)),
+  ).length;
 }
 
 /** Draws name registered workers; only those who have announced themselves can be reached. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { systemClock } from '@karmesh/sdk/clock';
+import { steadyClock, systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, isLocalnet, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { WorkerHealth } from '@karmesh/sdk/network';
@@ -142,6 +142,7 @@ export async function startWorker(
     areKeysAdmitted: admission?.isAdmitted,
     owedProofs: prover === undefined ? undefined : await audits.countProofs(),
     clock: systemClock,
+    steady: steadyClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     pause() {
       const now = governing.standing();

@@ -47,11 +47,17 @@ export interface GenerateOptions {
 
 export interface GenerateControl {
   readonly signal?: AbortSignal;
-  /** Called in order as tokens come. The texts together are the answer's text. */
+  /** Called in order as tokens come. The texts together are the answer's text, but for one that was halted: what was held back of it, or came after its end, is not taken back. */
   readonly onTokens?: (piece: TokenPiece) => void;
+  /**
+   * W-22: says at how many tokens the answer is to end because nobody reads on, once that is known. It is looked at after every token, so
+   * that an answer may be told to end where it has already been.
+   */
+  readonly halt?: { readonly at: number | undefined };
 }
 
-export interface GenerateResult {
+/** An answer, as it goes from process to process. */
+export interface GeneratedAnswer {
   readonly promptTokens: number;
   readonly outputTokens: readonly number[];
   readonly text: string;
@@ -60,6 +66,14 @@ export interface GenerateResult {
   readonly traceRoot: Hash;
   /** Milliseconds from the call to the first token and to the last. */
   readonly timings: { readonly firstTokenMs: number; readonly totalMs: number };
+}
+
+export interface GenerateResult extends GeneratedAnswer {
+  /**
+   * W-22: the answer as it is if its reader left after so many tokens: what ended by itself until then stays as it is, of a longer one its first
+   * tokens, which end with `halted`, with the trace of a run that took no others. At least 1. Throws `ENGINE_FAILED`, `ABORTED`.
+   */
+  cutTo(outputTokens: number, control?: { readonly signal?: AbortSignal }): Promise<GenerateResult>;
 }
 
 export interface ReplayOptions extends GenerateOptions {

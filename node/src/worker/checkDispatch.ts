@@ -20,6 +20,7 @@ import {
   SPARE_AGE_FACTOR,
   type Ticket,
   ticketRecord,
+  unitPriceOf,
 } from '@karmesh/sdk/protocol';
 import type { WorkerChain } from './workerChain.ts';
 
@@ -139,7 +140,7 @@ function checkWork(
   const escrowGateway = chain.escrowGateway(escrow);
   const available = chain.escrowAvailable(escrow) ?? 0n;
   const longest = priceLamports({
-    listPrice: chain.listPrice(checked.epoch),
+    unitPrice: unitPriceOf(checked.ticket.value, chain.listPrice(checked.epoch)),
     activeParameters: offer.activeParameters,
     promptTokens,
     outputTokens: Math.min(request.maxTokens, offer.contextSize - promptTokens),

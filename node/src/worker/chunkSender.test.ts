@@ -13,6 +13,11 @@ const settle = () => new Promise(setImmediate);
 /** A sender on a clock that the test moves, and what it sent. */
 function sender({ isFirst = true, send = async () => {} }: { isFirst?: boolean; send?: () => Promise<void> } = {}) {
   const sent: { readonly tokens: readonly number[]; readonly text: string }[] = [];
+  const noted: number[] = [];
+  const halt: { at: number | undefined; sent(outputTokens: number): void } = {
+    at: undefined,
+    sent: (outputTokens) => void noted.push(outputTokens),
+  };
   const alarms: { readonly atMs: number; readonly ring: () => void }[] = [];
   let nowMs = 0;
   let outputChain: Uint8Array = requestId;
@@ -26,6 +31,7 @@ function sender({ isFirst = true, send = async () => {} }: { isFirst?: boolean; 
     signal: new AbortController().signal,
   })({
     signer,
+    halt,
     clock: {
       nowMs: () => nowMs,
       alarm(ms, ring) {
@@ -52,7 +58,7 @@ function sender({ isFirst = true, send = async () => {} }: { isFirst?: boolean; 
     for (const { ring } of alarms.filter(({ atMs }) => atMs <= nowMs)) ring();
     await settle();
   };
-  return { chunks, sent, move, alarms };
+  return { chunks, sent, noted, halt, move, alarms };
 }
 
 test.each([
@@ -80,6 +86,26 @@ test('flush sends what is left without waiting for the pace', async () => {
   await chunks.flush();
   expect(sent.flatMap(({ tokens }) => tokens)).toEqual([1, 2, 3]);
   expect(alarms).toEqual([]);
+});
+
+test('W-22: nothing leaves after a halt, not even what waits for the pace', async () => {
+  const { chunks, sent, noted, halt, move, alarms } = sender();
+  chunks.push(piece(1));
+  await settle();
+  for (const token of [2, 3]) chunks.push(piece(token));
+  halt.at = 2;
+  await move(33);
+  chunks.push(piece(4));
+  await chunks.flush();
+  expect([sent.flatMap(({ tokens }) => tokens), noted]).toEqual([[1], [1]]);
+  expect(alarms).toEqual([]);
+});
+
+test('W-23: says how many tokens are with the chunks that were sent', async () => {
+  const { chunks, noted } = sender();
+  for (const token of [1, 2, 3]) chunks.push(piece(token));
+  await chunks.flush();
+  expect(noted).toEqual([1, 3]);
 });
 
 test('flush throws what sending threw', async () => {

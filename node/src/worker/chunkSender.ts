@@ -10,11 +10,12 @@ import {
 } from '@karmesh/sdk/protocol';
 import type { Signer } from '@karmesh/sdk/signer';
 import type { TokenPiece } from '../engines/engine.ts';
+import type { Halting } from './halting.ts';
 
 export interface ChunkSender {
   /** Takes a piece. The first leaves at once; what comes within the pace, or while the reader is slow, leaves together. */
   push(piece: TokenPiece): void;
-  /** Resolves when all has left. Throws what sending threw. */
+  /** Resolves when all has left that is still to leave. Throws what sending threw. */
   flush(): Promise<void>;
 }
 
@@ -24,7 +25,10 @@ export interface ChunkSender {
  */
 const PACE_MS = { first: 33, standby: 200 } as const;
 
-/** W-14: in `stream`, every chunk of tokens goes out with a signed running usage over all tokens so far (F-16, F-23). */
+/**
+ * W-14: in `stream`, every chunk of tokens goes out with a signed running usage over all tokens so far (F-16, F-23). W-22: from a halt on
+ * nothing leaves, since nobody reads it.
+ */
 export const chunkSender =
   (options: {
     readonly domain: Domain;
@@ -40,6 +44,7 @@ export const chunkSender =
     readonly signer: Signer;
     readonly clock: Clock;
     readonly stream: Pick<FrameStream, 'send'>;
+    readonly halt: Pick<Halting, 'at' | 'sent'>;
   }): ChunkSender => {
     const { domain, dispatchHash, worker, promptTokens, signal } = options;
     const paceMs = options.isFirst ? PACE_MS.first : PACE_MS.standby;
@@ -63,7 +68,7 @@ export const chunkSender =
       });
 
     const send = async (): Promise<void> => {
-      while (tokens.length > 0) {
+      while (tokens.length > 0 && parts.halt.at === undefined) {
         const chunk = { tokens, text };
         tokens = [];
         text = '';
@@ -76,6 +81,7 @@ export const chunkSender =
         );
         sequence++;
         await parts.stream.send(encodeInferFrame({ type: 'chunk', ...chunk, usage }), { signal });
+        parts.halt.sent(outputTokens);
         if (!isFlushing) await pace();
       }
     };

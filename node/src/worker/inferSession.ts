@@ -1,4 +1,4 @@
-import type { Clock } from '@karmesh/sdk/clock';
+import type { Clock, SteadyClock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { FrameStream } from '@karmesh/sdk/network';
 import {
@@ -30,6 +30,7 @@ import { type CheckedDispatch, checkDispatch, type DispatchFrame, type Offer } f
 import { checkSeals } from './checkSeals.ts';
 import { chunkSender } from './chunkSender.ts';
 import { deadline } from './deadline.ts';
+import { type Halting, halting } from './halting.ts';
 import type { Lanes, Place } from './lanes.ts';
 import type { ProofPlaces } from './proofPlaces.ts';
 import type { RunMeter } from './runMeter.ts';
@@ -94,6 +95,8 @@ export interface SessionParts {
   /** For engines that can prove, answers of so many positions, once it is open; without it `proof` is refused. */
   readonly proofs?: (ProofPlaces & { readonly positions: number; readonly isOpen: () => boolean }) | undefined;
   readonly clock: Clock;
+  /** W-23: how long ago something was sent does not change with the machine's clock. */
+  readonly steady: SteadyClock;
   /** So many random bytes. */
   readonly random: (length: number) => Uint8Array;
   readonly onStage?: (stage: WorkerStage, about: WorkerStageAbout) => void;
@@ -115,7 +118,7 @@ class Violation extends Error {
 }
 
 /**
- * W-03: one dispatch over one stream of `/karmesh/infer/2`: check, accept or refuse, run, seal, wait for the others' seals, log,
+ * W-03: one dispatch over one stream of `/karmesh/infer/3`: check, accept or refuse, run, seal, wait for the others' seals, log,
  * reveal. Throws only what is our own fault; what the gateway does is an outcome.
  */
 export const inferSession =
@@ -151,7 +154,8 @@ async function converse(
   const gone = new AbortController();
   const over = AbortSignal.any([stream.signal, gone.signal]);
   const send = (frame: InferFrame): Promise<void> => stream.send(encodeInferFrame(frame), { signal: over });
-  const inbox = readFrames(stream, { signal: over, onCancel: () => gone.abort(new Cancelled('cancel')) });
+  const halt = halting({ clock: parts.steady });
+  const inbox = readFrames(stream, { signal: over, halt, onEnd: (reason) => gone.abort(reason) });
   let about: WorkerStageAbout | undefined;
   try {
     const frame = await within(parts.clock, { ms: limits.dispatchMs, parent: over }, () => inbox.next('dispatch'));
@@ -177,15 +181,29 @@ async function converse(
     using place = judged.place;
     using unproven = new DisposableStack();
     unproven.use(judged.proof);
+    const { assurance, maxTokens } = judged.checked.request;
+    if (assurance === 'stream') halt.allow(maxTokens);
     await send({ type: 'accepted' });
     parts.onStage?.('accepted', about);
     const onRecorded = (): void => void unproven.move();
-    const serving = { limits, checked: judged.checked, place, receivedAtMs, inbox, over, stream, send, onRecorded };
+    const serving = {
+      limits,
+      checked: judged.checked,
+      place,
+      receivedAtMs,
+      inbox,
+      halt,
+      over,
+      stream,
+      send,
+      onRecorded,
+    };
     return await serve(parts, serving);
   } catch (error) {
-    if (error instanceof Violation || (error instanceof KarmeshError && error.code === 'CODEC')) {
-      const rule = error instanceof Violation ? error.rule : 'W-04';
-      await send({ type: 'failed', cause: 'protocol-violation' }).catch(() => undefined);
+    const rule = brokenRule(gone.signal.reason) ?? brokenRule(error);
+    if (rule !== undefined) {
+      const failed = encodeInferFrame({ type: 'failed', cause: 'protocol-violation' });
+      await stream.send(failed, { signal: stream.signal }).catch(() => undefined);
       return { kind: 'violation', rule };
     }
     // The gateway cancelled, closed or was lost; the stream's own error says no more than that.
@@ -194,6 +212,12 @@ async function converse(
   } finally {
     gone.abort(new Cancelled('over'));
   }
+}
+
+/** The rule that the peer broke, if that is why the session ends. */
+function brokenRule(error: unknown): string | undefined {
+  if (error instanceof Violation) return error.rule;
+  return error instanceof KarmeshError && error.code === 'CODEC' ? 'W-04' : undefined;
 }
 
 function isPeerGone(error: unknown): boolean {
@@ -236,7 +260,12 @@ async function admit(
   // W-10: a gateway may be a slot ahead of what this worker has polled.
   if (chain.slotHash(frame.dispatch.value.slot) === undefined)
     await chain.refresh({ signal: options.signal }).catch(() => undefined);
-  const judged = checkDispatch(chain, { frame, offer });
+  let judged = checkDispatch(chain, { frame, offer });
+  // W-09: a deposit or a voucher may be younger than what this worker has polled.
+  if (judged.verdict === 'refuse' && judged.rule === 'W-09') {
+    await chain.refresh({ signal: options.signal }).catch(() => undefined);
+    judged = checkDispatch(chain, { frame, offer });
+  }
   if (judged.verdict !== 'accept') return judged;
   const { checked } = judged;
   const refuse = (rule: string, reason: RefusalReason, retryAfterMs = 0): Admission => ({
@@ -282,6 +311,7 @@ interface Serving {
   readonly place: Place;
   readonly receivedAtMs: bigint;
   readonly inbox: Inbox;
+  readonly halt: Halting;
   readonly over: AbortSignal;
   readonly stream: FrameStream;
   readonly send: (frame: InferFrame) => Promise<void>;
@@ -290,48 +320,47 @@ interface Serving {
 }
 
 async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutcome> {
-  const { checked, place, receivedAtMs, inbox, over, send, limits } = serving;
+  const { checked, place, receivedAtMs, inbox, halt, over, send, limits } = serving;
   let ran: Ran;
   try {
     ran = await run(parts, serving);
+    // W-22: the halt may have come when the engine was through.
+    if (halt.at !== undefined) ran = await cutRun(parts, { serving, ran, at: halt.at });
   } catch (error) {
-    if (over.aborted) throw error;
-    const cause = parts.stopping.aborted
-      ? 'shutting-down'
-      : error instanceof KarmeshError && error.code === 'WORKER_TIMEOUT'
-        ? 'too-slow'
-        : 'engine-failed';
-    await send({ type: 'failed', cause });
-    return { kind: 'failed', cause, error };
+    return await giveUp(parts, { serving, error });
   }
   // The engine is free for the next request while this one waits for the other seals.
   place[Symbol.dispose]();
-  const { domain, participant } = parts.chain;
-  const { result } = ran;
   const requestId = checked.ticket.value.requestId;
-  const salt = parts.random(SEAL_SALT_BYTES);
-  const outputHash = outputHashOf(domain, { ...result, tokens: result.outputTokens });
-  const sealed = { requestId, worker: participant, outputHash, traceRoot: result.traceRoot, salt };
-  const seal = signRecord(
-    sealRecord,
-    { domain, signer: parts.signer },
-    {
-      dispatchHash: checked.dispatchHash,
-      worker: participant,
-      seal: sealValueOf(domain, sealed),
-      sealedAtMs: BigInt(parts.clock.nowMs()),
-    },
-  );
-  const about: WorkerStageAbout = { requestId, worker: participant };
-  await send({ type: 'sealed', seal });
-  parts.onStage?.('sealed', about);
-  const { seals } = await within(parts.clock, { ms: limits.sealsMs, parent: over }, () => inbox.next('seals'));
+  const about: WorkerStageAbout = { requestId, worker: parts.chain.participant };
+  const untilSeals = { ms: limits.sealsMs, parent: over };
+  let sealed = sealUp(parts, { checked, result: ran.result });
+  if (halt.at === undefined) {
+    await send({ type: 'sealed', seal: sealed.seal });
+    parts.onStage?.('sealed', about);
+    await within(parts.clock, untilSeals, () => Promise.race([inbox.next('seals'), halt.told]));
+    if (halt.at !== undefined) {
+      try {
+        ran = await cutRun(parts, { serving, ran, at: halt.at });
+      } catch (error) {
+        return await giveUp(parts, { serving, error });
+      }
+      sealed = sealUp(parts, { checked, result: ran.result });
+      await send({ type: 'halted', seal: sealed.seal });
+    }
+  } else {
+    await send({ type: 'halted', seal: sealed.seal });
+    parts.onStage?.('sealed', about);
+  }
+  const { seals } = await within(parts.clock, untilSeals, () => inbox.next('seals'));
   // W-15
-  if (!checkSeals(parts.chain, { dispatch: checked, own: sealRecord.hash(domain, seal.value), seals }))
+  if (
+    !checkSeals(parts.chain, { dispatch: checked, own: sealRecord.hash(parts.chain.domain, sealed.seal.value), seals })
+  )
     throw new Violation('W-15');
   let revealed: Awaited<ReturnType<typeof commitReceipt>>;
   try {
-    revealed = await commitReceipt(parts, { checked, ran, salt, outputHash, seals, receivedAtMs });
+    revealed = await commitReceipt(parts, { checked, ran, ...sealed, seals, receivedAtMs });
   } catch (error) {
     // Without its records a receipt may not leave; for the gateway that is one failed worker more.
     await send({ type: 'failed', cause: 'engine-failed' });
@@ -339,10 +368,83 @@ async function serve(parts: SessionParts, serving: Serving): Promise<SessionOutc
   }
   serving.onRecorded();
   parts.onStage?.('recorded', about);
+  const { result } = ran;
   const { outputTokens: tokens, text } = result;
   await send({ type: 'reveal', revealed, tokens, text });
   parts.onStage?.('revealed', about);
   return { kind: 'revealed', requestId, result };
+}
+
+/** An engine that failed or was stopped: a word to the gateway, unless it is gone. */
+async function giveUp(
+  parts: SessionParts,
+  { serving, error }: { readonly serving: Serving; readonly error: unknown },
+): Promise<SessionOutcome> {
+  if (serving.over.aborted) throw error;
+  const cause = parts.stopping.aborted
+    ? 'shutting-down'
+    : error instanceof KarmeshError && error.code === 'WORKER_TIMEOUT'
+      ? 'too-slow'
+      : 'engine-failed';
+  await serving.send({ type: 'failed', cause });
+  return { kind: 'failed', cause, error };
+}
+
+interface SealedAnswer {
+  readonly seal: Signed<Seal>;
+  readonly salt: Uint8Array;
+  readonly outputHash: Hash;
+}
+
+/** F-15, F-22: an answer's signed seal, and what opens it. */
+function sealUp(
+  parts: SessionParts,
+  { checked, result }: { readonly checked: CheckedDispatch; readonly result: GenerateResult },
+): SealedAnswer {
+  const { domain, participant: worker } = parts.chain;
+  const { requestId } = checked.ticket.value;
+  const salt = parts.random(SEAL_SALT_BYTES);
+  const outputHash = outputHashOf(domain, { ...result, tokens: result.outputTokens });
+  const seal = signRecord(
+    sealRecord,
+    { domain, signer: parts.signer },
+    {
+      dispatchHash: checked.dispatchHash,
+      worker,
+      seal: sealValueOf(domain, { requestId, worker, outputHash, traceRoot: result.traceRoot, salt }),
+      sealedAtMs: BigInt(parts.clock.nowMs()),
+    },
+  );
+  return { seal, salt, outputHash };
+}
+
+/** Ends what an engine does for a dispatch when the gateway is gone, the worker goes down, or it takes too long. */
+function engineLimit(parts: SessionParts, { limits, over }: Serving): ReturnType<typeof deadline> {
+  return deadline(parts.clock, {
+    ms: limits.runMs,
+    parent: AbortSignal.any([over, parts.stopping]),
+    error: () => new KarmeshError('WORKER_TIMEOUT', 'The engine took too long.', { limitMs: limits.runMs }),
+  });
+}
+
+/** An engine that was stopped says only that; why it was stopped is what counts. */
+async function heeding<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw error;
+  }
+}
+
+/** W-22: what stands of a run that was halted. */
+async function cutRun(
+  parts: SessionParts,
+  { serving, ran, at }: { readonly serving: Serving; readonly ran: Ran; readonly at: number },
+): Promise<Ran> {
+  using limit = engineLimit(parts, serving);
+  const { signal } = limit;
+  return { ...ran, result: await heeding(signal, () => ran.result.cutTo(at, { signal })) };
 }
 
 interface Ran {
@@ -353,17 +455,13 @@ interface Ran {
 
 /** Waits for its turn and runs the engine; in `stream` sends chunks as they come. */
 async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
-  const { checked, place, limits, over, stream } = serving;
+  const { checked, place, halt, stream } = serving;
   const { request, dispatchHash, promptTokens } = checked;
   const requestId = checked.ticket.value.requestId;
   const { domain, participant: worker } = parts.chain;
   const [first] = checked.drawn;
   const isFirst = first !== undefined && equalBytes(first.participant, worker);
-  using limit = deadline(parts.clock, {
-    ms: limits.runMs,
-    parent: AbortSignal.any([over, parts.stopping]),
-    error: () => new KarmeshError('WORKER_TIMEOUT', 'The engine took too long.', { limitMs: limits.runMs }),
-  });
+  using limit = engineLimit(parts, serving);
   const { signal } = limit;
   const chunks =
     request.assurance === 'stream'
@@ -371,16 +469,18 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
           signer: parts.signer,
           clock: parts.clock,
           stream,
+          halt,
         })
       : undefined;
   let firstTokenAtMs: bigint | undefined;
-  try {
+  return await heeding(signal, async () => {
     await place.start(signal);
     const result = await parts.engine.generate(
       // X-74: what is to be proven is committed to under the request's blinding.
       { ...request, requestId, ...(request.assurance === 'proof' ? { hiddenBy: request.blinding } : {}) },
       {
         signal,
+        halt,
         onTokens: (piece) => {
           if (firstTokenAtMs === undefined) parts.onStage?.('first-token', { requestId, worker });
           firstTokenAtMs ??= BigInt(parts.clock.nowMs());
@@ -391,11 +491,7 @@ async function run(parts: SessionParts, serving: Serving): Promise<Ran> {
     const finishedAtMs = BigInt(parts.clock.nowMs());
     await chunks?.flush();
     return { result, firstTokenAtMs: firstTokenAtMs ?? finishedAtMs, finishedAtMs };
-  } catch (error) {
-    // An engine that was stopped says only that; why it was stopped is what counts.
-    if (signal.aborted) throw signal.reason;
-    throw error;
-  }
+  });
 }
 
 /** W-16: the counter, then audit record and receipt on disk, then the signature: what is signed was recorded first. */
@@ -449,8 +545,9 @@ async function readOne(stream: FrameStream, signal: AbortSignal): Promise<Gatewa
   const bytes = await stream.receive({ signal });
   if (bytes === undefined) return undefined;
   const frame = decodeInferFrame(bytes);
-  if (frame.type !== 'dispatch' && frame.type !== 'seals' && frame.type !== 'cancel') throw new Violation('W-03');
-  return frame;
+  if (frame.type === 'dispatch' || frame.type === 'seals' || frame.type === 'cancel' || frame.type === 'halt')
+    return frame;
+  throw new Violation('W-03');
 }
 
 /** Runs one wait under its limit. Throws `WORKER_TIMEOUT` or the parent's reason. */
@@ -481,28 +578,45 @@ interface Inbox {
   next<K extends 'dispatch' | 'seals'>(type: K): Promise<FrameOf<K>>;
 }
 
-/** Reads the stream all the time, so that a cancel or a lost gateway stops a running engine. A frame out of turn ends the session. */
+/** Reads the stream all the time, so that a halt, a cancel or a lost gateway reaches a running engine. A frame out of turn ends the session. */
 function readFrames(
   stream: FrameStream,
-  options: { readonly signal: AbortSignal; readonly onCancel: () => void },
+  options: {
+    readonly signal: AbortSignal;
+    readonly halt: Halting;
+    /** The session is over, for this reason. */
+    readonly onEnd: (reason: Error) => void;
+  },
 ): Inbox {
+  const { signal, halt } = options;
   const expected = ['dispatch', 'seals'] as const;
   const slots = expected.map(() => Promise.withResolvers<GatewayFrame>());
   for (const { promise } of slots) promise.catch(() => undefined);
+  /** The next frame but halts, which take effect at once. */
+  const readOther = async (): Promise<GatewayFrame | undefined> => {
+    for (;;) {
+      const frame = await readOne(stream, signal);
+      if (frame?.type !== 'halt') return frame;
+      const rule = halt.take(frame.outputTokens);
+      if (rule !== undefined) throw new Violation(rule);
+    }
+  };
   const read = async (): Promise<void> => {
     for (const slot of slots) {
-      const frame = await readOne(stream, options.signal);
+      const frame = await readOther();
       if (frame === undefined || frame.type === 'cancel') {
-        options.onCancel();
+        options.onEnd(new Cancelled('cancel'));
         return;
       }
+      if (frame.type === 'seals') halt.forbid();
       slot.resolve(frame);
     }
     // A gateway that has said all may close its side and still read the reveal.
-    if ((await readOne(stream, options.signal)) !== undefined) options.onCancel();
+    if ((await readOther()) !== undefined) options.onEnd(new Cancelled('cancel'));
   };
   read().catch((error: unknown) => {
     for (const slot of slots) slot.reject(error);
+    if (error instanceof Violation) options.onEnd(error);
   });
   return {
     async next(type) {

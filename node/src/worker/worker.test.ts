@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '@karmesh/sdk/clock';
+import { type SteadyClock, steadyClock, systemClock } from '@karmesh/sdk/clock';
 import type { FrameStream } from '@karmesh/sdk/network';
 import {
   type Assurance,
@@ -108,6 +108,7 @@ async function start(
     readonly prover?: ChallengeProver;
     readonly areKeysAdmitted?: () => boolean;
     readonly pause?: () => Pause | undefined;
+    readonly steady?: SteadyClock;
   } = {},
 ): Promise<Running> {
   const own = await mkdtemp(join(folder, 'data-'));
@@ -123,6 +124,7 @@ async function start(
     prover: overrides.prover,
     areKeysAdmitted: overrides.areKeysAdmitted,
     clock: systemClock,
+    steady: overrides.steady ?? steadyClock,
     random: (length) => new Uint8Array(randomBytes(length)),
     ...(overrides.pause === undefined ? {} : { pause: overrides.pause }),
     onInfer: (outcome) => outcomes.push(outcome),
@@ -337,6 +339,20 @@ describe('a refusal', () => {
     const dispatch = market.dispatch({ dispatchNumber: 10, slot: 99n });
     const running = await start(dispatch.drawn[0] ?? 0, { chain: { escrowAvailable: () => 10n } });
     expect(await refusal(dispatch, running)).toBe('bad-ticket');
+  });
+
+  test('W-09: of an escrow that can pay, as a second look shows', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 10, slot: 99n });
+    let available = 10n;
+    const refresh = async (): Promise<void> => {
+      available = 1_000_000_000n;
+    };
+    const chain = { escrowAvailable: () => available, refresh };
+    const running = await start(dispatch.drawn[0] ?? 0, { chain });
+    const { stream } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    expectType(await nextFrame(stream), 'accepted');
+    stream.abort(new Error('The test is over.'));
   });
 
   test('W-11: from a worker that was not drawn', async () => {
@@ -563,6 +579,215 @@ describe('the exchange of seals', () => {
     expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'protocol-violation' });
     await served;
     expect(running.outcomes).toEqual([{ kind: 'violation', rule: 'W-04' }]);
+  });
+});
+
+describe('W-22: a stream that is halted', () => {
+  const messages = [{ role: 'user' as const, content: 'Tell me a story about a fox.' }];
+  const long = { assurance: 'stream', maxTokens: 200, temperatureMicro: 0, messages } as const;
+  const short = { assurance: 'stream' } as const;
+
+  /** Reads on to a frame of this type, past chunks and a seal that crossed the halt. */
+  async function until<K extends WorkerFrame['type']>(
+    stream: FrameStream,
+    type: K,
+  ): Promise<Extract<WorkerFrame, { type: K }>> {
+    for (;;) {
+      const frame = await nextFrame(stream);
+      if (frame.type === type) return expectType(frame, type);
+      if (frame.type !== 'chunk' && frame.type !== 'sealed') throw new RangeError(frame.type);
+    }
+  }
+
+  type When = 'accepted' | 'chunk' | 'sealed';
+
+  /** Runs a dispatch on as many workers as are told when to halt, and lets them exchange their seals. */
+  async function halted(
+    dispatch: FixtureDispatch,
+    { at, whens }: { readonly at: number; readonly whens: readonly When[] },
+  ) {
+    const runs = await Promise.all(
+      whens.map(async (when, i) => {
+        const place = dispatch.drawn[i] ?? 0;
+        const running = await start(place);
+        const { stream, served } = connect(running);
+        await sendFrame(stream, frameOf(dispatch));
+        expectType(await nextFrame(stream), 'accepted');
+        if (when !== 'accepted') await until(stream, when);
+        await sendFrame(stream, { type: 'halt', outputTokens: at });
+        return { running, stream, served, seal: (await until(stream, 'halted')).seal };
+      }),
+    );
+    const seals = runs.map(({ seal }) => seal);
+    return Promise.all(
+      runs.map(async ({ running, stream, served, seal }) => {
+        await sendFrame(stream, { type: 'seals', seals });
+        const reveal = expectType(await nextFrame(stream), 'reveal');
+        await stream.close();
+        await served;
+        expect(running.outcomes.map(({ kind }) => kind)).toEqual(['revealed']);
+        return { running, seal, ...reveal };
+      }),
+    );
+  }
+
+  async function alone(dispatch: FixtureDispatch, maxTokens: number) {
+    const requestId = dispatch.ticket.value.requestId;
+    return await engine.generate({ ...dispatch.request, requestId, maxTokens });
+  }
+
+  test.each([
+    ['before the first token', 50, 5],
+    ['between tokens', 51, 40],
+    ['where it has long been', 52, 1],
+  ])('%s: all seal, record and are paid for what is left of it', async (_, dispatchNumber, at) => {
+    const dispatch = market.dispatch({ dispatchNumber, slot: 99n, request: long });
+    const runs = await halted(dispatch, { at, whens: ['accepted', 'chunk', 'sealed'] });
+    const expected = await alone(dispatch, at);
+    const { domain } = market;
+    for (const { running, seal, revealed, tokens, text } of runs) {
+      const { receipt, body } = revealed;
+      expect([tokens, text]).toEqual([expected.outputTokens, expected.text]);
+      expect([receipt.value.outputTokens, body.finishReason, body.traceRoot]).toEqual([
+        at,
+        'halted',
+        expected.traceRoot,
+      ]);
+      const { requestId, traceRoot, salt } = body;
+      const { promptTokens } = expected;
+      const outputHash = outputHashOf(domain, { promptTokens, finishReason: 'halted', tokens });
+      expect(receipt.value.outputHash).toEqual(outputHash);
+      expect(seal.value.seal).toEqual(
+        sealValueOf(domain, { requestId, worker: receipt.value.worker, outputHash, traceRoot, salt }),
+      );
+      const receiptHash = receiptRecord.hash(domain, receipt.value);
+      const kept = await (await openAuditFiles(running.folder)).get({ epoch: 0n, receiptHash });
+      expect([kept?.tokens, kept?.salt]).toEqual([tokens, salt]);
+    }
+    expect(decideQuorum(runs.map(({ revealed }) => answerOf(revealed))).kind).toBe('agreed');
+  });
+
+  test.each([
+    ['at its last token', 53, 0],
+    ['after it', 54, 3],
+  ])('%s: the answer stands as it ended by itself, for all', async (_, dispatchNumber, beyond) => {
+    const dispatch = market.dispatch({ dispatchNumber, slot: 99n, request: short });
+    const whole = await alone(dispatch, 64);
+    const at = whole.outputTokens.length + beyond;
+    const runs = await halted(dispatch, { at, whens: ['accepted', 'chunk', 'sealed'] });
+    for (const { revealed, tokens } of runs)
+      expect([tokens, revealed.body.finishReason, revealed.body.traceRoot]).toEqual([
+        whole.outputTokens,
+        'stop',
+        whole.traceRoot,
+      ]);
+    expect(decideQuorum(runs.map(({ revealed }) => answerOf(revealed))).kind).toBe('agreed');
+  });
+
+  test('a halt that crosses the seal is answered with another seal, and the first one is worth nothing', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 55, slot: 99n, request: short });
+    const running = await start(dispatch.drawn[0] ?? 0);
+    const { stream, served } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    const first = (await until(stream, 'accepted').then(() => until(stream, 'sealed'))).seal;
+    await sendFrame(stream, { type: 'halt', outputTokens: 2 });
+    const second = (await until(stream, 'halted')).seal;
+    expect(second.value.seal).not.toEqual(first.value.seal);
+    const partner = { ...second, value: { ...second.value, worker: named('worker 9') } };
+    await sendFrame(stream, { type: 'seals', seals: [first, partner] });
+    expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'protocol-violation' });
+    await served;
+    expect(running.outcomes).toEqual([{ kind: 'violation', rule: 'W-15' }]);
+  });
+
+  const outOfTurn: readonly [string, number, Partial<FixtureDispatch['request']>, readonly number[]][] = [
+    ['of no token', 60, long, [0]],
+    ['of more than was asked for', 61, long, [201]],
+    ['twice', 62, long, [150, 150]],
+    ['in another mode', 63, { ...long, assurance: 'quorum' }, [3]],
+  ];
+  test.each(outOfTurn)('W-22: a halt %s ends the session at once', async (_, dispatchNumber, request, halts) => {
+    const dispatch = market.dispatch({ dispatchNumber, slot: 99n, request });
+    const running = await start(dispatch.drawn[0] ?? 0);
+    const { stream, served } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    expectType(await nextFrame(stream), 'accepted');
+    for (const outputTokens of halts) await sendFrame(stream, { type: 'halt', outputTokens });
+    expect(await until(stream, 'failed')).toEqual({ type: 'failed', cause: 'protocol-violation' });
+    await served;
+    expect(running.outcomes).toEqual([{ kind: 'violation', rule: 'W-22' }]);
+    expect(running.worker.load()).toMatchObject({ active: 0, waiting: 0 });
+  });
+
+  test('W-22: a halt before the dispatch, and one after the seals, end the session', async () => {
+    const unasked = await start(0);
+    const early = connect(unasked);
+    await sendFrame(early.stream, { type: 'halt', outputTokens: 1 });
+    expect(await nextFrame(early.stream)).toEqual({ type: 'failed', cause: 'protocol-violation' });
+    await early.served;
+
+    const dispatch = market.dispatch({ dispatchNumber: 64, slot: 99n, request: short });
+    const runs = await Promise.all(
+      dispatch.drawn.slice(0, 2).map(async (place) => {
+        const running = await start(place);
+        const { stream, served } = connect(running);
+        await sendFrame(stream, frameOf(dispatch));
+        await until(stream, 'accepted');
+        return { running, stream, served, seal: (await until(stream, 'sealed')).seal };
+      }),
+    );
+    const [first] = runs;
+    if (first === undefined) throw new RangeError('two runs');
+    await sendFrame(first.stream, { type: 'seals', seals: runs.map(({ seal }) => seal) });
+    await sendFrame(first.stream, { type: 'halt', outputTokens: 1 });
+    expect(await nextFrame(first.stream)).toEqual({ type: 'failed', cause: 'protocol-violation' });
+    await first.served;
+    const violation = [{ kind: 'violation', rule: 'W-22' }];
+    expect([unasked.outcomes, first.running.outcomes]).toEqual([violation, violation]);
+    runs[1]?.stream.abort(new Error('seen enough'));
+  });
+
+  test('W-23: a worker does not let itself be halted at less than it had sent two seconds before', async () => {
+    const dispatch = market.dispatch({ dispatchNumber: 65, slot: 99n, request: short });
+    const whole = await alone(dispatch, 64);
+    const judged: string[] = [];
+    for (const at of [whole.outputTokens.length - 1, whole.outputTokens.length]) {
+      let skewMs = 0;
+      const steady = { nowMs: () => steadyClock.nowMs() + skewMs };
+      const running = await start(dispatch.drawn[0] ?? 0, { steady });
+      const { stream, served } = connect(running);
+      await sendFrame(stream, frameOf(dispatch));
+      await until(stream, 'accepted');
+      await until(stream, 'sealed');
+      skewMs = 2_000;
+      await sendFrame(stream, { type: 'halt', outputTokens: at });
+      const frame = await nextFrame(stream);
+      judged.push(frame.type);
+      if (frame.type === 'halted') stream.abort(new Error('seen enough'));
+      await served.catch(() => undefined);
+      judged.push(...running.outcomes.map((outcome) => (outcome.kind === 'violation' ? outcome.rule : outcome.kind)));
+    }
+    expect(judged).toEqual(['failed', 'W-23', 'halted', 'cancelled']);
+  });
+
+  test('W-03: an engine that cannot cut its answer fails as one that cannot run', async () => {
+    const broken: Engine = {
+      ...engine,
+      async generate(options, control) {
+        const result = await engine.generate(options, control);
+        return { ...result, cutTo: () => Promise.reject(new Error('The engine is gone.')) };
+      },
+    };
+    const dispatch = market.dispatch({ dispatchNumber: 66, slot: 99n, request: short });
+    const running = await start(dispatch.drawn[0] ?? 0, { engine: broken });
+    const { stream, served } = connect(running);
+    await sendFrame(stream, frameOf(dispatch));
+    await until(stream, 'accepted');
+    await until(stream, 'sealed');
+    await sendFrame(stream, { type: 'halt', outputTokens: 1 });
+    expect(await nextFrame(stream)).toEqual({ type: 'failed', cause: 'engine-failed' });
+    await served;
+    expect(running.outcomes).toMatchObject([{ kind: 'failed', cause: 'engine-failed' }]);
   });
 });
 

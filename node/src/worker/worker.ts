@@ -1,4 +1,4 @@
-import type { Clock } from '@karmesh/sdk/clock';
+import type { Clock, SteadyClock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import type { FrameStream } from '@karmesh/sdk/network';
 import type { Signer } from '@karmesh/sdk/signer';
@@ -44,6 +44,8 @@ export interface WorkerParts {
   /** W-21: answers of `proof` requests that an earlier process gave, by epoch; none unless told. */
   readonly owedProofs?: ReadonlyMap<bigint, number> | undefined;
   readonly clock: Clock;
+  /** W-23: by which it is told how long ago something was sent. */
+  readonly steady: SteadyClock;
   readonly random: (length: number) => Uint8Array;
   /** W-18: says while its operator's limits forbid new work; they never do unless told. */
   readonly pause?: () => Pause | undefined;
@@ -66,7 +68,7 @@ export interface WorkerLoad {
 
 /** A worker of the market: what it answers on its two protocols. It opens no connection by itself. */
 export interface Worker {
-  /** Serves one stream of `/karmesh/infer/2`, and says how that ended. */
+  /** Serves one stream of `/karmesh/infer/3`, and says how that ended. */
   serveInfer(stream: FrameStream): Promise<SessionOutcome>;
   /** Serves one stream of `/karmesh/audit/1`. */
   serveAudit(stream: FrameStream): Promise<void>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
 import { addressFromBase58, type ParticipantAccount, ROLE, toBase58 } from '../program/index.ts';
-import { decayKarma, equalBytes, KARMA_PARTS, namedParameters } from '../protocol/index.ts';
+import { equalBytes, KARMA_PARTS, karmaAt, namedParameters } from '../protocol/index.ts';
 import { ownBond } from '../protocol/units.ts';
 import { command, output } from '../runtime/index.ts';
 import { chainSettings, readingClient } from './chainSettings.ts';
@@ -9,13 +9,6 @@ import { configFiles } from './clientConfig.ts';
 import type { ListedCommand } from './listedCommand.ts';
 
 const schema = z.object(chainSettings);
-const HALF_LIVES = [
-  'inferenceHalfLifeSlots',
-  'seedingHalfLifeSlots',
-  'uptimeHalfLifeSlots',
-  'redundancyHalfLifeSlots',
-  'validationHalfLifeSlots',
-] as const;
 
 /** `karmesh karma show [ADDRESS]`: karma as it has decayed by now, of one participant or of all. */
 export const karmaShowCommand: ListedCommand = {
@@ -47,21 +40,16 @@ export const karmaShowCommand: ListedCommand = {
       if (address !== undefined && shown.length === 0) {
         throw new KarmeshError('BAD_ARGUMENT', 'Nobody is registered under this address.', { address: wanted });
       }
-      const rows = shown.map((participant) => ({
-        participant: toBase58(participant.address),
-        role: roleName(participant),
-        karma: Object.fromEntries(
-          KARMA_PARTS.map((part, i) => [
-            part,
-            decayKarma(participant.karma[i] ?? 0n, {
-              elapsedSlots: BigInt(slot) > participant.karmaSlot ? BigInt(slot) - participant.karmaSlot : 0n,
-              halfLifeSlots: parameters[HALF_LIVES[i] ?? 'inferenceHalfLifeSlots'],
-            }),
-          ]),
-        ),
-        paidLamports: participant.lifetimePaid,
-        bondLamports: ownBond(participant),
-      }));
+      const rows = shown.map((participant) => {
+        const karma = karmaAt(participant, { slot: BigInt(slot), parameters });
+        return {
+          participant: toBase58(participant.address),
+          role: roleName(participant),
+          karma: Object.fromEntries(KARMA_PARTS.map((part, i) => [part, karma[i] ?? 0n])),
+          paidLamports: participant.lifetimePaid,
+          bondLamports: ownBond(participant),
+        };
+      });
       output({ json: read.config.json })().data(rows, () => renderKarma(rows));
       return 0;
     },

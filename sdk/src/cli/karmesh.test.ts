@@ -32,6 +32,11 @@ test.each([
     ['receipt', 'fetch', '--api-key', 'sk-x', 'abc'],
     'A request id is 64 hexadecimal digits.',
   ],
+  [
+    'a request id of which nobody may ask',
+    ['ticket', 'verify', '00'.repeat(32)],
+    'A ticket is fetched by its request’s id with the key that asked: name --api-key, or a file.',
+  ],
   ['an address that is none', ['airdrop', 'nobody'], 'An address is 32 bytes in base58.'],
   ['a cluster that is none', ['karma', 'show', '--url', 'nowhere'], 'The cluster is neither a known name nor a URL.'],
 ] as const)('%s is a usage error', async (_, args, sentence) => {
@@ -81,6 +86,21 @@ test('a file that is no bundle is an expected failure, in words and in JSON', as
   expect(inWords.stderr).toContain('docs/errors.md#bundle_invalid');
   const inJson = await karmesh('receipt', 'verify', path, '--json');
   expect(JSON.parse(inJson.stderr)).toMatchObject({ error: { code: 'BUNDLE_INVALID' } });
+});
+
+test('a file that holds no ticket is an expected failure', async () => {
+  const path = join(folder, 'ticket.json');
+  const said: string[] = [];
+  for (const content of ['{"ticket":"00"}', '{"ticket":"', '{}']) {
+    await writeFile(path, content);
+    const { code, stderr } = await karmesh('ticket', 'verify', path);
+    said.push(`${code} ${stderr.split('\n')[0]}`);
+  }
+  expect(said).toEqual([
+    '1 ✖ The file holds no signed ticket.',
+    '1 ✖ The file of the ticket cannot be read as JSON.',
+    '1 ✖ This is not a receipt bundle of a known format.',
+  ]);
 });
 
 test('a gateway that refuses is quoted', async () => {

@@ -11,12 +11,14 @@ import { keygenCommand } from './keygenCommand.ts';
 import type { ListedCommand } from './listedCommand.ts';
 import { receiptFetchCommand } from './receiptFetchCommand.ts';
 import { receiptVerifyCommand } from './receiptVerifyCommand.ts';
+import { ticketVerifyCommand } from './ticketVerifyCommand.ts';
 
 /** What this program does itself; everything else is a program of its own beside it, as git has it. */
 const commands: Readonly<Record<string, ListedCommand>> = {
   ask: askCommand,
   'receipt fetch': receiptFetchCommand,
   'receipt verify': receiptVerifyCommand,
+  'ticket verify': ticketVerifyCommand,
   'karma show': karmaShowCommand,
   keygen: keygenCommand,
   airdrop: airdropCommand,

@@ -1,22 +1,9 @@
 import { z } from 'zod';
 import { KarmeshError } from '../errors.ts';
 import { nearestName } from '../nearestName.ts';
+import type { LaneName } from '../protocol/index.ts';
+import { type AnswerEvidence, karmeshField } from './answerEvidence.ts';
 import { callGateway, type Gateway } from './gateway.ts';
-
-export const karmeshField = z.object({
-  requestId: z.string().regex(/^[0-9a-f]{64}$/),
-  assurance: z.string(),
-  epoch: z.string().regex(/^\d+$/),
-  dispatchNumber: z.string(),
-  priceLamports: z.string().regex(/^\d+$/),
-  quorum: z.object({ verdict: z.string(), agreeing: z.number(), asked: z.number() }),
-  receipts: z.array(
-    z.object({ worker: z.string(), outcome: z.string(), receiptHash: z.string().nullable(), shown: z.boolean() }),
-  ),
-  bundle: z.string(),
-});
-/** The evidence of an answer in short, as the gateway's last chunk or object carries it. */
-export type AnswerEvidence = z.output<typeof karmeshField>;
 
 const completion = z.object({
   model: z.string(),
@@ -33,6 +20,10 @@ export interface AskOptions {
   readonly temperature?: number;
   /** `quorum` unless told; `proof` waits for the same answer, whose receipt then waits until a token of it is proven. */
   readonly assurance?: 'quorum' | 'proof';
+  /** The lane to wait in; Bronze unless told. */
+  readonly lane?: LaneName;
+  /** A quote of `requestQuote`, which says lane and price; not beside `lane`. */
+  readonly quote?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -70,7 +61,7 @@ export async function ask(gateway: Gateway, options: AskOptions): Promise<Answer
       messages: [{ role: 'user', content: options.prompt }],
       ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),
       ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
-      karmesh: { assurance: options.assurance ?? 'quorum' },
+      karmesh: { assurance: options.assurance ?? 'quorum', lane: options.lane, quote: options.quote },
     },
     ...(signal === undefined ? {} : { signal }),
   });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { encode, signedCodec, type Usage, usageRecord } from '../protocol/index.ts';
 import { type AskEvent, askStreaming } from './askStreaming.ts';
 
 const evidence = {
@@ -7,6 +8,7 @@ const evidence = {
   epoch: '7',
   dispatchNumber: '3',
   priceLamports: '41',
+  lane: 'bronze',
   quorum: { verdict: 'agreed', agreeing: 2, asked: 3 },
   receipts: [{ worker: 'w1', outcome: 'agreed', receiptHash: null, shown: true }],
   bundle: 'http://gateway/v1/receipts/x',
@@ -61,6 +63,27 @@ test('tells what workers do and say, however the bytes are cut', async () => {
     stream: true,
     karmesh: { assurance: 'stream' },
   });
+});
+
+test('gives what a worker has signed for the text so far, and refuses what is no record', async () => {
+  const bytes = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
+  const value: Usage = {
+    dispatchHash: bytes(1),
+    worker: bytes(2),
+    sequence: 0,
+    promptTokens: 20,
+    outputTokens: 3,
+    outputChain: bytes(3),
+  };
+  const usage = { value, signature: new Uint8Array(64).fill(4) };
+  const record = Buffer.from(encode(signedCodec(usageRecord), usage)).toString('hex');
+  const shown = (of: string) =>
+    lines(chunk({ content: 'Hi' }, { karmeshUsage: { record: of } }), chunk({}, { karmesh: evidence }));
+  const { asked, events } = await ask(shown(record));
+  expect(asked[0]?.headers.get('x-karmesh-usage')).toBe('1');
+  expect(events[0]).toEqual({ kind: 'text', text: 'Hi', usage });
+  await expect(ask(shown(record.slice(2)))).rejects.toMatchObject({ code: 'CODEC' });
+  await expect(ask(shown('zz'))).rejects.toMatchObject({ code: 'PROTOCOL_VIOLATION' });
 });
 
 test.each([

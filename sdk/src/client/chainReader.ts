@@ -10,11 +10,14 @@ import {
   decodeModelKeys,
   decodeParticipant,
   decodeProven,
+  decodeStake,
   decodeVote,
   type EpochAccount,
+  type EscrowAccount,
   type ParticipantAccount,
   provenSize,
   type RawAccount,
+  type StakeAccount,
   type VoteAccount,
 } from '../program/accounts.ts';
 import { type Address, addressFromBase58, toBase58 } from '../program/address.ts';
@@ -23,6 +26,7 @@ import { checkedConfig } from '../program/checkedConfig.ts';
 import { PROGRAM_ID } from '../program/programId.ts';
 import type { BundleChainReader } from './readBundleChain.ts';
 import type { ChallengeReader } from './recheckChallenge.ts';
+import { rpcCaller } from './rpcCaller.ts';
 
 export interface ChainReaderOptions {
   /** A Solana RPC node's address. */
@@ -38,6 +42,8 @@ type WithSignal = { readonly signal: AbortSignal };
 /** What a page reads of a cluster without a gateway. */
 export interface ChainReader extends BundleChainReader, ChallengeReader {
   readonly addresses: ProgramAddresses;
+  /** An escrow; its `balance` is with its rent. */
+  escrow(address: Address, options: WithSignal): Promise<EscrowAccount | undefined>;
   /** The newest confirmed slot. */
   slot(options: WithSignal): Promise<bigint>;
   /** In the order of their registration index, 5,000 at most. */
@@ -46,6 +52,8 @@ export interface ChainReader extends BundleChainReader, ChallengeReader {
   epochs(epochs: readonly bigint[], options: WithSignal): Promise<readonly EpochAccount[]>;
   /** The votes of these validators on an epoch, those that there are, of 100 validators at most. */
   votes(epoch: bigint, validators: readonly Address[], options: WithSignal): Promise<readonly VoteAccount[]>;
+  /** What a staker has behind whomever, 5,000 at most. */
+  stakesOf(staker: Address, options: WithSignal): Promise<readonly StakeAccount[]>;
   /** The newest transactions that name an account, the newest first, 20 at most. */
   transactions(address: Address, options: WithSignal): Promise<readonly AccountTransaction[]>;
 }
@@ -64,13 +72,11 @@ const MAX_TRANSACTIONS = 20;
 
 /** Solana's accounts have 10 MiB at most; the program's have 10 KiB, which is 13,656 characters in base64. */
 const MAX_BASE64 = 16_384;
+/** Where a stake names its staker. */
+const STAKE_STAKER_OFFSET = 40;
 /** Where a record of proofs names its entry. */
 const PROVEN_ENTRY_OFFSET = 40;
 
-const reply = z.union([
-  z.object({ result: z.unknown() }).refine(({ result }) => result !== undefined),
-  z.object({ error: z.object({ message: z.string() }) }),
-]);
 const accountValue = z.object({
   lamports: z.number(),
   data: z.tuple([z.string().max(MAX_BASE64), z.literal('base64')]),
@@ -87,45 +93,9 @@ const transactionsReply = z
  * `RPC_UNREACHABLE`, `RPC_FAILED`, `ABORTED`, and `CODEC` for an account of another layout.
  */
 export function chainReader(options: ChainReaderOptions): ChainReader {
-  const { rpcUrl, programId = PROGRAM_ID } = options;
-  const send = options.fetch ?? globalThis.fetch;
+  const { programId = PROGRAM_ID } = options;
   const addresses = programAddresses(programId);
-  // A path may hold a key; errors name the node by its origin alone.
-  const node = new URL(rpcUrl).origin;
-
-  const call = async (method: string, params: readonly unknown[], signal: AbortSignal): Promise<unknown> => {
-    let body: unknown;
-    try {
-      const response = await send(rpcUrl, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-        signal,
-      });
-      body = await response.json();
-    } catch (cause) {
-      if (signal.aborted)
-        throw new KarmeshError('ABORTED', 'A request to the RPC node was aborted.', { method }, cause);
-      throw new KarmeshError('RPC_UNREACHABLE', 'The RPC node could not be reached.', { method, node }, cause);
-    }
-    const parsed = reply.safeParse(body);
-    if (!parsed.success) throw new KarmeshError('RPC_FAILED', 'The RPC node did not speak JSON-RPC.', { method, node });
-    if ('error' in parsed.data) {
-      const { message } = parsed.data.error;
-      throw new KarmeshError('RPC_FAILED', 'The RPC node refused a request.', { method, node, message });
-    }
-    return parsed.data.result;
-  };
-
-  const callFor = async <T>(
-    schema: z.ZodType<T>,
-    asked: { readonly method: string; readonly params: readonly unknown[]; readonly signal: AbortSignal },
-  ): Promise<T> => {
-    const { method, params, signal } = asked;
-    const parsed = schema.safeParse(await call(method, params, signal));
-    if (parsed.success) return parsed.data;
-    throw new KarmeshError('RPC_FAILED', 'The RPC node answered in another form.', { method, node });
-  };
+  const { call, callFor, node } = rpcCaller(options);
 
   const encoding = { encoding: 'base64', commitment: 'confirmed' };
 
@@ -190,6 +160,15 @@ export function chainReader(options: ChainReaderOptions): ChainReader {
       return found
         .map(({ pubkey, account: value }) => decodeParticipant(rawAccount(addressFromBase58(pubkey), value)))
         .sort((a, b) => a.index - b.index);
+    },
+    async stakesOf(staker, { signal }) {
+      const filters = [
+        { dataSize: ACCOUNT_SIZE.stake },
+        { memcmp: { offset: STAKE_STAKER_OFFSET, bytes: toBase58(staker) } },
+      ];
+      const params = [toBase58(programId), { ...encoding, filters }];
+      const found = await callFor(scanReply, { method: 'getProgramAccounts', params, signal });
+      return found.map(({ pubkey, account: value }) => decodeStake(rawAccount(addressFromBase58(pubkey), value)));
     },
     epochs: (epochs, { signal }) => accounts(epochs.map(addresses.epoch), decodeEpoch, signal),
     votes: (epoch, validators, { signal }) =>

@@ -1,9 +1,9 @@
 import { type BundleFile, decodeBundle } from '../protocol/index.ts';
-import { callGateway, type Gateway } from './gateway.ts';
+import { callGateway } from './gateway.ts';
 
 /** The receipt bundle of a request as the gateway has it now. Throws what `callGateway` throws, and `BUNDLE_INVALID`. */
 export async function fetchBundle(
-  gateway: Gateway,
+  gateway: Parameters<typeof callGateway>[0],
   options: { readonly requestId: string; readonly signal?: AbortSignal },
 ): Promise<BundleFile> {
   const response = await callGateway(gateway, {

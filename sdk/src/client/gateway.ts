@@ -13,13 +13,15 @@ export interface Gateway {
 const errorBody = z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) });
 
 /**
- * One HTTP call of a gateway. Throws `PEER_UNREACHABLE` when nobody answers, `ABORTED` after the signal, `GATEWAY_REFUSED` with the
+ * One HTTP call of a gateway, without a key of what everybody may read. Throws `PEER_UNREACHABLE` when nobody answers, `ABORTED` after the signal, `GATEWAY_REFUSED` with the
  * gateway's own sentence when it refuses.
  */
 export async function callGateway(
-  gateway: Gateway,
+  gateway: Omit<Gateway, 'apiKey'> & Partial<Pick<Gateway, 'apiKey'>>,
   call: {
     readonly path: string;
+    /** POST with a body and GET without one unless told. */
+    readonly method?: 'PATCH' | 'DELETE';
     readonly body?: unknown;
     readonly headers?: Readonly<Record<string, string>>;
     readonly signal?: AbortSignal;
@@ -28,8 +30,12 @@ export async function callGateway(
   let response: Response;
   try {
     response = await (gateway.fetch ?? globalThis.fetch)(`${gateway.url}${call.path}`, {
-      method: call.body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json', ...call.headers },
+      method: call.method ?? (call.body === undefined ? 'GET' : 'POST'),
+      headers: {
+        ...(gateway.apiKey === undefined ? {} : { authorization: `Bearer ${gateway.apiKey}` }),
+        'content-type': 'application/json',
+        ...call.headers,
+      },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     });

@@ -43,7 +43,7 @@ test.each(CLUSTER_NAMES)('%s: K-07 honest work at list price is never capped, fr
     [10, 2000],
   ] as const) {
     const work = { activeParameters: 3_279_104n, promptTokens, outputTokens };
-    const price = priceLamports({ listPrice: chain.listPriceLamports, ...work });
+    const price = priceLamports({ unitPrice: chain.listPriceLamports, ...work });
     const fee = (price * chain.feeShareBps) / 10_000n;
     const fastest = latencyAdjusted(inferenceKarma(work), { elapsedMs: 0n, targetMs: 1000n });
     expect(3n * (fastest + redundancyKarma(fastest))).toBeLessThanOrEqual(chain.kappaMicroKarmaPerLamport * fee);

@@ -4,6 +4,8 @@ import { CHAIN_PARAMETERS, type ChainParameters, type OffchainParameters } from 
 import devnet from './devnet.json' with { type: 'json' };
 import localnet from './localnet.json' with { type: 'json' };
 
+export { isLoopback } from './isLoopback.ts';
+
 const parameter = z.strictObject({ value: z.string().regex(/^\d+$/), unit: z.string(), reason: z.string() });
 const OFFCHAIN_PARAMETERS = [
   'weightFloor',

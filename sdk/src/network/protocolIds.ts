@@ -1,7 +1,7 @@
 /** The versioned protocols. A change that an old peer would misread takes a new number. */
 export const protocolIds = {
   /** One inference: dispatch, running tokens, seal, reveal, receipt. */
-  infer: '/karmesh/infer/2',
+  infer: '/karmesh/infer/3',
   /** An auditor asks a worker for a request and its answer. */
   audit: '/karmesh/audit/1',
   /** A body by its SHA-256. */

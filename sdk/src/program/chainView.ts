@@ -29,7 +29,7 @@ import { decodeSlotHashes, type SlotHash } from './slotHashes.ts';
 
 /** How old the last state is, and why. */
 export interface Staleness {
-  /** Milliseconds since the last poll that succeeded. */
+  /** Milliseconds since the slot of the last poll that succeeded was read. */
   readonly ageMs: number;
   /** The error of the last poll, or undefined if it succeeded. */
   readonly error: KarmeshError | undefined;
@@ -43,6 +43,8 @@ export interface ChainView extends AsyncDisposable {
   readonly addresses: ProgramAddresses;
   /** Polls now, in full. Throws what the poll threw. */
   refresh(options: { readonly signal: AbortSignal }): Promise<void>;
+  /** Polls now, and scans participants and escrows only if that is due. Throws what the poll threw. */
+  poll(options: { readonly signal: AbortSignal }): Promise<void>;
   /** The Clock sysvar's slot. */
   slot(): bigint;
   /** Undefined before epoch 0. */
@@ -194,6 +196,7 @@ export async function createChainView(options: ChainViewOptions): Promise<ChainV
   };
 
   const poll = async (inFull: boolean, pollSignal: AbortSignal): Promise<void> => {
+    const askedAt = now();
     const read = await readAccounts(connection, [CLOCK_SYSVAR, SLOT_HASHES_SYSVAR, addresses.config], {
       signal: pollSignal,
     });
@@ -218,7 +221,7 @@ export async function createChainView(options: ChainViewOptions): Promise<ChainV
     const gateways = scanned.participants.filter(({ role }) => role === ROLE.gateway).map(({ address }) => address);
     await Promise.all([readEpochs(at, config, pollSignal), readChains(at, gateways, pollSignal)]);
     state = { slot, config, participants: scanned.participants, escrows: scanned.escrows };
-    polledAt = now();
+    polledAt = askedAt;
     lastError = undefined;
     if (before === undefined || slot > before.slot) for (const listener of listeners) listener(slot);
   };
@@ -251,6 +254,7 @@ export async function createChainView(options: ChainViewOptions): Promise<ChainV
   return {
     addresses,
     refresh: (call) => serialised(true, AbortSignal.any([signal, call.signal])),
+    poll: (call) => serialised(false, AbortSignal.any([signal, call.signal])),
     slot: () => current().slot,
     epoch: () => epochAt(current().config, current().slot),
     config: () => current().config,

@@ -7,6 +7,7 @@ export {
   programAddresses,
   type StakeName,
 } from './addresses.ts';
+export { associatedTokenAccount } from './associatedTokenAccount.ts';
 export { type ChainView, type ChainViewOptions, checkFresh, createChainView, type Staleness } from './chainView.ts';
 export { checkedConfig } from './checkedConfig.ts';
 export { instructionName } from './coder.ts';
@@ -41,5 +42,5 @@ export { rpcRequest } from './rpc.ts';
 export { type SendOptions, type SentTransaction, sendTransaction } from './sendTransaction.ts';
 export { type SimulatedTransaction, simulateTransaction } from './simulateTransaction.ts';
 export { decodeSlotHashes, type SlotHash } from './slotHashes.ts';
-export { associatedTokenAccount, readTokenAccount, type TokenAccount } from './tokenAccount.ts';
+export { readTokenAccount, type TokenAccount } from './tokenAccount.ts';
 export { type TransactionSigner, transactionSigner } from './transactionSigner.ts';

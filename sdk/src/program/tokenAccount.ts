@@ -1,8 +1,7 @@
 import type { Connection } from '@solana/web3.js';
 import { readU64le } from '../protocol/bytes.ts';
 import { readAccounts } from './accountReader.ts';
-import { type Address, ASSOCIATED_TOKEN_PROGRAM, TOKEN_PROGRAM } from './address.ts';
-import { findProgramAddress } from './findProgramAddress.ts';
+import type { Address } from './address.ts';
 
 /** What the SPL Token program's account says (https://github.com/solana-program/token/blob/main/interface/src/state.rs). */
 export interface TokenAccount {
@@ -14,11 +13,6 @@ export interface TokenAccount {
 }
 
 const TOKEN_ACCOUNT_BYTES = 165;
-
-/** Where a wallet keeps an owner's tokens of a mint unless told otherwise. */
-export function associatedTokenAccount(owner: Address, mint: Address): Address {
-  return findProgramAddress([owner, TOKEN_PROGRAM, mint], ASSOCIATED_TOKEN_PROGRAM);
-}
 
 /** The token account at an address; undefined if there is none. Throws `RPC_UNREACHABLE`, `RPC_FAILED`, `ABORTED`. */
 export async function readTokenAccount(

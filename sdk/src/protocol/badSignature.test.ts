@@ -51,7 +51,7 @@ test('P-48: the longest evidence fits a buffer', () => {
       timeouts: eight([{ value, signature: new Uint8Array(64) }]),
     },
   };
-  expect(encode(entryCodec, full).length).toBe(7_595);
+  expect(encode(entryCodec, full).length).toBe(7_603);
   const shown = { body: setOf(full), entry: full, entryEpoch: 1n, place: 0, record: 'refusal' } as const;
   const least = badSignatureEvidence(domain, shown).length;
   // 2^20 entries, 2^20 candidates in place of ten, 1,024 groups.

@@ -84,7 +84,7 @@ export function findBadSignature(
 
 /**
  * P-48: the evidence that a record in a closed set is not signed by the identity that the set's candidates give its worker. It fits one
- * buffer whatever the set: an entry has at most 7,595 bytes. Throws `BAD_ARGUMENT` for a record or a worker that is not there.
+ * buffer whatever the set: an entry has at most 7,603 bytes. Throws `BAD_ARGUMENT` for a record or a worker that is not there.
  */
 export function badSignatureEvidence(
   domain: Domain,

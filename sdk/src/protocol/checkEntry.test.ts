@@ -46,6 +46,8 @@ describe('an entry that holds', () => {
     ['in which nobody answered', { roles: ['refuses', 'times out', 'refuses'] }],
     ['with a replacement for a refusal and a time-out', { roles: ['refuses', 'x', 'times out', 'x', 'x'] }],
     ['with a fourth worker after a split', { roles: ['x', 'y', 'z', 'y'] }],
+    ['sold above the list price', { ticket: (value) => ({ ...value, unitPrice: 250_000n }) }],
+    ['that was halted', { assurance: 'stream', body: (value) => ({ ...value, finishReason: 'halted' }) }],
     ['whose price meets the cap', { ticket: (value) => ({ ...value, priceCap: 1000n }) }],
     ['of a fourth worker that saw more seals than the others', splitThenFourth()],
   ])('%s is accepted', (_, plan) => {
@@ -110,6 +112,10 @@ test.each<readonly [string, EntryPlan]>([
   ['E-19: rejects an answer of another model', { body: (value) => ({ ...value, modelId: other }) }],
   ['E-19: rejects an answer of another engine class', { body: (value) => ({ ...value, engineClass: other }) }],
   ['E-19: rejects a first token before the request', { body: (value) => ({ ...value, firstTokenAtMs: 1n }) }],
+  [
+    'E-19: rejects an answer that was halted and is no stream',
+    { body: (value) => ({ ...value, finishReason: 'halted' }) },
+  ],
   ['E-19: rejects an end before the first token', { body: (value) => ({ ...value, finishedAtMs: 1n }) }],
   ['E-20: rejects an answer that was not sealed', { receipt: (value) => ({ ...value, outputHash: other }) }],
   ['E-20: rejects another trace than the sealed one', { body: (value) => ({ ...value, traceRoot: other }) }],
@@ -133,6 +139,14 @@ test.each<readonly [string, EntryPlan]>([
     { roles: ['x', 'y', 'z'], outcome: (value) => ({ ...value, verdict: 'agreed' }) },
   ],
   ['E-22: rejects another answer than the agreed one', { outcome: (value) => ({ ...value, outputHash: other }) }],
+  [
+    'E-22: rejects the list price where the ticket names a higher one',
+    { ticket: (value) => ({ ...value, unitPrice: 250_000n }), outcome: (value) => ({ ...value, price: 3444n }) },
+  ],
+  [
+    'E-22: rejects the price that a ticket names below the list price',
+    { ticket: (value) => ({ ...value, unitPrice: 50_000n }), outcome: (value) => ({ ...value, price: 1722n }) },
+  ],
   ['E-22: rejects a price over the list price', { outcome: (value) => ({ ...value, price: value.price + 1n }) }],
   ['E-22: rejects a price under the list price', { outcome: (value) => ({ ...value, price: value.price - 1n }) }],
   [

@@ -4,7 +4,7 @@ import { type Entry, entryHashOf, evidenceHashOf, type RevealedReceipt } from '.
 import type { Hash } from './hash.ts';
 import type { Domain, HeaderCodec } from './header.ts';
 import type { EngineClassId, EscrowAddress, ModelId, Participant } from './ids.ts';
-import { priceLamports } from './karma.ts';
+import { priceLamports, unitPriceOf } from './karma.ts';
 import { sealValueOf } from './output.ts';
 import { type Answer, decideQuorum, QUORUM } from './quorum.ts';
 import {
@@ -241,6 +241,9 @@ function checkReceipt(options: {
     return fault('reject', 'E-19', { worker, field: 'engineClass' });
   if (body.finishedAtMs < body.firstTokenAtMs || body.firstTokenAtMs < body.receivedAtMs)
     return fault('reject', 'E-19', { worker, field: 'times' });
+  // A gateway halts streams alone (W-22).
+  if (body.finishReason === 'halted' && dispatch.assurance !== 'stream')
+    return fault('reject', 'E-19', { worker, field: 'finishReason' });
   // E-20
   const arrived = entry.evidence.seals.find(({ seal }) => equalBytes(seal.value.worker, receipt.worker));
   if (arrived === undefined) return fault('reject', 'E-20', { worker, field: 'seal' });
@@ -276,7 +279,7 @@ function sawSeals(entry: Entry, revealed: RevealedReceipt): boolean {
   return false;
 }
 
-/** E-22: the outcome is what the receipts decide, at the list price and within the cap. */
+/** E-22: the outcome is what the receipts decide, at the ticket's price (M-01) and within its cap. */
 function checkOutcome(options: {
   readonly context: EntryContext;
   readonly entry: Entry;
@@ -312,7 +315,7 @@ function checkOutcome(options: {
   );
   if (liar !== undefined) return fault('reject', 'E-23', { worker: toHex(liar.worker) });
   const price = priceLamports({
-    listPrice: context.listPrice(epoch),
+    unitPrice: unitPriceOf(entry.ticket.value, context.listPrice(epoch)),
     activeParameters,
     promptTokens: agreed.promptTokens,
     outputTokens: agreed.outputTokens,

@@ -40,6 +40,9 @@ export const KIND = {
   voucher: 22,
   finding: 23,
   planted: 24,
+  quote: 25,
+  depositOffer: 26,
+  order: 27,
 } as const;
 
 /** F-03: what is signed is the hash of a header of at most this many bytes, so that evidence fits a Solana transaction. */

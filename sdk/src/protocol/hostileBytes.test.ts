@@ -7,6 +7,8 @@ import { type Codec, decode, encode } from './codec.ts';
 import { engineClassCodec } from './engineClass.ts';
 import { batchBodyCodec, entryCodec } from './entry.ts';
 import { Market } from './fixtures/market.ts';
+import { logEventCodec } from './logEvent.ts';
+import { logAnswerCodec, logAskCodec } from './logFrames.ts';
 import { manifestBodyCodec } from './manifest.ts';
 import { sumPathCodec } from './merkle.ts';
 import { modelManifestCodec } from './model.ts';
@@ -37,6 +39,9 @@ const codecs: Readonly<Record<string, Codec<unknown>>> = {
   reportBody: reportBodyCodec,
   report: reportCodec,
   candidateGroup: candidateGroupCodec,
+  logEvent: logEventCodec,
+  logAsk: logAskCodec,
+  logAnswer: logAnswerCodec,
   request: inferenceRequestCodec,
   model: modelManifestCodec,
   engineClass: engineClassCodec,

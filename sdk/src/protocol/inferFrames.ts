@@ -21,7 +21,7 @@ import { inferenceRequestCodec } from './request.ts';
 import { signedCodec } from './signature.ts';
 
 /** W-01: the protocol between a gateway and a worker, one stream per dispatch. */
-export const INFER_PROTOCOL = '/karmesh/infer/2';
+export const INFER_PROTOCOL = '/karmesh/infer/3';
 
 /** W-02: bytes of one frame at most: a request with its messages is the largest. */
 export const MAX_INFER_FRAME_BYTES = 4 << 20;
@@ -50,6 +50,10 @@ const frames = {
   sealed: struct({ seal: signedCodec(sealRecord) }),
   reveal: struct({ revealed: revealedReceiptCodec, tokens: tokensCodec, text: answerText }),
   failed: struct({ cause: oneOf(FAILURE_CAUSES) }),
+  /** W-22, from the gateway: nobody reads on; the answer is to end at so many tokens. */
+  halt: struct({ outputTokens: u32 }),
+  /** W-22, from the worker: the seal of the answer that it has by then, which stands in place of every other of its seals. */
+  halted: struct({ seal: signedCodec(sealRecord) }),
 } as const;
 
 /** W-04: the first byte of a frame. */
@@ -63,12 +67,14 @@ const FRAME_TYPES = [
   'sealed',
   'reveal',
   'failed',
+  'halt',
+  'halted',
 ] as const;
 
 type FrameOf<K extends keyof typeof frames> = { readonly type: K } & Decoded<(typeof frames)[K]>;
 export type InferFrame = { [K in keyof typeof frames]: FrameOf<K> }[keyof typeof frames];
 /** What a gateway sends. */
-export type GatewayFrame = Extract<InferFrame, { type: 'dispatch' | 'seals' | 'cancel' }>;
+export type GatewayFrame = Extract<InferFrame, { type: 'dispatch' | 'seals' | 'cancel' | 'halt' }>;
 /** What a worker sends. */
 export type WorkerFrame = Exclude<InferFrame, GatewayFrame>;
 

@@ -67,7 +67,7 @@ test('K-06: decay never grows with time', () => {
 test('M-01: the price matches the vectors and rounds up', () => {
   const computed = vectors.price.cases.map((row) =>
     priceLamports({
-      listPrice: big(row.listPrice),
+      unitPrice: big(row.unitPrice),
       activeParameters: big(row.activeParameters),
       promptTokens: row.promptTokens,
       outputTokens: row.outputTokens,

@@ -39,14 +39,19 @@ export function redundancyKarma(inference: bigint): bigint {
   return inference / 2n;
 }
 
-/** M-01: the price in lamports, `ceil(list price x active parameters x (prompt + 8 x output) / (8 x 10^9))`; the list price is per 1,000 output tokens and million active parameters. */
+/** M-01: what a ticket is charged by: its own unit price, or the list price of its dispatch's epoch where that is higher. */
+export function unitPriceOf(ticket: { readonly unitPrice: bigint }, listPrice: bigint): bigint {
+  return ticket.unitPrice > listPrice ? ticket.unitPrice : listPrice;
+}
+
+/** M-01: the price in lamports, `ceil(unit price x active parameters x (prompt + 8 x output) / (8 x 10^9))`; the unit price is per 1,000 output tokens and million active parameters. */
 export function priceLamports(work: {
-  readonly listPrice: bigint;
+  readonly unitPrice: bigint;
   readonly activeParameters: bigint;
   readonly promptTokens: number;
   readonly outputTokens: number;
 }): bigint {
-  const numerator = work.listPrice * work.activeParameters * weightedTokens(work);
+  const numerator = work.unitPrice * work.activeParameters * weightedTokens(work);
   const denominator = 8_000_000_000n;
   return (numerator + denominator - 1n) / denominator;
 }

@@ -5,8 +5,11 @@ import { KarmeshError } from '../errors.ts';
 import { measurementsCodec } from './audit.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { decode, encode } from './codec.ts';
+import { depositOfferRecord } from './depositOffer.ts';
 import { plainValue } from './fixtures/plainValue.ts';
 import { type HeaderCodec, KIND } from './header.ts';
+import { orderRecord } from './order.ts';
+import { quoteRecord } from './quote.ts';
 import {
   batchRecord,
   dispatchRecord,
@@ -60,11 +63,14 @@ const records = {
   batch: batchRecord,
   verdict: verdictRecord,
   voucher: voucherRecord,
+  quote: quoteRecord,
+  depositOffer: depositOfferRecord,
+  order: orderRecord,
 } as const;
 const recordOf = (name: string): HeaderCodec<unknown> =>
   records[name as keyof typeof records] as unknown as HeaderCodec<unknown>;
 
-test('F-20 to F-32: the vectors hold every signed record', () => {
+test('F-20 to F-35: the vectors hold every signed record', () => {
   expect(vectors.records.map(({ name }) => name)).toEqual(Object.keys(records));
 });
 

@@ -13,7 +13,7 @@ function record<T>(kind: number, fields: Codec<T>): HeaderCodec<T> {
   return header(kind, fields);
 }
 
-/** F-20, signed by the gateway when it takes the request. `priceCap` in lamports; `ticketNumber` is consecutive per gateway. */
+/** F-20, signed by the gateway when it takes the request. `priceCap` in lamports, `unitPrice` as the list price is (M-01); `ticketNumber` is consecutive per gateway. */
 export const ticketRecord = record(
   KIND.ticket,
   struct({
@@ -22,6 +22,7 @@ export const ticketRecord = record(
     ticketNumber: u64,
     lane: u8,
     priceCap: u64,
+    unitPrice: u64,
     escrow: escrowCodec,
     issuedAtMs: u64,
   }),

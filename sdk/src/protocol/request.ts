@@ -8,8 +8,11 @@ export const ASSURANCES = ['stream', 'quorum', 'proof'] as const;
 export type Assurance = (typeof ASSURANCES)[number];
 export const assuranceCodec: Codec<Assurance> = oneOf(ASSURANCES);
 
-/** F-10: why an answer ended: the model said so or a stop text appeared (`stop`), or the token limit was reached (`length`). */
-export const FINISH_REASONS = ['stop', 'length'] as const;
+/**
+ * F-14: why an answer ended: the model said so or a stop text appeared (`stop`), the token limit was reached (`length`), or its reader
+ * left and the gateway said so (`halted`, W-22).
+ */
+export const FINISH_REASONS = ['stop', 'length', 'halted'] as const;
 export type FinishReason = (typeof FINISH_REASONS)[number];
 export const finishReasonCodec: Codec<FinishReason> = oneOf(FINISH_REASONS);
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { systemClock } from '@karmesh/sdk/clock';
+import { steadyClock, systemClock } from '@karmesh/sdk/clock';
 import { chooseCluster, parametersOf } from '@karmesh/sdk/clusters/choose';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { createHost, type FrameStream } from '@karmesh/sdk/network';
@@ -75,6 +75,7 @@ export async function runHostileWorker(malice: Malice): Promise<void> {
     receipts: stack.use(await openReceiptLog(config.dataDir)),
     audits: await openAuditFiles(config.dataDir),
     clock: systemClock,
+    steady: steadyClock,
     random: (length) => new Uint8Array(randomBytes(length)),
   });
   stack.defer(() => service.stop({ signal: AbortSignal.timeout(1_000) }));

@@ -1,4 +1,4 @@
-import type { Engine } from '../../../node/src/engines/engine.ts';
+import type { Engine, GenerateResult } from '../../../node/src/engines/engine.ts';
 
 /** Turns an answer's tokens into others of the same number: a lie that all who tell it tell alike. */
 export function lieOf(tokens: readonly number[]): readonly number[] {
@@ -12,9 +12,14 @@ export function lyingEngine(honest: Engine): Engine {
     applyTemplate: (messages) => honest.applyTemplate(messages),
     replay: (options, control) => honest.replay(options, control),
     async generate(options, control) {
-      const { signal } = control ?? {};
-      const answer = await honest.generate(options, signal === undefined ? {} : { signal });
-      return { ...answer, outputTokens: lieOf(answer.outputTokens), text: 'It is not so.' };
+      const lie = (answer: GenerateResult): GenerateResult => ({
+        ...answer,
+        outputTokens: lieOf(answer.outputTokens),
+        text: 'It is not so.',
+        cutTo: async (...cut) => lie(await answer.cutTo(...cut)),
+      });
+      const { onTokens: _, ...rest } = control ?? {};
+      return lie(await honest.generate(options, rest));
     },
     [Symbol.asyncDispose]: () => honest[Symbol.asyncDispose](),
   };

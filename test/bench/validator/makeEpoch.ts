@@ -133,6 +133,7 @@ function makeEntry(
     ticketNumber: BigInt(number),
     lane: 0,
     priceCap: 1_000_000_000n,
+    unitPrice: 0n,
     escrow: escrow(gateway, escrowNumber(number)),
     issuedAtMs: startMs,
   });
@@ -201,7 +202,7 @@ function makeEntry(
     dispatchHash,
     verdict: 'agreed' as const,
     outputHash,
-    price: priceLamports({ listPrice, activeParameters, promptTokens: PROMPT_TOKENS, outputTokens }),
+    price: priceLamports({ unitPrice: listPrice, activeParameters, promptTokens: PROMPT_TOKENS, outputTokens }),
     evidenceHash: evidenceHashOf(evidence),
     finishedAtMs: sealedAtMs + 20n,
   });

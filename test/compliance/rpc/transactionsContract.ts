@@ -5,6 +5,7 @@ import {
   ComputeBudgetProgram,
   Ed25519Program,
   Keypair,
+  PublicKey,
   Secp256k1Program,
   SendTransactionError,
   SystemProgram,
@@ -93,6 +94,50 @@ export function transactionsContract(fixture: () => Fixture): void {
       expect(await connection.getSignaturesForAddress(to, { until: signature })).toEqual([]);
       expect(await call('getTransaction', signature, { commitment: 'processed' })).toEqual({
         error: { code: -32_602, message: 'Method does not support commitment below `confirmed`' },
+      });
+    });
+
+    test('keeps what token accounts held before and after', async () => {
+      const { connection, payer, call } = fixture();
+      const [mint, holder] = [Keypair.generate(), Keypair.generate()];
+      const token = (keys: readonly PublicKey[], data: readonly number[]): TransactionInstruction =>
+        new TransactionInstruction({
+          programId: new PublicKey('TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA'),
+          keys: keys.map((pubkey, index) => ({ pubkey, isSigner: index === 2, isWritable: index < 2 })),
+          data: Buffer.from(data),
+        });
+      const make = async (account: Keypair, space: number): Promise<TransactionInstruction> =>
+        SystemProgram.createAccount({
+          fromPubkey: payer.publicKey,
+          newAccountPubkey: account.publicKey,
+          lamports: await connection.getMinimumBalanceForRentExemption(space),
+          space,
+          programId: token([], []).programId,
+        });
+      const initialiseMint2 = [20, 6, ...payer.publicKey.toBytes(), 0];
+      const initialiseAccount3 = [18, ...payer.publicKey.toBytes()];
+      const making = new Transaction().add(
+        await make(mint, 82),
+        token([mint.publicKey], initialiseMint2),
+        await make(holder, 165),
+        token([holder.publicKey, mint.publicKey], initialiseAccount3),
+      );
+      await sendAndConfirmTransaction(connection, making, [payer, mint, holder]);
+      const mintTo = token([mint.publicKey, holder.publicKey, payer.publicKey], [7, 0x40, 0xe2, 0x01, 0, 0, 0, 0, 0]);
+      const signature = await sendAndConfirmTransaction(connection, new Transaction().add(mintTo), [payer]);
+      const found = await call('getTransaction', signature, { encoding: 'json', commitment: 'confirmed' });
+      const held = (amount: object) => ({
+        accountIndex: expect.any(Number),
+        mint: mint.publicKey.toBase58(),
+        owner: payer.publicKey.toBase58(),
+        programId: mintTo.programId.toBase58(),
+        uiTokenAmount: { decimals: 6, ...amount },
+      });
+      expect(found.result).toMatchObject({
+        meta: {
+          preTokenBalances: [held({ amount: '0', uiAmount: null, uiAmountString: '0' })],
+          postTokenBalances: [held({ amount: '123456', uiAmount: 0.123456, uiAmountString: '0.123456' })],
+        },
       });
     });
 

@@ -51,7 +51,7 @@ const KINDS: Record<number, { size: number; role: number; of: number; epochAt?: 
       [72, 105],
     ],
   },
-  2: { size: 121, role: GATEWAY, of: 32, key: [[32, 72]] },
+  2: { size: 129, role: GATEWAY, of: 32, key: [[32, 72]] },
   10: { size: 124, role: GATEWAY, of: 0, epochAt: 40, key: [[0, 40]] },
 };
 

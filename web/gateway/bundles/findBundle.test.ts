@@ -30,6 +30,7 @@ test('B-01: the bundle is for the key that asked, while its prompt is kept, and 
     await market.collect(scheduler, question('quorum'));
   }
   const requestId = market.entries[0]?.ticket.value.requestId ?? new Uint8Array();
+  let isWithheld = false;
   const find = findBundle({ lateMs: 1000 })({
     db,
     domain,
@@ -43,6 +44,7 @@ test('B-01: the bundle is for the key that asked, while its prompt is kept, and 
       }),
     },
     models: [model],
+    isWithheld: () => isWithheld,
     bodies: { manifest: async () => undefined, report: async () => undefined, bytes: async () => undefined },
   });
   expect(await find({ requestId, keyHash: hashApiKey('sk-other') })).toBeUndefined();
@@ -55,6 +57,10 @@ test('B-01: the bundle is for the key that asked, while its prompt is kept, and 
   const verdict = verifyBundle(bundle, market.bundleChain);
   expect(verdict.checks.filter(({ holds }) => !holds)).toEqual([]);
   expect([verdict.holds, verdict.pending.length > 0]).toEqual([false, true]);
+
+  isWithheld = true;
+  expect(await find({ requestId, keyHash })).toBeUndefined();
+  isWithheld = false;
 
   await forgetRequests(db, BigInt(Number.MAX_SAFE_INTEGER));
   expect(await find({ requestId, keyHash })).toBeUndefined();

@@ -43,17 +43,23 @@ export type FindBundleParts = {
   };
   readonly models: readonly MarketModel[];
   readonly bodies: EpochBodies;
+  /** Whether nobody is to have an answer yet. */
+  isWithheld(requestId: RequestId): boolean;
 };
 
 /** Entries that no auditor judged are carried on; the report that credits one is looked for in so many epochs after its own. A token takes minutes to prove. */
 const REPORTS_SEARCHED = { stream: 4n, quorum: 4n, proof: 256n } as const;
 
-/** B-01: the bundle of a request, for the API key that asked it. Undefined for anybody else, for a request without an answer and once its prompt is forgotten. */
+/**
+ * B-01: the bundle of a request, for the API key that asked it. Undefined for anybody else, for a request without an answer, while its answer is
+ * withheld, and once its prompt is forgotten.
+ */
 export const findBundle =
   (options: FindBundleOptions) =>
   (parts: FindBundleParts) =>
   async (wanted: { readonly requestId: RequestId; readonly keyHash: KeyHash }): Promise<BundleFile | undefined> => {
     const { db, domain, view } = parts;
+    if (parts.isWithheld(wanted.requestId)) return undefined;
     const ticket = await findTicket(db, wanted.requestId);
     if (ticket === undefined || !equalBytes(ticket.keyHash, wanted.keyHash)) return undefined;
     const [found, kept] = [await findEntry(db, wanted.requestId), await findRequest(db, wanted.requestId)];

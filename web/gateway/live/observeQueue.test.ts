@@ -22,7 +22,7 @@ test('remembers the most of each moment, though nothing is there when the moment
   const clock = manualClock(0);
   using queue = observeQueue({ maxRunning: 2, maxWaiting: 4, sampleMs: 5_000, maxSamples: 2 })({
     models: () => [{ modelId: modelIdOf(manifest), manifest }],
-    listPrice: () => 20_000n,
+    unitPrice: () => 20_000n,
     clock,
   });
   {
@@ -54,7 +54,7 @@ test('a moment carries on with what it began with', async () => {
   const clock = manualClock(0);
   using queue = observeQueue({ maxRunning: 2, maxWaiting: 4, sampleMs: 5_000, maxSamples: 9 })({
     models: () => [],
-    listPrice: () => 0n,
+    unitPrice: () => 0n,
     clock,
   });
   using _request = queue.stages.enter('drawing');

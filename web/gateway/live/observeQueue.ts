@@ -38,7 +38,8 @@ export type QueueOptions = {
 
 export type QueueParts = {
   models(): readonly MarketModel[];
-  listPrice(): bigint;
+  /** M-01, of the cheapest lane at present. */
+  unitPrice(): bigint;
   readonly clock: Clock;
 };
 
@@ -55,7 +56,7 @@ export type ObservedQueue = Disposable & {
 /** Follows the gateway's queue: how many requests are where now, how it was in the last minutes, what an answer costs. */
 export const observeQueue =
   (options: QueueOptions) =>
-  ({ clock, listPrice, models }: QueueParts): ObservedQueue => {
+  ({ clock, models, unitPrice }: QueueParts): ObservedQueue => {
     const { maxRunning, maxSamples, maxWaiting, sampleMs } = options;
     const listeners = new Set<() => void>();
     let history: readonly QueueSample[] = [];
@@ -102,7 +103,7 @@ export const observeQueue =
         prices: models().map(({ manifest }) => {
           const price = (promptTokens: number, outputTokens: number): string => {
             const { activeParameters } = manifest;
-            return priceLamports({ listPrice: listPrice(), activeParameters, promptTokens, outputTokens }).toString();
+            return priceLamports({ unitPrice: unitPrice(), activeParameters, promptTokens, outputTokens }).toString();
           };
           return { model: manifest.name, outputLamports: price(0, 1000), promptLamports: price(1000, 0) };
         }),

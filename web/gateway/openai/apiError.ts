@@ -1,15 +1,26 @@
 import { KarmeshError, type KarmeshErrorCode } from '@karmesh/sdk/errors';
+import { toHex } from '@karmesh/sdk/protocol';
 
 /** The HTTP statuses that the API answers with when it does not answer with what was asked. */
-export type ErrorStatus = 400 | 401 | 404 | 405 | 413 | 429 | 499 | 500 | 502 | 503 | 504;
+export const ERROR_STATUSES = [
+  400, 401, 402, 404, 405, 408, 409, 413, 415, 422, 426, 429, 499, 500, 502, 503, 504,
+] as const;
+export type ErrorStatus = (typeof ERROR_STATUSES)[number];
+
+export const ERROR_TYPES = ['invalid_request_error', 'rate_limit_error', 'insufficient_quota', 'server_error'] as const;
+
+/** A header of 402. */
+const VOUCHER_NEEDED = 'x-karmesh-voucher-needed';
 
 type ApiErrorOptions = {
   readonly status: ErrorStatus;
-  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'insufficient_quota' | 'server_error';
+  readonly type: (typeof ERROR_TYPES)[number];
   readonly code: string | null;
   readonly message: string;
   readonly param?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The requests of an answer that failed, in hexadecimal. */
+  readonly requestIds?: readonly string[];
 };
 
 /** An error as OpenAI's API reports one (https://platform.openai.com/docs/guides/error-codes). */
@@ -19,9 +30,10 @@ export class ApiError extends Error {
   readonly body: {
     readonly error: {
       readonly message: string;
-      readonly type: string;
+      readonly type: ApiErrorOptions['type'];
       readonly param: string | null;
       readonly code: string | null;
+      readonly karmesh?: { readonly requestIds: readonly string[] };
     };
   };
 
@@ -30,8 +42,9 @@ export class ApiError extends Error {
     this.name = 'ApiError';
     this.status = options.status;
     this.headers = options.headers ?? {};
+    const { code, message, param = null, requestIds, type } = options;
     this.body = {
-      error: { message: options.message, type: options.type, param: options.param ?? null, code: options.code },
+      error: { message, type, param, code, ...(requestIds === undefined ? {} : { karmesh: { requestIds } }) },
     };
   }
 }
@@ -51,17 +64,36 @@ export function modelNotFound(model: string): ApiError {
   });
 }
 
+/** A parameter that exists, with a value that is not to be had here. */
+export function unsupportedParameter(param: string, where = 'by this market with this value'): ApiError {
+  return invalidRequest(`Unsupported parameter: '${param}' is not supported ${where}.`, param, 'unsupported_parameter');
+}
+
 type Shape = Pick<ApiErrorOptions, 'status' | 'type' | 'code'> & Partial<Pick<ApiErrorOptions, 'param' | 'headers'>>;
 
 /** A client's own retry helps only where the market may have room or workers a moment later. */
 const shapes: Partial<Record<KarmeshErrorCode, Shape>> = {
   QUEUE_FULL: { status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded', headers: { 'retry-after': '1' } },
-  ESCROW_SHORT: {
+  QUEUE_SHARE_FULL: {
     status: 429,
+    type: 'rate_limit_error',
+    code: 'too_many_waiting_requests',
+    headers: { 'retry-after': '1' },
+  },
+  CREDIT_SHORT: {
+    status: 402,
     type: 'insufficient_quota',
     code: 'insufficient_quota',
     headers: { 'x-should-retry': 'false' },
   },
+  VOUCHER_SHORT: {
+    status: 402,
+    type: 'insufficient_quota',
+    code: 'voucher_short',
+    headers: { 'x-should-retry': 'false' },
+  },
+  // The operator's money, not the buyer's; what is set aside comes free again.
+  ESCROW_SHORT: { status: 503, type: 'server_error', code: 'escrow_short', headers: { 'retry-after': '5' } },
   CONTEXT_OVERFLOW: { status: 400, type: 'invalid_request_error', code: 'context_length_exceeded', param: 'messages' },
   REQUEST_REFUSED: { status: 400, type: 'invalid_request_error', code: 'request_refused', param: 'messages' },
   NO_PROOFS: { status: 400, type: 'invalid_request_error', code: 'no_proofs', param: 'karmesh.assurance' },
@@ -71,6 +103,8 @@ const shapes: Partial<Record<KarmeshErrorCode, Shape>> = {
   WORKER_TIMEOUT: { status: 504, type: 'server_error', code: 'worker_timeout', headers: { 'x-should-retry': 'false' } },
   DISK_FULL: { status: 503, type: 'server_error', code: 'disk_full', headers: { 'retry-after': '30' } },
   RPC_UNREACHABLE: { status: 503, type: 'server_error', code: 'cluster_unreachable', headers: { 'retry-after': '5' } },
+  STORE_UNREACHABLE: { status: 503, type: 'server_error', code: 'store_unreachable', headers: { 'retry-after': '2' } },
+  CREDIT_HELD: { status: 429, type: 'rate_limit_error', code: 'credit_held', headers: { 'retry-after': '1' } },
   ABORTED: { status: 499, type: 'server_error', code: 'request_cancelled' },
 };
 
@@ -84,11 +118,23 @@ function retryAfter({ facts }: KarmeshError): Readonly<Record<string, string>> {
   return { 'retry-after': String(Math.min(MAX_RETRY_SECONDS, Math.max(1, seconds))) };
 }
 
+/** M-09: what the next voucher must name, in lamports. */
+function voucherNeeded({ code, facts }: KarmeshError): Readonly<Record<string, string>> {
+  return code === 'VOUCHER_SHORT' && facts.needed !== undefined ? { [VOUCHER_NEEDED]: String(facts.needed) } : {};
+}
+
 /** PostgreSQL's `disk_full` (its manual, appendix A). */
 const DATABASE_DISK_FULL = '53100';
 
 function isDiskFull(cause: unknown): boolean {
   return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === DATABASE_DISK_FULL;
+}
+
+/** What a client is told of a failure of one of several requests, with all that had begun. */
+export function namingRequests(cause: unknown, requestIds: readonly Uint8Array[]): ApiError {
+  const { body, headers, status } = toApiError(cause);
+  const { code, message, param, type } = body.error;
+  return new ApiError({ status, type, code, message, param, headers, requestIds: requestIds.map(toHex) }, cause);
 }
 
 /** What a client is told of a failure. Sentences of `KarmeshError` hold no secrets; anything else is a fault of ours and stays in the log. */
@@ -98,7 +144,7 @@ export function toApiError(cause: unknown): ApiError {
     return toApiError(new KarmeshError('DISK_FULL', 'The gateway’s disk is full; nothing was changed.', {}, cause));
   const shape = cause instanceof KarmeshError ? shapes[cause.code] : undefined;
   if (cause instanceof KarmeshError && shape !== undefined) {
-    const headers = { ...shape.headers, ...retryAfter(cause) };
+    const headers = { ...shape.headers, ...retryAfter(cause), ...voucherNeeded(cause) };
     return new ApiError({ ...shape, headers, message: cause.message }, cause);
   }
   return new ApiError(

@@ -1,128 +1,104 @@
-import { type FinishReason, toHex } from '@karmesh/sdk/protocol';
+import { toHex } from '@karmesh/sdk/protocol';
 import bs58 from 'bs58';
-import type { AnswerSummary, MarketEvent } from '../market.ts';
+import {
+  type AnswerStyle,
+  type AnswerView,
+  byIndex,
+  finishReason,
+  headFields,
+  karmeshField,
+  signedUsageField,
+  usageField,
+} from './answerFields.ts';
+import type { AnswerEvent, ChoiceEnd } from './answers.ts';
+import type { ChatChunk, ChatCompletion } from './responseSchemas.ts';
 
-/** What this market adds to OpenAI's objects: hashes in hexadecimal, addresses in base58, whole numbers beyond 2^53 as strings. */
-export type KarmeshField = {
-  readonly requestId: string;
-  readonly assurance: string;
-  readonly epoch: string;
-  readonly dispatchNumber: string;
-  readonly priceLamports: string;
-  readonly quorum: { readonly verdict: 'agreed' | 'none'; readonly agreeing: number; readonly asked: number };
-  readonly receipts: readonly {
-    readonly worker: string;
-    readonly outcome: string;
-    readonly receiptHash: string | null;
-    readonly shown: boolean;
-  }[];
-  readonly bundle: string;
+type Delta = ChatChunk['choices'][number]['delta'];
+type ChunkHead = Pick<ChatChunk, keyof ReturnType<typeof headFields> | 'object'>;
+type ChunkRest = Omit<ChatChunk, keyof ChunkHead>;
+type Finish = ChatCompletion['choices'][number]['finish_reason'];
+
+/** The objects of `POST /v1/chat/completions`. */
+export const chatStyle: AnswerStyle = {
+  whole: (answer, ends, { origin }): ChatCompletion => ({
+    ...headFields(answer, 'chatcmpl'),
+    object: 'chat.completion',
+    choices: byIndex(ends).map((end) => ({
+      index: end.index,
+      message: messageOf(end),
+      logprobs: null,
+      finish_reason: finishOf(end),
+    })),
+    usage: usageField(ends),
+    karmesh: karmeshField(ends, origin),
+  }),
+  chunkHead: (answer) => ({ ...headFields(answer, 'chatcmpl'), object: 'chat.completion.chunk' }) satisfies ChunkHead,
+  opening: (answer, view) =>
+    Array.from({ length: answer.choices }, (_, index) =>
+      chunk(view, { index, delta: { role: 'assistant', content: '', refusal: null } }),
+    ),
+  chunks: (answer, event, view) => {
+    const { index } = event;
+    if (event.kind === 'text') return textChunks(event, view);
+    if (event.kind === 'workers') {
+      const karmeshProgress = event.event.workers.map(({ worker, step }) => ({ worker: bs58.encode(worker), step }));
+      return [{ ...chunk(view, { index, delta: {} }), karmeshProgress }];
+    }
+    const isLast = view.ends.length === answer.choices;
+    const { includeUsage } = view;
+    const karmesh = isLast ? { karmesh: karmeshField(view.ends, view.origin) } : {};
+    return [
+      ...textChunks(event, view),
+      ...callChunks(event, view),
+      { ...chunk(view, { index, delta: {}, finish: finishOf(event) }), ...(includeUsage ? {} : karmesh) },
+      ...(isLast && includeUsage
+        ? [{ choices: [], usage: usageField(view.ends), ...karmesh } satisfies ChunkRest]
+        : []),
+    ];
+  },
 };
 
-/** `origin` is where the client reached this gateway, without a slash at its end. */
-export function karmeshField(summary: AnswerSummary, origin: string): KarmeshField {
-  const requestId = toHex(summary.requestId);
+function messageOf(end: ChoiceEnd): ChatCompletion['choices'][number]['message'] {
+  const calls = callsOf(end);
   return {
-    requestId,
-    assurance: summary.assurance,
-    epoch: summary.epoch.toString(),
-    dispatchNumber: summary.dispatchNumber.toString(),
-    priceLamports: summary.priceLamports.toString(),
-    quorum: {
-      verdict: summary.verdict,
-      agreeing: summary.workers.filter(({ outcome }) => outcome === 'agreed').length,
-      asked: summary.workers.length,
-    },
-    receipts: summary.workers.map(({ worker, outcome, receiptHash, shown }) => ({
-      worker: bs58.encode(worker),
-      outcome,
-      receiptHash: receiptHash === undefined ? null : toHex(receiptHash),
-      shown,
-    })),
-    bundle: `${origin}/v1/receipts/${requestId}`,
+    role: 'assistant',
+    content: calls.length > 0 && end.text === '' ? null : end.text,
+    refusal: null,
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
   };
 }
 
-/** How far the drawn workers have come, for clients that ask for it. */
-export type ProgressField = readonly { readonly worker: string; readonly step: string }[];
-
-export function progressField({ workers }: Extract<MarketEvent, { kind: 'workers' }>): ProgressField {
-  return workers.map(({ worker, step }) => ({ worker: bs58.encode(worker), step }));
+/** The id of a call is its request's with the place, so that no two answers share one. */
+function callsOf({ done, toolCalls }: ChoiceEnd) {
+  const requestId = toHex(done.summary.requestId).slice(0, 24);
+  return toolCalls.map(({ name, arguments: given }, place) => ({
+    id: `call_${requestId}_${place}`,
+    type: 'function' as const,
+    function: { name, arguments: given },
+  }));
 }
 
-type Usage = { readonly promptTokens: number; readonly outputTokens: number };
-
-function usageField({ promptTokens, outputTokens }: Usage) {
-  return { prompt_tokens: promptTokens, completion_tokens: outputTokens, total_tokens: promptTokens + outputTokens };
+function finishOf(end: ChoiceEnd): Finish {
+  return end.toolCalls.length > 0 ? 'tool_calls' : finishReason(end);
 }
 
-/** What every object of one answer has in common; `created` counts seconds. */
-export type AnswerHead = { readonly id: string; readonly created: number; readonly model: string };
+function textChunks(event: Extract<AnswerEvent, { text: string }>, view: AnswerView): ChunkRest[] {
+  if (event.text === '') return [];
+  return [{ ...chunk(view, { index: event.index, delta: { content: event.text } }), ...signedUsageField(event, view) }];
+}
 
-export function completion(
-  head: AnswerHead,
-  answer: {
-    readonly text: string;
-    readonly finishReason: FinishReason;
-    readonly usage: Usage;
-    readonly karmesh: KarmeshField;
-  },
-) {
+function callChunks(end: ChoiceEnd, view: AnswerView): ChunkRest[] {
+  const calls = callsOf(end).map((call, index) => ({ index, ...call }));
+  return calls.length === 0 ? [] : [chunk(view, { index: end.index, delta: { tool_calls: calls } })];
+}
+
+/** One chunk of a stream, behind its head. With `includeUsage` every chunk but the last carries `usage: null`, as OpenAI's do. */
+function chunk(
+  view: AnswerView,
+  choice: { readonly index: number; readonly delta: Delta; readonly finish?: Finish },
+): ChunkRest {
   return {
-    id: head.id,
-    object: 'chat.completion' as const,
-    created: head.created,
-    model: head.model,
-    choices: [
-      {
-        index: 0,
-        message: { role: 'assistant' as const, content: answer.text, refusal: null },
-        logprobs: null,
-        finish_reason: answer.finishReason,
-      },
-    ],
-    usage: usageField(answer.usage),
-    system_fingerprint: null,
-    karmesh: answer.karmesh,
-  };
-}
-
-type Delta = { readonly role?: 'assistant'; readonly content?: string; readonly refusal?: null };
-
-/** One chunk of a stream. With `includeUsage` every chunk but the last carries `usage: null`, as OpenAI's do. */
-export function chunk(
-  head: AnswerHead,
-  options: {
-    readonly delta: Delta;
-    readonly finishReason?: FinishReason;
-    readonly includeUsage: boolean;
-    readonly karmesh?: KarmeshField;
-    readonly karmeshProgress?: ProgressField;
-  },
-) {
-  return {
-    id: head.id,
-    object: 'chat.completion.chunk' as const,
-    created: head.created,
-    model: head.model,
-    system_fingerprint: null,
-    choices: [{ index: 0, delta: options.delta, logprobs: null, finish_reason: options.finishReason ?? null }],
-    ...(options.includeUsage ? { usage: null } : {}),
-    ...(options.karmesh === undefined ? {} : { karmesh: options.karmesh }),
-    ...(options.karmeshProgress === undefined ? {} : { karmeshProgress: options.karmeshProgress }),
-  };
-}
-
-/** The additional last chunk that `stream_options.include_usage` asks for. */
-export function usageChunk(head: AnswerHead, options: { readonly usage: Usage; readonly karmesh: KarmeshField }) {
-  return {
-    id: head.id,
-    object: 'chat.completion.chunk' as const,
-    created: head.created,
-    model: head.model,
-    system_fingerprint: null,
-    choices: [],
-    usage: usageField(options.usage),
-    karmesh: options.karmesh,
+    choices: [{ index: choice.index, delta: choice.delta, logprobs: null, finish_reason: choice.finish ?? null }],
+    ...(view.includeUsage ? { usage: null } : {}),
   };
 }

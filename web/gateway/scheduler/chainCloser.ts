@@ -29,18 +29,17 @@ export const chainCloser = ({ db, log, lastFinalised, close }: ChainCloserParts)
         const last = lastFinalised();
         if (last === undefined || last === closedThrough || last < KEPT_EPOCHS) return;
         closedThrough = last;
-        for (;;) {
-          const chain = await oldestChain(db);
-          if (chain === undefined || chain.epoch + KEPT_EPOCHS > last || signal.aborted) return;
-          const { epoch } = chain;
-          try {
+        try {
+          for (;;) {
+            const chain = await oldestChain(db);
+            if (chain === undefined || chain.epoch + KEPT_EPOCHS > last || signal.aborted) return;
+            const { epoch } = chain;
             await close(epoch, { signal });
             await forgetChain(db, epoch);
             log.info({ epoch: epoch.toString() }, 'Ended a hash chain; its rent is the owner’s again.');
-          } catch (err) {
-            if (!signal.aborted) log.warn({ err, epoch: epoch.toString() }, 'A hash chain could not be ended.');
-            return;
           }
+        } catch (err) {
+          if (!signal.aborted) log.warn({ err }, 'A hash chain could not be ended.');
         }
       }),
   };

@@ -2,6 +2,7 @@ import {
   checkRecord,
   equalBytes,
   extendUsageChain,
+  type FinishReason,
   type Hash,
   type HeaderCodec,
   outputHashOf,
@@ -54,13 +55,22 @@ export function checkSeal(
 }
 
 /** Where a stream stands: what its worker has signed so far. */
-export type StreamPosition = { readonly chain: Hash; readonly tokens: readonly number[]; readonly sequence: number };
+export type StreamPosition = {
+  readonly chain: Hash;
+  readonly tokens: readonly number[];
+  readonly sequence: number;
+  /** As the first chunk has it; undefined before that. */
+  readonly promptTokens: number | undefined;
+};
 
 export function streamStart(context: DispatchContext): StreamPosition {
-  return { chain: context.ticket.value.requestId, tokens: [], sequence: 0 };
+  return { chain: context.ticket.value.requestId, tokens: [], sequence: 0, promptTokens: undefined };
 }
 
-/** F-16, F-23: the position after a chunk, or undefined unless the worker signed exactly these tokens after the earlier ones. */
+/**
+ * F-16, F-23: the position after a chunk, or undefined unless the worker signed exactly these tokens after the earlier ones, and a prompt
+ * as long as before, which is no longer than the ticket was priced for.
+ */
 export function checkChunk(
   context: DispatchContext,
   chunk: { readonly frame: FrameOf<'chunk'>; readonly worker: Signatory; readonly position: StreamPosition },
@@ -73,10 +83,12 @@ export function checkChunk(
     frame.tokens.length > 0 &&
     usage.sequence === position.sequence &&
     usage.outputTokens === tokens.length &&
+    usage.promptTokens === (position.promptTokens ?? usage.promptTokens) &&
+    usage.promptTokens <= context.promptTokensAtMost &&
     tokens.length <= context.request.maxTokens &&
     equalBytes(usage.outputChain, chain) &&
     signedFor(usageRecord, context, { signed: frame.usage, worker: chunk.worker });
-  return holds ? { chain, tokens, sequence: position.sequence + 1 } : undefined;
+  return holds ? { chain, tokens, sequence: position.sequence + 1, promptTokens: usage.promptTokens } : undefined;
 }
 
 /** E-18 to E-21 for one reveal: it is signed, repeats what was sealed, came after this exchange, and its tokens are those it is paid for. */
@@ -89,6 +101,8 @@ export function checkReveal(
     readonly arrivedAtMs: bigint;
     readonly exchanged: readonly Seal[];
     readonly streamed: StreamPosition;
+    /** W-22: where the worker was told to halt. */
+    readonly haltedAt: number | undefined;
   },
 ): boolean {
   const { frame, worker, seal } = reveal;
@@ -127,9 +141,28 @@ export function checkReveal(
         tokens: frame.tokens,
       }),
     ) &&
-    // A worker that streamed reveals what it streamed.
-    (reveal.streamed.sequence === 0 || sameTokens(frame.tokens, reveal.streamed.tokens))
+    endsWhereTold({ tokens: frame.tokens, finishReason: body.finishReason }, reveal.haltedAt) &&
+    isWhatWasStreamed(frame.tokens, reveal)
   );
+}
+
+/** W-22: an answer is halted only where the gateway said so, and one that ended by itself is no longer than that. */
+function endsWhereTold(
+  answer: { readonly tokens: readonly number[]; readonly finishReason: FinishReason },
+  haltedAt: number | undefined,
+): boolean {
+  if (answer.finishReason === 'halted') return answer.tokens.length === haltedAt;
+  return haltedAt === undefined || answer.tokens.length <= haltedAt;
+}
+
+/** A worker that streamed reveals what it streamed; of one that was halted, as far as both go. */
+function isWhatWasStreamed(
+  tokens: readonly number[],
+  { streamed, haltedAt }: { readonly streamed: StreamPosition; readonly haltedAt: number | undefined },
+): boolean {
+  if (haltedAt === undefined) return streamed.sequence === 0 || sameTokens(tokens, streamed.tokens);
+  const common = Math.min(haltedAt, streamed.tokens.length);
+  return sameTokens(tokens.slice(0, common), streamed.tokens.slice(0, common));
 }
 
 function sameTokens(a: readonly number[], b: readonly number[]): boolean {

@@ -16,6 +16,7 @@ import {
   type Ticket,
   type TimeoutCause,
   timeoutRecord,
+  unitPriceOf,
   ZERO_HASH,
 } from '@karmesh/sdk/protocol';
 
@@ -39,7 +40,7 @@ export function signTimeout(
   });
 }
 
-/** E-01, E-22: signs the outcome that the evidence decides, at the list price (M-01) within the ticket's cap. */
+/** E-01, E-22: signs the outcome that the evidence decides, at the ticket's price (M-01) and within its cap; `listPrice` is that of the dispatch's epoch. */
 export function closeEntry(
   signing: Signing,
   closing: {
@@ -57,7 +58,12 @@ export function closeEntry(
   const price =
     agreed === undefined
       ? 0n
-      : priceLamports({ ...closing, promptTokens: agreed.promptTokens, outputTokens: agreed.outputTokens });
+      : priceLamports({
+          unitPrice: unitPriceOf(ticket.value, closing.listPrice),
+          activeParameters: closing.activeParameters,
+          promptTokens: agreed.promptTokens,
+          outputTokens: agreed.outputTokens,
+        });
   const latest = evidence.seals.reduce(
     (latestMs, seal) => (seal.arrivedAtMs > latestMs ? seal.arrivedAtMs : latestMs),
     dispatch.value.dispatchedAtMs,

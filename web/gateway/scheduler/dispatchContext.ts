@@ -18,6 +18,8 @@ export type DispatchContext = {
   readonly ticket: Signed<Ticket>;
   readonly dispatch: Signed<Dispatch>;
   readonly dispatchHash: Hash;
+  /** The longest prompt that the ticket was priced for. */
+  readonly promptTokensAtMost: number;
   /** E-21, milliseconds. */
   readonly clockToleranceMs: bigint;
 };

@@ -21,9 +21,10 @@ import {
 import type { KeyHash } from '../store/apiKeys.ts';
 import { keepCandidateGroup } from '../store/candidateGroups.ts';
 import { findChain } from '../store/chains.ts';
-import { insertDispatch, lastDispatch } from '../store/dispatches.ts';
+import { isUnreachable } from '../store/databaseErrors.ts';
+import { insertDispatch, lastDispatch, type StoredDispatch } from '../store/dispatches.ts';
 import type { Db } from '../store/openDatabase.ts';
-import { chooseGroup } from './chooseGroup.ts';
+import { chooseGroup, eligibleGroups, type GroupFacts } from './chooseGroup.ts';
 import { type HashChain, hashChain } from './hashChain.ts';
 import type { MarketChain } from './marketChain.ts';
 import { serially } from './serially.ts';
@@ -48,6 +49,10 @@ export const dispatchIssuer = (
     readonly signer: Signer;
     readonly clock: Clock;
     readonly chain: MarketChain;
+    /** By which a dispatch's engine class is chosen where there are several. */
+    readonly groupFacts: (group: CandidateGroup) => GroupFacts;
+    /** Told of a dispatch of which nobody knows whether it was stored. */
+    readonly onDoubt: (dispatch: StoredDispatch) => void;
   },
 ) => {
   const { db, chain, clock, domain } = parts;
@@ -56,7 +61,7 @@ export const dispatchIssuer = (
   // This process is the database's only writer, so what it wrote last need not be read again.
   let written: { readonly epoch: bigint; readonly last: Dispatch | undefined } | undefined;
   const keptGroups = new WeakSet<CandidateGroup>();
-  let groups: { readonly epoch: bigint; readonly byModel: Map<string, CandidateGroup | undefined> } | undefined;
+  let groups: { readonly epoch: bigint; readonly byModel: Map<string, readonly CandidateGroup[]> } | undefined;
 
   const hashesOf = async (epoch: bigint): Promise<HashChain> => {
     if (current?.epoch !== epoch) {
@@ -73,20 +78,22 @@ export const dispatchIssuer = (
     return current.hashes;
   };
 
-  const groupOf = (epoch: bigint, modelId: ModelId): CandidateGroup => {
+  const groupOf = (epoch: bigint, modelId: ModelId, number: bigint): CandidateGroup => {
     // What the draw reads of the accounts holds for a whole epoch (P-21), so one look is enough once there are candidates.
     if (groups?.epoch !== epoch) groups = { epoch, byModel: new Map() };
     const key = modelId.join();
-    const group = groups.byModel.get(key) ?? chooseGroup(chain.workers(), { epoch, modelId }, policy);
+    const eligible = groups.byModel.get(key) ?? eligibleGroups(chain.workers(), { epoch, modelId }, policy);
+    const group = chooseGroup(eligible, parts.groupFacts, number);
     if (group === undefined) {
       throw new KarmeshError('NO_WORKERS', 'Not enough workers offer this model in one engine class.', { epoch });
     }
-    groups.byModel.set(key, group);
+    groups.byModel.set(key, eligible);
     return group;
   };
 
   /** The newest shared slot, the epoch's number and chain, and the candidates: what can fail fails here, before a number is used. */
   const prepare = async (modelId: ModelId) => {
+    await chain.catchUp();
     const shared = chain.sharedSlotHash();
     const epoch = shared === undefined ? undefined : epochOfSlot(chain.epochClock(), shared.slot);
     if (shared === undefined || epoch === undefined) {
@@ -109,14 +116,14 @@ export const dispatchIssuer = (
         lastSlot: last.slot,
       });
     }
-    return { shared, epoch, number, preimage: hashes.preimage(number), group: groupOf(epoch, modelId) };
+    return { shared, epoch, number, preimage: hashes.preimage(number), group: groupOf(epoch, modelId, number) };
   };
 
   return {
     /** Whether a request for this model could be dispatched now. Throws as `issue` would, and takes no number. */
     check: (modelId: ModelId): Promise<void> => inOrder(async () => void (await prepare(modelId))),
 
-    /** @throws KarmeshError `NO_WORKERS`, `QUEUE_FULL`, or what the database throws. */
+    /** @throws KarmeshError `NO_WORKERS`, `QUEUE_FULL`, or what the database throws; then the dispatch may be stored all the same. */
     issue: (order: {
       readonly ticket: Signed<Ticket>;
       readonly keyHash: KeyHash;
@@ -124,7 +131,14 @@ export const dispatchIssuer = (
       readonly assurance: Assurance;
     }): Promise<IssuedDispatch> =>
       inOrder(async () => {
-        const { shared, epoch, number, preimage, group } = await prepare(order.modelId);
+        let prepared = await prepare(order.modelId);
+        while (!keptGroups.has(prepared.group)) {
+          await keepCandidateGroup(db, prepared.group);
+          keptGroups.add(prepared.group);
+          // W-10: an epoch's first dispatch waits for the database, and slots go by; what it needs is in memory the second time.
+          prepared = await prepare(order.modelId);
+        }
+        const { shared, epoch, number, preimage, group } = prepared;
         const seed = drawSeed({ slotHash: shared.hash, preimage, dispatchNumber: number });
         const drawn = drawWorkers({ seed, candidates: group.candidates });
         const ticket = order.ticket.value;
@@ -139,19 +153,14 @@ export const dispatchIssuer = (
           assurance: order.assurance,
           dispatchedAtMs: now > ticket.issuedAtMs ? now : ticket.issuedAtMs,
         });
-        if (!keptGroups.has(group)) {
-          await keepCandidateGroup(db, group);
-          keptGroups.add(group);
-        }
         written = undefined;
-        await insertDispatch(db, {
-          epoch,
-          ticket: order.ticket,
-          keyHash: order.keyHash,
-          signed,
-          slotHash: shared.hash,
-          drawn,
-        });
+        const dispatch = { epoch, ticket: order.ticket, signed, slotHash: shared.hash, drawn };
+        try {
+          await insertDispatch(db, { ...dispatch, keyHash: order.keyHash });
+        } catch (cause) {
+          if (isUnreachable(cause)) parts.onDoubt(dispatch);
+          throw cause;
+        }
         written = { epoch, last: signed.value };
         return { epoch, signed, dispatchHash: dispatchRecord.hash(domain, signed.value), drawn };
       }),

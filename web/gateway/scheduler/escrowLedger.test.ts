@@ -58,5 +58,5 @@ test('without an escrow account nothing is reserved', async () => {
     escrow: market.escrow,
     chain: { escrow: () => undefined, lastFinalisedEpoch: () => undefined },
   });
-  expect(() => ledger.reserve(1n)).toThrowError('The gateway has no escrow account that could pay for requests.');
+  expect(() => ledger.reserve(1n)).toThrowError('There is no escrow account that could pay for requests.');
 });

@@ -2,6 +2,8 @@ import type { EpochClock, EscrowAddress, EscrowMoney, Hash, WorkerAccount } from
 
 /** What the scheduler reads of the chain, as far as this process has seen it. */
 export type MarketChain = {
+  /** Looks at the chain now if the last look was too long ago for a dispatch (W-10), as after a stall of this process. What cannot be read then stays as it was. */
+  catchUp(): Promise<void>;
   /** The newest slot with a known hash. */
   latestSlotHash(): { readonly slot: bigint; readonly hash: Hash } | undefined;
   /** The newest slot that workers have most likely read too, with its hash. */

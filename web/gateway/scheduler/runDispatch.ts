@@ -14,9 +14,11 @@ import {
   type RevealedReceipt,
   type Signed,
   type TimeoutCause,
+  type Usage,
 } from '@karmesh/sdk/protocol';
 import type { MarketEvent, WorkerStep } from '../market.ts';
 import type { DispatchContext } from './dispatchContext.ts';
+import { haltPoint } from './haltPoint.ts';
 import { mailbox } from './mailbox.ts';
 import type { Patience } from './patience.ts';
 import {
@@ -33,6 +35,9 @@ export type RunLimits = SessionLimits & {
 };
 
 type Revealed = { readonly revealed: RevealedReceipt; readonly tokens: readonly number[]; readonly text: string };
+
+/** The part of its time to seal after which a stream is halted, so that workers who are behind reach the same token in what is left. */
+export const HALT_PART = 3 / 4;
 
 /** How long the others wait at most for the first words of a stream's first drawn, in milliseconds. */
 const HEAD_START_MS = 10;
@@ -81,7 +86,7 @@ export type DispatchStageAbout = {
 
 type Letter =
   | { readonly place: number; readonly event: SessionEvent }
-  | { readonly place: undefined; readonly event: 'head-start-over' | 'stragglers' | 'aborted' };
+  | { readonly place: undefined; readonly event: 'head-start-over' | 'stragglers' | 'enough' | 'aborted' };
 
 type Place = {
   readonly worker: Candidate;
@@ -89,6 +94,9 @@ type Place = {
   standing: Standing;
   seal: ArrivedSeal | undefined;
   text: string;
+  /** What it has signed for its text so far, and the tokens that are. */
+  tokens: readonly number[];
+  usage: Signed<Usage> | undefined;
 };
 
 /**
@@ -98,8 +106,12 @@ type Place = {
  * yields text as the first worker that can says it, else nothing until the end. With `wantsProgress` it also yields how far the
  * workers have come, whenever that has changed.
  *
- * Aborting `signal` cancels the workers and ends with what there is, unless one has sealed: work that is done is brought to its
- * end and paid, so that hanging up dodges no cost.
+ * Aborting `signal` cancels the workers and ends with what there is, unless work was done that somebody has to pay for, so that hanging up
+ * dodges no cost. A stream of which a worker has sent tokens is halted (W-22, `haltPoint`), and two who agree on that much are paid for it by
+ * the rules of a whole answer. In the other modes, and once seals were exchanged, an answer that was sealed is brought to its end.
+ *
+ * A stream is halted likewise, and its reader has the answer up to there, when it takes too long (from `reader.haltAtMs` on, or from three
+ * quarters of the time that a worker may take to seal) and when `reader.behind` is aborted.
  */
 export async function* runDispatch(
   options: {
@@ -108,6 +120,17 @@ export async function* runDispatch(
     readonly limits: RunLimits;
     readonly signal: AbortSignal;
     readonly wantsProgress?: boolean;
+    /** Who reads a stream. */
+    readonly reader: {
+      /** The output tokens that it has taken. */
+      readonly taken: number;
+      /** How far beyond these one worker's word alone may make the others compute. */
+      readonly mostAhead: number;
+      /** Aborted when it takes nothing for too long. */
+      readonly behind: AbortSignal;
+      /** When its time is nearly over, by the clock; undefined if it has all the time. */
+      readonly haltAtMs: number | undefined;
+    };
   },
   parts: {
     readonly network: SessionParts['network'];
@@ -116,7 +139,7 @@ export async function* runDispatch(
     readonly onStage?: ((stage: DispatchStage, about: DispatchStageAbout) => void) | undefined;
   },
 ): AsyncGenerator<DispatchProgress, void, undefined> {
-  const { context, drawn, limits, signal } = options;
+  const { context, drawn, limits, reader, signal } = options;
   const { clock, patience } = parts;
   const letters = mailbox<Letter>();
   const places: Place[] = [];
@@ -126,8 +149,19 @@ export async function* runDispatch(
   let silence: (() => void) | undefined;
   let headStart = (): void => {};
   let given = '';
+  /** Of what is given. */
+  let givenUsage: Signed<Usage> | undefined;
+  let givenBy: Place | undefined;
   let wanted = true;
+  let isEnough = false;
+  let silenceTime: (() => void) | undefined;
+  let silenceAccepted: (() => void) | undefined;
+  let haltedAt: number | undefined;
+  let isExchanged = false;
   let told = '';
+
+  const isStream = context.request.assurance === 'stream';
+  const sayEnough = (): void => letters.put({ place: undefined, event: 'enough' });
 
   const { requestId } = context.ticket.value;
   const reached = (stage: DispatchStage, place: Place, cause?: string): void => {
@@ -145,8 +179,17 @@ export async function* runDispatch(
       clock,
       emit,
     });
-    const place: Place = { worker, session, standing: { kind: 'asked' }, seal: undefined, text: '' };
+    const place: Place = {
+      worker,
+      session,
+      standing: { kind: 'asked' },
+      seal: undefined,
+      text: '',
+      tokens: [],
+      usage: undefined,
+    };
     places.push(place);
+    if (haltedAt !== undefined) session.halt(haltedAt);
     reached('worker-asked', place);
     return true;
   };
@@ -177,15 +220,59 @@ export async function* runDispatch(
     reached('worker-fallen', place, cause);
   };
 
+  const dropAsked = (): void => {
+    for (const place of places) if (place.standing.kind === 'asked') drop(place, 'no-acceptance');
+  };
+
   const dropUnsealed = (): void => {
-    for (const place of places) {
-      if (place.standing.kind === 'accepted') drop(place, 'no-seal');
-      else if (place.standing.kind === 'asked') drop(place, 'no-acceptance');
+    for (const place of places) if (place.standing.kind === 'accepted') drop(place, 'no-seal');
+    dropAsked();
+  };
+
+  /** How many workers are to be at work: once nobody reads, no more than have to agree. */
+  const wantedReplicas = (): number => (haltedAt === undefined ? REPLICAS : QUORUM);
+
+  /** W-22: halts a stream that nobody reads any more, or that takes too long. False if there is nothing to halt, or it is too late. */
+  const haltStream = (): boolean => {
+    if (haltedAt !== undefined) return true;
+    if (!isStream || isExchanged) return false;
+    const working = places.filter(({ standing }) => ['asked', 'accepted', 'sealed'].includes(standing.kind));
+    const sent = places.filter((place) => place === givenBy || working.includes(place)).map(({ tokens }) => tokens);
+    const outputTokens = haltPoint(sent, { taken: reader.taken, mostAhead: reader.mostAhead });
+    if (outputTokens === 0) return false;
+    haltedAt = outputTokens;
+    silence?.();
+    silence = undefined;
+    for (const place of working) {
+      place.session.halt(outputTokens);
+      // The seal of what is no longer wanted counts no more.
+      if (place.standing.kind === 'sealed') place.standing = { kind: 'accepted' };
+      place.seal = undefined;
     }
+    if (count('accepted') >= QUORUM) dropAsked();
+    return true;
+  };
+
+  /** Where two have sealed the whole answer there is nothing to gain. */
+  const haltIfEnough = (): void => {
+    if (isEnough && count('sealed') < QUORUM) haltStream();
+  };
+
+  /** When two have sealed, the others have as long again as they took. */
+  const noteSeal = (place: Place, seal: ArrivedSeal): void => {
+    place.standing = { kind: 'sealed' };
+    place.seal = seal;
+    reached('worker-sealed', place);
+    if (count('sealed') !== QUORUM || silence !== undefined) return;
+    silence = clock.alarm(clock.nowMs() - began + limits.stragglerMs, () =>
+      letters.put({ place: undefined, event: 'stragglers' }),
+    );
   };
 
   /** What may be shown now: what the earliest drawn worker says that continues what the client has already seen. */
   const newText = (): string => {
+    // What two agree on is said at the end.
+    if (haltedAt !== undefined) return '';
     const ahead = places.find(
       ({ standing, text }) =>
         standing.kind !== 'fallen' &&
@@ -195,13 +282,17 @@ export async function* runDispatch(
     );
     const text = ahead?.text.slice(given.length) ?? '';
     given += text;
+    if (ahead !== undefined) {
+      givenUsage = ahead.usage;
+      givenBy = ahead;
+    }
     return text;
   };
 
   /** What has changed since it was told last: text, and how far the workers have come. */
   function* news(): Generator<DispatchProgress> {
     const text = newText();
-    if (text !== '') yield { kind: 'text', text };
+    if (text !== '') yield { kind: 'text', text, outputTokens: givenUsage?.value.outputTokens ?? 0, usage: givenUsage };
     if (options.wantsProgress !== true) return;
     const workers = places.map(({ worker, standing }) => ({ worker: worker.participant, step: stepOf(standing) }));
     const steps = workers.map(({ step }) => step).join();
@@ -215,34 +306,34 @@ export async function* runDispatch(
       case 'accepted':
         place.standing = { kind: 'accepted' };
         noteAnswer(place);
+        if (isStream) silenceAccepted ??= clock.alarm(limits.sealMs * HALT_PART, sayEnough);
         reached('worker-accepted', place);
         break;
       case 'refused':
         place.standing = event;
         noteAnswer(place);
         reached('worker-refused', place, event.refusal.value.reason);
-        if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < REPLICAS) askNext();
+        if (wanted && count('asked', 'accepted', 'sealed', 'revealed') < wantedReplicas()) askNext();
         break;
       case 'chunk':
         place.text += event.text;
+        place.tokens = event.tokens;
+        place.usage = event.usage;
+        haltIfEnough();
         break;
-      case 'sealed': {
-        place.standing = { kind: 'sealed' };
-        place.seal = event.seal;
-        reached('worker-sealed', place);
-        if (count('sealed') === QUORUM && silence === undefined) {
-          silence = clock.alarm(clock.nowMs() - began + limits.stragglerMs, () =>
-            letters.put({ place: undefined, event: 'stragglers' }),
-          );
-        }
+      case 'sealed':
+        // One that crossed the halt counts no more.
+        if (haltedAt === undefined) noteSeal(place, event.seal);
         break;
-      }
+      case 'halted':
+        noteSeal(place, event.seal);
+        break;
       case 'revealed':
         place.standing = event;
         reached('worker-revealed', place);
         break;
       case 'fallen': {
-        const replicas = place.standing.kind === 'asked' ? REPLICAS : QUORUM;
+        const replicas = place.standing.kind === 'asked' ? wantedReplicas() : QUORUM;
         if (place.standing.kind === 'asked') silent.push(place);
         place.standing = { kind: 'fallen', cause: event.cause };
         reached('worker-fallen', place, event.cause);
@@ -264,10 +355,18 @@ export async function* runDispatch(
     }
     askOthers();
     if (letter.event === 'head-start-over') return;
+    if (letter.event === 'enough') {
+      isEnough = true;
+      haltIfEnough();
+      return;
+    }
     if (letter.event === 'aborted') {
+      if (haltStream()) return;
       wanted = false;
       if (count('sealed', 'revealed') > 0) return;
     } else {
+      // Rung before a halt, whose seals are yet to come.
+      if (count('sealed') < QUORUM) return;
       // While others did the whole work these did not even say that they would.
       silent.push(...places.filter(({ standing }) => standing.kind === 'asked'));
     }
@@ -278,8 +377,13 @@ export async function* runDispatch(
   try {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
+    if (isStream) {
+      if (reader.haltAtMs !== undefined)
+        silenceTime = clock.alarm(Math.max(1, reader.haltAtMs - clock.nowMs()), sayEnough);
+      reader.behind.addEventListener('abort', sayEnough, { once: true });
+    }
     askNext();
-    if (context.request.assurance === 'stream') {
+    if (isStream) {
       giveHeadStart(HEAD_START_MS);
     } else askOthers();
     yield* news();
@@ -294,6 +398,7 @@ export async function* runDispatch(
       if (places.filter(({ seal }) => seal !== undefined).length >= QUORUM) {
         const seals = places.flatMap(({ seal }) => (seal === undefined ? [] : [seal.seal]));
         for (const place of places) if (place.standing.kind === 'sealed') place.session.exchange(seals);
+        isExchanged = true;
         parts.onStage?.('exchanged', { requestId });
         while (count('sealed') > 0) {
           onLetter(await letters.take());
@@ -315,8 +420,11 @@ export async function* runDispatch(
     }
   } finally {
     signal.removeEventListener('abort', onAbort);
+    reader.behind.removeEventListener('abort', sayEnough);
     headStart();
     silence?.();
+    silenceTime?.();
+    silenceAccepted?.();
     // A gateway that hears nobody is itself cut off, or has too much to do.
     if (isHeard) for (const { worker } of silent) patience.silent(worker.participant);
     for (const place of places) place.session.cancel();

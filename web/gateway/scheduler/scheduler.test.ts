@@ -1,5 +1,16 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { candidateGroup, drawSeed, drawWorkers, hash, priceLamports, requestIdOf, u64le } from '@karmesh/sdk/protocol';
+import {
+  candidateGroup,
+  drawSeed,
+  drawWorkers,
+  type Entry,
+  hash,
+  priceLamports,
+  requestIdOf,
+  toHex,
+  u64le,
+} from '@karmesh/sdk/protocol';
+import type { KyselyPlugin } from 'kysely';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { MarketEvent } from '../market.ts';
 import { lastDispatch, unfinishedDispatches } from '../store/dispatches.ts';
@@ -71,7 +82,7 @@ test('quorum: three workers agree; the entry is accepted by a validator’s chec
   const done = doneOf(events);
   const entry = lastEntry();
   const price = priceLamports({
-    listPrice: 20_000n,
+    unitPrice: 20_000n,
     activeParameters: manifest.activeParameters,
     promptTokens: 20,
     outputTokens: 3,
@@ -94,6 +105,8 @@ test('quorum: three workers agree; the entry is accepted by a validator’s chec
       epoch: 0n,
       dispatchNumber: 1n,
       priceLamports: price,
+      lane: 5,
+      tokensPaidFor: undefined,
       verdict: 'agreed',
       workers: drawn.slice(0, 3).map(({ participant }) => ({ worker: participant, outcome: 'agreed', shown: true })),
     },
@@ -241,6 +254,27 @@ test('stream: a chunk whose usage is not signed is not shown', async () => {
   expect(outcomesOf(events)).toEqual(['timed-out', 'agreed', 'agreed']);
 });
 
+test.each([
+  ['than the ticket was priced for', [4_000_000_000], ''],
+  ['than before', [20, 21], 'Par'],
+])(
+  'stream: a chunk whose prompt is longer %s is not shown, and its worker falls out',
+  async (_, promptTokens, shown) => {
+    const drawn = await cast({ kind: 'miscounts', promptTokens });
+    const events = await market.collect(scheduler, question('stream'));
+    expect(textOf(events)).toBe(ANSWER.text);
+    expect(outcomesOf(events)).toEqual(['timed-out', 'agreed', 'agreed']);
+    const said = events.flatMap((event) =>
+      event.kind === 'text' &&
+      toHex(event.usage?.value.worker ?? new Uint8Array()) === toHex(drawn[0]?.participant ?? new Uint8Array())
+        ? [event.text]
+        : [],
+    );
+    expect(said.join('')).toBe(shown);
+    expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+  },
+);
+
 const failing: [name: string, all: Behaviour, code: string][] = [
   ['nobody can be reached', { kind: 'gone' }, 'NO_WORKERS'],
   ['everybody is full', { kind: 'refuses', reason: 'queue-full' }, 'QUEUE_FULL'],
@@ -336,8 +370,35 @@ test('one worker that seals alone reveals to nobody', async () => {
   expect(market.judge(entry)).toMatchObject({ verdict: 'accept' });
 });
 
+/** Asks for a stream and leaves at the text that is given, or at its first; what was said until then. */
+async function leaveAt(text: string, { reason = new Error('The client has left.') } = {}): Promise<MarketEvent[]> {
+  const controller = new AbortController();
+  const events: MarketEvent[] = [];
+  const listen = async (): Promise<void> => {
+    for await (const event of scheduler.ask(question('stream'), { signal: controller.signal })) {
+      events.push(event);
+      if (event.kind === 'text' && textOf(events) === text) setImmediate(() => controller.abort(reason));
+    }
+  };
+  await expect(listen()).rejects.toBeDefined();
+  expect(events.map(({ kind }) => kind)).not.toContain('done');
+  return events;
+}
+
+/** Who revealed how many tokens of an entry, and how they ended, in the order of the draw. */
+const revealedIn = (entry: Entry): readonly (readonly [number, string])[] =>
+  entry.evidence.receipts.map(({ receipt, body }) => [receipt.value.outputTokens, body.finishReason]);
+
+const priceOf = (outputTokens: number): bigint =>
+  priceLamports({
+    unitPrice: 20_000n,
+    activeParameters: manifest.activeParameters,
+    promptTokens: ANSWER.promptTokens,
+    outputTokens,
+  });
+
 test.each(['quorum', 'stream'] as const)(
-  '%s: a client that leaves before anybody sealed cancels the workers, and the entry owes nothing',
+  '%s: a client that leaves before anybody said or sealed anything cancels the workers, and the entry owes nothing',
   async (assurance) => {
     const drawn = await cast(
       { kind: 'silent', after: 'accepted' },
@@ -355,23 +416,170 @@ test.each(['quorum', 'stream'] as const)(
   },
 );
 
-test('a client that leaves a stream after work was sealed still pays for it', async () => {
+test('quorum: an answer that was sealed is brought to its end and paid for, whoever has left', async () => {
+  const drawn = await cast({ kind: 'honest' }, { kind: 'honest' }, { kind: 'silent', after: 'accepted' });
   const controller = new AbortController();
-  await cast({ kind: 'honest' }, { kind: 'honest' }, { kind: 'silent', after: 'chunk' });
+  const steps: string[] = [];
+  const listen = async (): Promise<void> => {
+    const options = { signal: controller.signal, wantsProgress: true };
+    for await (const event of scheduler.ask(question('quorum'), options)) {
+      if (event.kind !== 'workers') continue;
+      steps.splice(0, steps.length, ...event.workers.map(({ step }) => step));
+      if (steps.includes('sealed')) controller.abort();
+    }
+  };
+  await expect(listen()).rejects.toMatchObject({ code: 'ABORTED' });
+  expect(revealedIn(lastEntry())).toEqual([
+    [3, 'stop'],
+    [3, 'stop'],
+  ]);
+  expect(lastEntry().outcome.value.price).toBe(priceOf(3));
+  expect(drawn).toHaveLength(8);
+});
+
+const halting: readonly [string, Behaviour[], string, readonly (readonly [number, string])[]][] = [
+  [
+    'W-22: all are halted where the first of them is',
+    [
+      { kind: 'pauses', pieces: 1 },
+      { kind: 'pauses', pieces: 1 },
+      { kind: 'pauses', pieces: 1 },
+    ],
+    'Par',
+    [
+      [2, 'halted'],
+      [2, 'halted'],
+      [2, 'halted'],
+    ],
+  ],
+  [
+    'W-22: who is behind computes on to there',
+    [
+      { kind: 'pauses', pieces: 1 },
+      { kind: 'pauses', pieces: 0 },
+      { kind: 'pauses', pieces: 0 },
+    ],
+    'Par',
+    [
+      [2, 'halted'],
+      [2, 'halted'],
+      [2, 'halted'],
+    ],
+  ],
+  [
+    'W-22: an answer that ended by itself there is whole, and so is that of the others',
+    [{ kind: 'pauses', pieces: 2 }, { kind: 'honest' }, { kind: 'pauses', pieces: 1 }],
+    'Paris',
+    [
+      [3, 'stop'],
+      [3, 'stop'],
+      [3, 'stop'],
+    ],
+  ],
+  [
+    'W-22: none is cut short of what it has sent, though another one is shown',
+    [{ kind: 'lies', tokens: [66], text: 'London' }, { kind: 'honest' }, { kind: 'pauses', pieces: 2 }],
+    'London',
+    [
+      [1, 'stop'],
+      [3, 'stop'],
+      [3, 'stop'],
+    ],
+  ],
+];
+
+test.each(halting)('%s, and paid for as that', async (_, behaviours, text, revealed) => {
+  await cast(...behaviours);
   const before = market.entries.length;
-  const events: string[] = [];
-  await expect(
-    (async () => {
-      for await (const event of scheduler.ask(question('stream'), { signal: controller.signal })) {
-        events.push(event.kind);
-        // The two honest workers have sealed in the same turn as their last chunk; the third keeps the request open.
-        if (textOf([event]) === 'is') setImmediate(() => controller.abort());
-      }
-    })(),
-  ).rejects.toMatchObject({ code: 'ABORTED' });
-  expect(events).not.toContain('done');
+  await leaveAt(text);
   expect(market.entries).toHaveLength(before + 1);
-  expect(lastEntry().outcome.value.verdict).toBe('agreed');
+  const entry = lastEntry();
+  expect(revealedIn(entry)).toEqual(revealed);
+  expect(entry.outcome.value).toMatchObject({ verdict: 'agreed', price: priceOf(revealed.at(-1)?.[0] ?? 0) });
+  expect(market.judge(entry)).toMatchObject({ verdict: 'accept' });
+  const kept = await findRequest(market.database.db, entry.ticket.value.requestId);
+  expect(kept?.tokens).toEqual(ANSWER.tokens.slice(0, revealed.at(-1)?.[0]));
+});
+
+test('W-22: a time limit halts a stream as a client does that leaves', async () => {
+  await cast({ kind: 'pauses', pieces: 1 }, { kind: 'pauses', pieces: 1 }, { kind: 'pauses', pieces: 1 });
+  await leaveAt('Par', { reason: new KarmeshError('WORKER_TIMEOUT', 'The answer took too long.') });
+  expect(revealedIn(lastEntry()).at(0)).toEqual([2, 'halted']);
+  expect(lastEntry().outcome.value.price).toBe(priceOf(2));
+});
+
+test('W-22: hanging up before a second worker has accepted dodges no cost: others are asked until two agree', async () => {
+  for (const worker of market.workers) worker.behaviour = { kind: 'pauses', pieces: 0 };
+  const [, , third] = await cast(
+    { kind: 'pauses', pieces: 1 },
+    { kind: 'refuses', reason: 'queue-full' },
+    { kind: 'silent', after: 'dispatch' },
+    { kind: 'gone' },
+  );
+  await leaveAt('Par');
+  const entry = lastEntry();
+  expect(revealedIn(entry)).toEqual([
+    [2, 'halted'],
+    [2, 'halted'],
+  ]);
+  expect(entry.evidence.timeouts.map(({ value }) => value.worker)).toContainEqual(third?.participant);
+  expect(entry.outcome.value).toMatchObject({ verdict: 'agreed', price: priceOf(2) });
+  expect(market.judge(entry)).toMatchObject({ verdict: 'accept' });
+});
+
+test.each([
+  ['further than it was told', 3],
+  ['short of it', 1],
+])('W-22: who ends %s has revealed another answer than it was to seal', async (_, at) => {
+  await cast({ kind: 'pauses', pieces: 1 }, { kind: 'pauses', pieces: 1 }, { kind: 'pauses', pieces: 1, at });
+  await leaveAt('Par');
+  const entry = lastEntry();
+  expect([entry.evidence.receipts.length, entry.evidence.timeouts.map(({ value }) => value.cause)]).toEqual([
+    2,
+    ['bad-reveal'],
+  ]);
+  expect(market.judge(entry)).toMatchObject({ verdict: 'accept' });
+});
+
+test('W-22: who streams other tokens than it reveals has no receipt, though it was halted', async () => {
+  const flood: Behaviour = { kind: 'floods', tokens: [7, 7, 7, 7, 7, 7] };
+  await cast({ kind: 'pauses', pieces: 1 }, { kind: 'pauses', pieces: 1 }, flood);
+  await leaveAt('Par');
+  const { evidence, outcome } = lastEntry();
+  expect([evidence.receipts.length, evidence.timeouts.map(({ value }) => value.cause)]).toEqual([2, ['bad-reveal']]);
+  expect(outcome.value.verdict).toBe('agreed');
+});
+
+test('W-22: who says that it was halted, and was not, has no receipt', async () => {
+  for (const assurance of ['stream', 'quorum'] as const) {
+    const draw = await nextDraw();
+    for (const [place, worker] of draw.entries())
+      worker.behaviour = place === 2 ? { kind: 'halts-itself', at: 2 } : { kind: 'honest' };
+    expect(outcomesOf(await market.collect(scheduler, question(assurance)))).toEqual(['agreed', 'agreed', 'timed-out']);
+    expect(lastEntry().evidence.timeouts.map(({ value }) => value.cause)).toEqual(['bad-reveal']);
+  }
+});
+
+test('text says how many output tokens there are with it, and what its worker signed for them', async () => {
+  const drawn = await cast({ kind: 'silent', after: 'chunk' });
+  const events = await market.collect(scheduler, question('stream'));
+  const told = events.flatMap((event) =>
+    event.kind === 'text' ? [[event.text, event.outputTokens, event.usage?.value.outputTokens]] : [],
+  );
+  expect(told).toEqual([
+    ['Par', 2, 2],
+    ['is', 3, 3],
+  ]);
+  const signers = events.flatMap((event) => (event.kind === 'text' ? [event.usage?.value.worker] : []));
+  expect(signers[0]).toEqual(drawn[0]?.participant);
+  expect(drawn.slice(1, 3).map(({ participant }) => participant)).toContainEqual(signers[1]);
+  const whole = await market.collect(scheduler, question('quorum'));
+  expect(whole.find(({ kind }) => kind === 'text')).toEqual({
+    kind: 'text',
+    text: ANSWER.text,
+    outputTokens: 3,
+    usage: undefined,
+  });
 });
 
 test('numbers are consecutive for tickets and dispatches, whatever became of the requests', async () => {
@@ -422,6 +630,30 @@ test('an epoch without a committed chain takes no request', async () => {
   market.state.slot = slot;
 });
 
+test('W-10: a dispatch names the slot that the chain has once all that an epoch’s first one needs was read', async () => {
+  await using fresh = await testMarket({ workers: 4 });
+  const { slot } = fresh.state;
+  await using late = await fresh.open(
+    {},
+    {
+      chain: {
+        ...fresh.chain,
+        // Ten slots go by between two looks.
+        async catchUp() {
+          fresh.state.slot += 10n;
+        },
+      },
+    },
+  );
+  const slotOf = async () => {
+    await fresh.collect(late, question('quorum'));
+    return fresh.entries.at(-1)?.dispatch.value.slot;
+  };
+  // One look that finds out whether it could be, and two: before the candidates are stored, and after.
+  expect(await slotOf()).toBe(slot + 30n);
+  expect(await slotOf()).toBe(slot + 50n);
+});
+
 test('the next epoch counts from 1 again', async () => {
   const { slot } = market.state;
   market.state.slot = 100n + 150n;
@@ -429,6 +661,35 @@ test('the next epoch counts from 1 again', async () => {
   expect(doneOf(events).summary).toMatchObject({ epoch: 1n, dispatchNumber: 1n });
   expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept', epoch: 1n });
   market.state.slot = slot;
+});
+
+test('a dispatch that is stored though the answer to its INSERT is lost gets its entry, and the next request its number after it', async () => {
+  await using fresh = await testMarket({ workers: 4 });
+  const { db } = fresh.database;
+  const inserts: unknown[] = [];
+  /** Loses what the database answers to the first INSERT of a dispatch. */
+  const losing: KyselyPlugin = {
+    transformQuery({ node, queryId }) {
+      if (node.kind === 'InsertQueryNode' && JSON.stringify(node.into).includes('"dispatches"')) inserts.push(queryId);
+      return node;
+    },
+    async transformResult({ queryId, result }) {
+      if (queryId === inserts[0]) throw new KarmeshError('STORE_UNREACHABLE', 'The database does not answer.');
+      return result;
+    },
+  };
+  await using opened = await fresh.open({}, { db: { ...db, sql: db.sql.withPlugin(losing) } });
+  await expect(fresh.collect(opened, question('quorum'))).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+  expect(await unfinishedDispatches(db)).toHaveLength(1);
+  const events = await fresh.collect(opened, question('quorum'));
+  expect(doneOf(events).summary.dispatchNumber).toBe(2n);
+  while ((await unfinishedDispatches(db)).length > 0) await new Promise((resolve) => setImmediate(resolve));
+  while (fresh.entries.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  const closed = fresh.entries.find((entry) => entry.dispatch.value.dispatchNumber === 1n);
+  if (closed === undefined) throw new Error('It has no entry.');
+  expect(closed.outcome.value).toMatchObject({ verdict: 'none', price: 0n });
+  expect(fresh.judge(closed)).toMatchObject({ verdict: 'accept' });
+  expect([opened.running, opened.waiting, inserts.length]).toEqual([0, 0, 2]);
 });
 
 test('a process that ends in mid-request leaves a dispatch to the next, which closes it and goes on with the next number', async () => {

@@ -13,12 +13,14 @@ import {
 
 export type TicketOrder = {
   readonly requestId: RequestId;
+  /** L-01. */
+  readonly lane: number;
   readonly escrow: EscrowAddress;
+  /** Lamports. */
   readonly priceCap: bigint;
+  /** M-01. */
+  readonly unitPrice: bigint;
 };
-
-/** There is one lane; the six of the design come with their prices. */
-const ONLY_LANE = 0;
 
 /**
  * Issues tickets (F-20) with consecutive numbers from the last stored one on and times that never run backwards (E-36). A ticket is
@@ -31,22 +33,26 @@ export const ticketIssuer = (
     readonly signer: Signer;
     readonly clock: Pick<Clock, 'nowMs'>;
   },
-  stored: { readonly last: Ticket | undefined },
+  /** `lastNumber` is the greatest in the gateway's log, which knows tickets that never came to a dispatch. */
+  stored: { readonly last: Ticket | undefined; readonly lastNumber: bigint },
 ) => {
   let { last } = stored;
+  let number = last === undefined || stored.lastNumber > last.ticketNumber ? stored.lastNumber : last.ticketNumber;
   return {
-    issue: ({ requestId, escrow, priceCap }: TicketOrder): Signed<Ticket> => {
+    issue: ({ requestId, lane, escrow, priceCap, unitPrice }: TicketOrder): Signed<Ticket> => {
       const now = BigInt(parts.clock.nowMs());
       const signed = signRecord(ticketRecord, parts, {
         requestId,
         gateway: parts.gateway,
-        ticketNumber: (last?.ticketNumber ?? 0n) + 1n,
-        lane: ONLY_LANE,
+        ticketNumber: number + 1n,
+        lane,
         priceCap,
+        unitPrice,
         escrow,
         issuedAtMs: last === undefined || now > last.issuedAtMs ? now : last.issuedAtMs,
       });
       last = signed.value;
+      number = last.ticketNumber;
       return signed;
     },
   };

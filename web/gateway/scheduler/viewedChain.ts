@@ -5,11 +5,19 @@ import type { MarketChain } from './marketChain.ts';
 
 /** How far behind the newest slot a shared one may lie: W-10 leaves eight slots for the way to the worker. */
 const MAX_BACK = 3n;
+/** After so long a view has missed some polls, or a busy process has not come to them. */
+const STALE_MS = 1_000;
+const LOOK_MS = 2_000;
 
 /** The scheduler's view of the chain as `sdk/program` follows it. */
 export function viewedChain(
-  view: Pick<ChainView, 'chain' | 'config' | 'escrow' | 'latestSlotHash' | 'participants' | 'slotHash'>,
+  view: Pick<
+    ChainView,
+    'chain' | 'config' | 'escrow' | 'latestSlotHash' | 'participants' | 'poll' | 'slotHash' | 'staleness'
+  >,
   gateway: Participant,
+  /** For so long a request waits for a look at the chain; two seconds unless told. */
+  { waitMs = LOOK_MS }: { readonly waitMs?: number } = {},
 ): MarketChain {
   const latestSlotHash: MarketChain['latestSlotHash'] = () => {
     try {
@@ -20,7 +28,26 @@ export function viewedChain(
       throw error;
     }
   };
+  let looking: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
+    const signal = AbortSignal.timeout(waitMs);
+    const polled = view.poll({ signal }).catch((error: unknown) => {
+      // Workers who read the same node see the same old slots; readiness tells that it is away.
+      if (!(error instanceof KarmeshError)) throw error;
+    });
+    // A poll waits for the one before it, however long that hangs.
+    const late = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await Promise.race([polled, late]);
+  };
   return {
+    async catchUp() {
+      const { ageMs, error } = view.staleness();
+      if (ageMs <= STALE_MS || error !== undefined) return;
+      looking ??= look().finally(() => {
+        looking = undefined;
+      });
+      await looking;
+    },
     latestSlotHash,
     sharedSlotHash() {
       const newest = latestSlotHash();

@@ -14,10 +14,18 @@ import {
   type Seal,
   type Signed,
   type TimeoutCause,
+  type Usage,
 } from '@karmesh/sdk/protocol';
-import { checkChunk, checkRefusal, checkReveal, checkSeal, streamStart } from './checkWorkerFrames.ts';
+import { abortError } from './abortError.ts';
+import {
+  checkChunk,
+  checkRefusal,
+  checkReveal,
+  checkSeal,
+  type StreamPosition,
+  streamStart,
+} from './checkWorkerFrames.ts';
 import type { DispatchContext } from './dispatchContext.ts';
-import { abortError } from './lane.ts';
 import type { MarketNetwork } from './marketNetwork.ts';
 
 /** How long a worker may take for each step, in milliseconds. */
@@ -33,8 +41,11 @@ export type SessionLimits = {
 export type SessionEvent =
   | { readonly kind: 'refused'; readonly refusal: Signed<Refusal>; readonly retryAfterMs: number }
   | { readonly kind: 'accepted' }
-  | { readonly kind: 'chunk'; readonly text: string }
+  /** `tokens` are all that the worker has signed so far. */
+  | { readonly kind: 'chunk'; readonly text: string; readonly tokens: readonly number[]; readonly usage: Signed<Usage> }
   | { readonly kind: 'sealed'; readonly seal: ArrivedSeal }
+  /** W-22: the seal of what the worker has where it was told to halt; a plain one that came before counts no more. */
+  | { readonly kind: 'halted'; readonly seal: ArrivedSeal }
   | {
       readonly kind: 'revealed';
       readonly revealed: RevealedReceipt;
@@ -44,6 +55,8 @@ export type SessionEvent =
   | { readonly kind: 'fallen'; readonly cause: TimeoutCause };
 
 export type WorkerSession = {
+  /** W-22: tells the worker to end its answer at so many tokens, as soon as it has accepted. Counts once, before the exchange. */
+  halt(outputTokens: number): void;
   /** Hands the worker everybody's seals, which lets it reveal. Counts once, after its own seal arrived. */
   exchange(seals: readonly Signed<Seal>[]): void;
   /** Ends the session; it says nothing more. An asked worker is told by a `cancel` frame. */
@@ -59,7 +72,7 @@ export type SessionParts = {
 };
 
 /**
- * Speaks `/karmesh/infer/2` with one drawn worker (W-01 to W-04): dispatch, acceptance, chunks, seal, exchange, reveal. Whatever goes
+ * Speaks `/karmesh/infer/3` with one drawn worker (W-01 to W-04, W-22): dispatch, acceptance, chunks, seal, exchange, reveal. Whatever goes
  * wrong on the way is a `fallen` event with its cause, never an exception: it is the worker's failure or the network's.
  */
 export const workerSession =
@@ -71,6 +84,8 @@ export const workerSession =
     const exchanged = Promise.withResolvers<readonly Signed<Seal>[]>();
     // Nobody may be waiting when the session ends before the exchange.
     exchanged.promise.catch(() => {});
+    const halting = Promise.withResolvers<undefined>();
+    let haltedAt: number | undefined;
 
     const emit = (event: SessionEvent): void => {
       if (!cancelled.signal.aborted) parts.emit(event);
@@ -90,18 +105,25 @@ export const workerSession =
         type: frame.type,
       });
 
-    /** Reads chunks until the seal. */
-    const readUntilSeal = async (stream: FrameStream, signal: AbortSignal) => {
-      let position = streamStart(context);
+    /** Reads chunks until a seal: that of the whole answer, or, once the worker was told to halt, that of what it has by then. */
+    const readUntilSeal = async (
+      stream: FrameStream,
+      options: { readonly position: StreamPosition; readonly signal: AbortSignal },
+    ) => {
+      const { signal } = options;
+      let { position } = options;
       for (;;) {
         const frame = await receive(stream, signal);
         if (frame.type === 'chunk' && context.request.assurance === 'stream') {
           const next = checkChunk(context, { frame, worker, position });
           if (next === undefined) throw unexpected(frame);
           position = next;
-          emit({ kind: 'chunk', text: frame.text });
-        } else if (frame.type === 'sealed' && checkSeal(context, { signed: frame.seal, worker })) {
-          return { seal: { seal: frame.seal, arrivedAtMs: BigInt(clock.nowMs()) }, position };
+          emit({ kind: 'chunk', text: frame.text, tokens: next.tokens, usage: frame.usage });
+        } else if (
+          (frame.type === 'sealed' || (frame.type === 'halted' && haltedAt !== undefined)) &&
+          checkSeal(context, { signed: frame.seal, worker })
+        ) {
+          return { kind: frame.type, seal: { seal: frame.seal, arrivedAtMs: BigInt(clock.nowMs()) }, position };
         } else {
           throw unexpected(frame);
         }
@@ -123,8 +145,21 @@ export const workerSession =
       if (!accepted) return;
       setCause('no-seal');
       emit({ kind: 'accepted' });
-      const { seal, position } = await step(limits.sealMs, (signal) => readUntilSeal(stream, signal));
-      emit({ kind: 'sealed', seal });
+      // A stream that takes no halt gives no seal either, and there it fails.
+      void halting.promise.then(() => sendHalt(stream)).catch(() => {});
+      const start = streamStart(context);
+      let read = await step(limits.sealMs, (signal) => readUntilSeal(stream, { position: start, signal }));
+      emit({ kind: read.kind, seal: read.seal });
+      if (read.kind === 'sealed') {
+        await untilAborted(Promise.race([exchanged.promise, halting.promise]), cancelled.signal);
+        if (haltedAt !== undefined) {
+          const { position: reached } = read;
+          read = await step(limits.sealMs, (signal) => readUntilSeal(stream, { position: reached, signal }));
+          if (read.kind === 'sealed') throw unexpected({ type: 'sealed', seal: read.seal.seal });
+          emit({ kind: 'halted', seal: read.seal });
+        }
+      }
+      const { seal, position } = read;
       const seals = await untilAborted(exchanged.promise, cancelled.signal);
       setCause('no-reveal');
       const frame = await step(limits.revealMs, async (signal) => {
@@ -141,9 +176,15 @@ export const workerSession =
           arrivedAtMs: seal.arrivedAtMs,
           exchanged: seals.map(({ value }) => value),
           streamed: position,
+          haltedAt,
         });
       if (!holds) throw unexpected(frame);
       emit({ kind: 'revealed', revealed: frame.revealed, tokens: frame.tokens, text: frame.text });
+    };
+
+    const sendHalt = async (stream: FrameStream): Promise<void> => {
+      if (haltedAt === undefined) return;
+      await stream.send(encodeInferFrame({ type: 'halt', outputTokens: haltedAt }), { signal: cancelled.signal });
     };
 
     const run = async (): Promise<void> => {
@@ -199,6 +240,10 @@ export const workerSession =
 
     const ended = run();
     return {
+      halt(outputTokens) {
+        haltedAt = outputTokens;
+        halting.resolve(undefined);
+      },
       exchange: (seals) => exchanged.resolve(seals),
       cancel: () => cancelled.abort(new KarmeshError('ABORTED', 'The session is no longer wanted.')),
       ended,

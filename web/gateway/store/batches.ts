@@ -9,15 +9,16 @@ import {
   type Signed,
   signedBatchCodec,
 } from '@karmesh/sdk/protocol';
-import type { Db } from './openDatabase.ts';
+import { type Db, inTransaction, ownGateway } from './db.ts';
 
 const MAX_BIGINT = 2n ** 63n - 1n;
 
 /** The last batch sequence, 0 if there is none. */
 export async function lastBatchSequence(db: Db): Promise<bigint> {
-  const row = await db
+  const row = await db.sql
     .selectFrom('batches')
     .select((column) => column.fn.max('sequence').as('last'))
+    .where('gateway', '=', db.gateway)
     .executeTakeFirst();
   return row?.last ?? 0n;
 }
@@ -27,16 +28,18 @@ export async function unbatchedEntries(
   db: Db,
   limit: number,
 ): Promise<{ readonly epoch: bigint; readonly entries: readonly Entry[] } | undefined> {
-  const oldest = await db
+  const oldest = await db.sql
     .selectFrom('entries')
     .select((column) => column.fn.min('epoch').as('epoch'))
+    .where('gateway', '=', db.gateway)
     .where('batch_sequence', 'is', null)
     .executeTakeFirst();
   const epoch = oldest?.epoch;
   if (epoch === undefined || epoch === null) return undefined;
-  const rows = await db
+  const rows = await db.sql
     .selectFrom('entries')
     .select('entry')
+    .where('gateway', '=', db.gateway)
     .where('batch_sequence', 'is', null)
     .where('epoch', '=', epoch)
     .orderBy('dispatch_number')
@@ -51,10 +54,11 @@ export async function insertBatch(
   batch: { readonly signed: Signed<Batch>; readonly entries: readonly Entry[] },
 ): Promise<void> {
   const { sequence, epoch, bodyHash } = batch.signed.value;
-  await db.transaction().execute(async (transaction) => {
-    await transaction
+  await inTransaction(db, async (transaction) => {
+    await transaction.sql
       .insertInto('batches')
       .values({
+        gateway: ownGateway(db),
         sequence,
         epoch,
         body_hash: bodyHash,
@@ -62,9 +66,10 @@ export async function insertBatch(
         published_at_ms: null,
       })
       .execute();
-    await transaction
+    await transaction.sql
       .updateTable('entries')
       .set({ batch_sequence: sequence })
+      .where('gateway', '=', db.gateway)
       .where('epoch', '=', epoch)
       .where(
         'dispatch_number',
@@ -77,9 +82,10 @@ export async function insertBatch(
 
 /** Batches whose header never went out, the newest first: after a crash between storing and gossiping. */
 export async function unpublishedBatches(db: Db): Promise<readonly Signed<Batch>[]> {
-  const rows = await db
+  const rows = await db.sql
     .selectFrom('batches')
     .select('header')
+    .where('gateway', '=', db.gateway)
     .where('published_at_ms', 'is', null)
     .orderBy('sequence', 'desc')
     .execute();
@@ -90,15 +96,20 @@ export async function unpublishedBatches(db: Db): Promise<readonly Signed<Batch>
 export async function unpublishedEntries(
   db: Db,
 ): Promise<{ readonly count: number; readonly oldestAtMs: bigint | undefined }> {
-  const waiting = db
+  const waiting = db.sql
     .selectFrom('entries')
+    .where('gateway', '=', db.gateway)
     .where((column) =>
       column.or([
         column('batch_sequence', 'is', null),
         column(
           'batch_sequence',
           'in',
-          column.selectFrom('batches').select('sequence').where('published_at_ms', 'is', null),
+          column
+            .selectFrom('batches')
+            .select('sequence')
+            .where('gateway', '=', db.gateway)
+            .where('published_at_ms', 'is', null),
         ),
       ]),
     );
@@ -114,20 +125,27 @@ export async function markPublished(
   db: Db,
   options: { readonly sequence: bigint; readonly nowMs: bigint },
 ): Promise<void> {
-  await db
+  await db.sql
     .updateTable('batches')
     .set({ published_at_ms: options.nowMs })
+    .where('gateway', '=', db.gateway)
     .where('sequence', '=', options.sequence)
     .execute();
 }
 
 /** The body under a batch's body hash: its entries in dispatch order, encoded again from where they are stored once. */
 export async function findBatchBody(db: Db, bodyHash: Hash): Promise<Uint8Array | undefined> {
-  const batch = await db.selectFrom('batches').select('sequence').where('body_hash', '=', bodyHash).executeTakeFirst();
+  const batch = await db.sql
+    .selectFrom('batches')
+    .select('sequence')
+    .where('gateway', '=', db.gateway)
+    .where('body_hash', '=', bodyHash)
+    .executeTakeFirst();
   if (batch === undefined) return undefined;
-  const rows = await db
+  const rows = await db.sql
     .selectFrom('entries')
     .select('entry')
+    .where('gateway', '=', db.gateway)
     .where('batch_sequence', '=', batch.sequence)
     .orderBy('dispatch_number')
     .execute();
@@ -144,9 +162,10 @@ export async function batchesSince(
 ): Promise<readonly Signed<Batch>[]> {
   // The database counts to 2^63, the protocol to 2^64.
   if (wanted.epoch > MAX_BIGINT || wanted.after > MAX_BIGINT) return [];
-  const rows = await db
+  const rows = await db.sql
     .selectFrom('batches')
     .select('header')
+    .where('gateway', '=', db.gateway)
     .where('epoch', '>=', wanted.epoch)
     .where('sequence', '>', wanted.after)
     .orderBy('sequence')

@@ -5,6 +5,7 @@ import {
   decode,
   dispatchRecord,
   encode,
+  equalBytes,
   type Hash,
   MAX_DRAWN,
   type Signed,
@@ -14,7 +15,7 @@ import {
   vector,
 } from '@karmesh/sdk/protocol';
 import type { KeyHash } from './apiKeys.ts';
-import type { Db } from './openDatabase.ts';
+import { type Db, ownGateway } from './db.ts';
 
 const signedDispatch = signedCodec(dispatchRecord);
 const signedTicket = signedCodec(ticketRecord);
@@ -22,9 +23,10 @@ const drawnCodec = vector(candidateCodec, MAX_DRAWN);
 
 /** The dispatch with the greatest number of an epoch, which the next one follows. */
 export async function lastDispatch(db: Db, epoch: bigint): Promise<Signed<Dispatch> | undefined> {
-  const row = await db
+  const row = await db.sql
     .selectFrom('dispatches')
     .select('record')
+    .where('gateway', '=', db.gateway)
     .where('epoch', '=', epoch)
     .orderBy('number', 'desc')
     .limit(1)
@@ -48,9 +50,10 @@ export type StoredDispatch = {
  */
 export async function insertDispatch(db: Db, dispatch: StoredDispatch & { readonly keyHash: KeyHash }): Promise<void> {
   const { ticketNumber, requestId } = dispatch.ticket.value;
-  await db
+  await db.sql
     .with('ticket', (query) =>
       query.insertInto('tickets').values({
+        gateway: ownGateway(db),
         number: ticketNumber,
         request_id: requestId,
         record: encode(signedTicket, dispatch.ticket),
@@ -59,6 +62,7 @@ export async function insertDispatch(db: Db, dispatch: StoredDispatch & { readon
     )
     .insertInto('dispatches')
     .values({
+      gateway: ownGateway(db),
       epoch: dispatch.epoch,
       number: dispatch.signed.value.dispatchNumber,
       ticket_number: ticketNumber,
@@ -69,14 +73,35 @@ export async function insertDispatch(db: Db, dispatch: StoredDispatch & { readon
     .execute();
 }
 
+/** Whether this very dispatch is stored, and no other of its number. */
+export async function hasDispatch(
+  db: Db,
+  { epoch, signed }: Pick<StoredDispatch, 'epoch' | 'signed'>,
+): Promise<boolean> {
+  const row = await db.sql
+    .selectFrom('dispatches')
+    .select('record')
+    .where('gateway', '=', db.gateway)
+    .where('epoch', '=', epoch)
+    .where('number', '=', signed.value.dispatchNumber)
+    .executeTakeFirst();
+  return row !== undefined && equalBytes(row.record, encode(signedDispatch, signed));
+}
+
 /** Dispatches that have no entry: at start-up, those that the last process did not bring to their end. In order of epoch and number. */
 export async function unfinishedDispatches(db: Db): Promise<readonly StoredDispatch[]> {
-  const rows = await db
+  const rows = await db.sql
     .selectFrom('dispatches')
-    .innerJoin('tickets', 'tickets.number', 'dispatches.ticket_number')
-    .leftJoin('entries', (join) =>
-      join.onRef('entries.epoch', '=', 'dispatches.epoch').onRef('entries.dispatch_number', '=', 'dispatches.number'),
+    .innerJoin('tickets', (join) =>
+      join.onRef('tickets.gateway', '=', 'dispatches.gateway').onRef('tickets.number', '=', 'dispatches.ticket_number'),
     )
+    .leftJoin('entries', (join) =>
+      join
+        .onRef('entries.gateway', '=', 'dispatches.gateway')
+        .onRef('entries.epoch', '=', 'dispatches.epoch')
+        .onRef('entries.dispatch_number', '=', 'dispatches.number'),
+    )
+    .where('dispatches.gateway', '=', db.gateway)
     .where('entries.epoch', 'is', null)
     .select([
       'dispatches.epoch',
@@ -102,9 +127,10 @@ export async function findSlotHash(
   db: Db,
   dispatch: { readonly epoch: bigint; readonly number: bigint },
 ): Promise<Hash | undefined> {
-  const row = await db
+  const row = await db.sql
     .selectFrom('dispatches')
     .select('slot_hash')
+    .where('gateway', '=', db.gateway)
     .where('epoch', '=', dispatch.epoch)
     .where('number', '=', dispatch.number)
     .executeTakeFirst();

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { argv, stdout } from 'node:process';
 import { addApiKey } from './apiKeys.ts';
-import { bindGateway } from './bindGateway.ts';
 import { insertDispatch } from './dispatches.ts';
 import { openDatabase } from './openDatabase.ts';
 import { lastTicket } from './tickets.ts';
@@ -12,17 +11,20 @@ const [, , dataFolder] = argv;
 if (dataFolder === undefined) throw new Error('Usage: killWriter.ts FOLDER');
 
 const bytes = (length: number) => new Uint8Array(randomBytes(length));
-const { db } = await openDatabase({ dataFolder });
-await bindGateway(db, { domain: new Uint8Array(32), participant: new Uint8Array(32) });
-await addApiKey(db, { key: 'sk-test', name: 'test', nowMs: 0n });
+const { db } = await openDatabase({
+  dataFolder,
+  domain: new Uint8Array(32),
+  participant: new Uint8Array(32),
+});
+await addApiKey(db.sql, { key: 'sk-test', name: 'test', nowMs: 0n });
 const last = (await lastTicket(db))?.value.ticketNumber ?? 0n;
-const { rows } = await db
+const { rows } = await db.sql
   .selectFrom('tickets')
   .innerJoin('dispatches', 'dispatches.ticket_number', 'tickets.number')
   .select((column) => column.fn.countAll<bigint>().as('rows'))
   .executeTakeFirstOrThrow();
 stdout.write(`opened ${last} ${rows}\n`);
-const ticket = { gateway: bytes(32), lane: 0, priceCap: 1n, escrow: bytes(32), issuedAtMs: 1n };
+const ticket = { gateway: bytes(32), lane: 0, priceCap: 1n, unitPrice: 1n, escrow: bytes(32), issuedAtMs: 1n };
 const dispatch = {
   ticketHash: bytes(32),
   slot: 1n,

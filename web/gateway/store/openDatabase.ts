@@ -2,19 +2,26 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { KarmeshError } from '@karmesh/sdk/errors';
+import { type Domain, equalBytes, type Participant, toHex } from '@karmesh/sdk/protocol';
 import { acquireLockFile } from '@karmesh/sdk/runtime';
 import { Kysely, type KyselyConfig, PGliteDialect, PostgresDialect, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
-import pg from 'pg';
+import type { Db, Sql } from './db.ts';
+import { keepGatewayLock, takeGatewayLock } from './gatewayLock.ts';
 import { migrationProvider } from './migrations.ts';
 import type { Schema } from './schema.ts';
+import { BYTEA, INT8, parseBytes, serverPool } from './serverPool.ts';
 
-export type Db = Kysely<Schema>;
+export type { Db } from './db.ts';
 
-export type Database = AsyncDisposable & {
-  readonly db: Db;
+export type SharedDatabase = AsyncDisposable & {
+  readonly sql: Sql;
   readonly kind: 'pglite' | 'postgres';
-  /** Aborted when the database can no longer be relied upon to be this process's alone. */
+};
+
+export type Database = SharedDatabase & {
+  readonly db: Db;
+  /** Aborted once another process has taken this one's place: what it knows of its numbers is old then. */
   readonly lost: AbortSignal;
 };
 
@@ -23,140 +30,190 @@ export type OpenDatabaseOptions = {
   readonly dataFolder: string;
   /** `postgres://…`: a PostgreSQL server (15 or newer) instead of the embedded database. */
   readonly databaseUrl?: string | undefined;
-  /** Do not ask to be alone where that can be helped, which is on PostgreSQL. Only for what takes no numbers. */
-  readonly sharing?: boolean;
   /** Told of each query that ended, with the milliseconds that it took, and of connections that broke. */
   readonly observe?: DatabaseObserver;
 };
+
+/** Whose numbers the process takes, and on which cluster. */
+export type OwnGateway = { readonly domain: Domain; readonly participant: Participant };
 
 export type DatabaseObserver = {
   query(ms: number): void;
   error(): void;
 };
 
-/** Object identifiers of PostgreSQL's types (pg_type.dat). */
-const BYTEA = 17;
-const INT8 = 20;
-
-/** The key of the advisory lock: the bytes of "karmesh" as a number. */
-const ADVISORY_LOCK = 30_223_371_064_669_032n;
-
-/** PostgreSQL's hex form of bytes: two digits each behind `\\x`. */
-const parseBytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex.slice(2), 'hex'));
-
 /**
- * Opens and migrates the gateway's database. One process at a time: numbers are handed out from memory.
+ * Opens and migrates the database for what takes no numbers. A server's may be open elsewhere, an embedded one not.
  *
- * @throws KarmeshError `STORE_LOCKED` while another process has it, `STORE_FAILED` when it cannot be opened or migrated.
+ * @throws KarmeshError `STORE_LOCKED`, `STORE_UNREACHABLE`, `STORE_FAILED` when it cannot be opened or migrated.
  */
-export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
-  await using opening = new AsyncDisposableStack();
-  const { dataFolder, databaseUrl } = options;
-  const alone = databaseUrl === undefined || options.sharing !== true;
-  if (alone) opening.use(await acquireLockFile(join(dataFolder, 'gateway.lock')));
-  const { db, kind, lost } =
-    databaseUrl === undefined
-      ? await openEmbedded({ dataFolder, observe: options.observe }, opening)
-      : await openServer({ databaseUrl, alone, observe: options.observe }, opening);
-  await migrate(db);
-  const owned = opening.move();
-  return { db, kind, lost, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+export function openSharedDatabase(options: OpenDatabaseOptions): Promise<SharedDatabase> {
+  return openTables(options, () => {});
 }
 
-type Opened = Pick<Database, 'db' | 'kind' | 'lost'>;
+async function openTables(options: OpenDatabaseOptions, onError: (error: unknown) => void): Promise<SharedDatabase> {
+  await using opening = new AsyncDisposableStack();
+  const { dataFolder, databaseUrl, observe } = options;
+  if (databaseUrl === undefined) opening.use(await acquireLockFile(lockFile(dataFolder)));
+  const opened = opening.use(
+    databaseUrl === undefined
+      ? await openEmbedded({ dataFolder, observe, onError })
+      : await openServer({ databaseUrl, observe, onError }),
+  );
+  const owned = opening.move();
+  return { ...opened, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/**
+ * Opens and migrates the database as one gateway, and takes its place: numbers are handed out from memory, so that one process of a gateway
+ * may run at a time. A server's database may be shared by several gateways of one cluster, and may go and come back meanwhile.
+ *
+ * @throws KarmeshError `STORE_LOCKED` while another process of this gateway has it, `STORE_UNREACHABLE`, `STORE_FAILED` when it cannot be opened or
+ * migrated, or is of another cluster.
+ */
+export async function openDatabase(options: OpenDatabaseOptions & OwnGateway): Promise<Database> {
+  await using opening = new AsyncDisposableStack();
+  const { dataFolder, databaseUrl, domain, participant } = options;
+  if (databaseUrl !== undefined) opening.use(await acquireLockFile(lockFile(dataFolder)));
+  const lost = new AbortController();
+  const lose = (): void =>
+    lost.abort(new KarmeshError('STORE_LOCKED', 'Another process of this gateway has taken its place.'));
+  const { sql: tables, kind } = opening.use(
+    await openTables(options, (error) => {
+      if (error instanceof KarmeshError && error.code === 'STORE_LOCKED') lose();
+    }),
+  );
+  await addGateway(tables, { domain, participant });
+  const takePlace = async (): Promise<Db> => ({
+    sql: tables,
+    gateway: participant,
+    fence: await raiseFence(tables, participant),
+  });
+  if (databaseUrl === undefined) {
+    const owned = opening.move();
+    return {
+      db: await takePlace(),
+      sql: tables,
+      kind,
+      lost: lost.signal,
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  }
+  const lock = { databaseUrl, gateway: participant };
+  const first = await takeGatewayLock(lock);
+  if (first === undefined)
+    throw new KarmeshError('STORE_LOCKED', 'Another process of this gateway uses this PostgreSQL database.');
+  const db = await takePlace();
+  opening.use(
+    keepGatewayLock(lock, {
+      first,
+      isOurs: async () => (await readFence(tables, participant)) === db.fence,
+      onLost: lose,
+    }),
+  );
+  const owned = opening.move();
+  return { db, sql: tables, kind, lost: lost.signal, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+const lockFile = (dataFolder: string): string => join(dataFolder, 'gateway.lock');
+
+/** Lets a gateway have rows here. All gateways of a database are of one cluster, since they share its money. */
+async function addGateway(tables: Sql, { domain, participant }: OwnGateway): Promise<void> {
+  await tables
+    .insertInto('gateways')
+    .values({ participant, domain, fence: 0n })
+    .onConflict((conflict) => conflict.column('participant').doNothing())
+    .execute();
+  const known = await tables.selectFrom('gateways').select('domain').execute();
+  if (known.some((each) => !equalBytes(each.domain, domain))) {
+    await tables.deleteFrom('gateways').where('participant', '=', participant).where('fence', '=', 0n).execute();
+    throw new KarmeshError('STORE_FAILED', 'The database belongs to gateways of another cluster.', {
+      domain: toHex(domain),
+    });
+  }
+}
+
+/** The fence of the next process: rows of earlier ones are refused from here on. Whoever calls it holds the gateway's lock. */
+export async function raiseFence(tables: Sql, gateway: Participant): Promise<bigint> {
+  const { fence } = await tables
+    .updateTable('gateways')
+    .set((column) => ({ fence: column('fence', '+', 1n) }))
+    .where('participant', '=', gateway)
+    .returning('fence')
+    .executeTakeFirstOrThrow();
+  return fence;
+}
+
+async function readFence(tables: Sql, gateway: Participant): Promise<bigint> {
+  const { fence } = await tables
+    .selectFrom('gateways')
+    .select('fence')
+    .where('participant', '=', gateway)
+    .executeTakeFirstOrThrow();
+  return fence;
+}
+
+type Observing = { readonly observe: DatabaseObserver | undefined; readonly onError: (error: unknown) => void };
 
 /** Kysely times every query; its errors still go to whoever asked. */
-const logTo = (observe: DatabaseObserver | undefined): Pick<KyselyConfig, 'log'> =>
-  observe === undefined
-    ? {}
-    : {
-        log({ level, queryDurationMillis }) {
-          observe.query(queryDurationMillis);
-          if (level === 'error') observe.error();
-        },
-      };
+const logTo = ({ observe, onError }: Observing): Pick<KyselyConfig, 'log'> => ({
+  log(event) {
+    observe?.query(event.queryDurationMillis);
+    if (event.level !== 'error') return;
+    observe?.error();
+    onError(event.error);
+  },
+});
 
-async function openEmbedded(
-  { dataFolder, observe }: Pick<OpenDatabaseOptions, 'dataFolder'> & { readonly observe: DatabaseObserver | undefined },
-  opening: AsyncDisposableStack,
-): Promise<Opened> {
+async function openEmbedded({
+  dataFolder,
+  ...observing
+}: Pick<OpenDatabaseOptions, 'dataFolder'> & Observing): Promise<SharedDatabase> {
   const folder = join(dataFolder, 'pglite');
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  let pglite: PGlite;
   try {
-    const pglite = await PGlite.create(folder, { parsers: { [INT8]: BigInt, [BYTEA]: parseBytes } });
-    const db = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite }), ...logTo(observe) });
-    opening.defer(() => pglite.close());
-    return { db, kind: 'pglite', lost: new AbortController().signal };
+    pglite = await PGlite.create(folder, { parsers: { [INT8]: BigInt, [BYTEA]: parseBytes } });
   } catch (cause) {
     throw new KarmeshError('STORE_FAILED', 'The embedded database could not be opened.', { folder }, cause);
   }
+  await using opening = new AsyncDisposableStack();
+  opening.defer(() => pglite.close());
+  const tables = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite }), ...logTo(observing) });
+  await migrate(tables);
+  const owned = opening.move();
+  return { sql: tables, kind: 'pglite', [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-async function openServer(
-  {
-    databaseUrl,
-    alone,
-    observe,
-  }: {
-    readonly databaseUrl: string;
-    readonly alone: boolean;
-    readonly observe: DatabaseObserver | undefined;
-  },
-  opening: AsyncDisposableStack,
-): Promise<Opened> {
-  const types = {
-    getTypeParser: (type: number, format?: 'text' | 'binary') => {
-      if (type === INT8) return BigInt;
-      if (type === BYTEA) return parseBytes;
-      return pg.types.getTypeParser(type, format);
-    },
-  };
-  const lost = new AbortController();
-  if (alone) await holdLock({ databaseUrl, lost }, opening);
-  const pool = new pg.Pool({ connectionString: databaseUrl, application_name: 'karmesh-gateway', max: 8, types });
-  // An idle connection that the server ends is replaced at its next use; without a listener it would end the process.
-  pool.on('error', () => observe?.error());
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }), ...logTo(observe) });
-  opening.defer(() => db.destroy());
-  return { db, kind: 'postgres', lost: lost.signal };
-}
-
-/** Takes the advisory lock of this database for as long as one connection lives, which therefore serves nothing else. */
-async function holdLock(
-  { databaseUrl, lost }: { readonly databaseUrl: string; readonly lost: AbortController },
-  opening: AsyncDisposableStack,
-): Promise<void> {
-  const holder = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'karmesh-gateway-lock',
-    keepAlive: true,
-  });
-  holder.on('error', (cause) => {
-    lost.abort(new KarmeshError('STORE_FAILED', 'The connection that holds the database lock has ended.', {}, cause));
-  });
+async function openServer({
+  databaseUrl,
+  ...observing
+}: { readonly databaseUrl: string } & Observing): Promise<SharedDatabase> {
+  const connect = (patient: boolean) =>
+    new Kysely<Schema>({
+      dialect: new PostgresDialect({
+        pool: serverPool({ databaseUrl, patient, onBroken: () => observing.observe?.error() }),
+      }),
+      ...logTo(observing),
+    });
+  const migrating = connect(true);
   try {
-    await holder.connect();
-  } catch (cause) {
-    // The driver's own message may quote the URL with its password, so only the kind of failure is shown.
-    throw new KarmeshError('STORE_FAILED', 'The PostgreSQL server could not be reached.', { code: codeOf(cause) });
+    await migrate(migrating);
+  } finally {
+    await migrating.destroy();
   }
-  opening.defer(() => holder.end());
-  const { rows } = await holder.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [ADVISORY_LOCK]);
-  if (rows[0]?.taken !== true) throw new KarmeshError('STORE_LOCKED', 'Another gateway uses this PostgreSQL database.');
+  const tables = connect(false);
+  return { sql: tables, kind: 'postgres', [Symbol.asyncDispose]: () => tables.destroy() };
 }
 
-function codeOf(cause: unknown): string | undefined {
-  return typeof cause === 'object' && cause !== null && 'code' in cause && typeof cause.code === 'string'
-    ? cause.code
-    : undefined;
-}
-
-async function migrate(db: Db): Promise<void> {
-  const { error } = await new Migrator({ db, provider: migrationProvider }).migrateToLatest();
-  if (error !== undefined) throw new KarmeshError('STORE_FAILED', 'The database could not be migrated.', {}, error);
+async function migrate(tables: Sql): Promise<void> {
+  const { error } = await new Migrator({ db: tables, provider: migrationProvider }).migrateToLatest();
+  if (error === undefined) return;
+  if (error instanceof KarmeshError && error.code === 'STORE_UNREACHABLE') throw error;
+  throw new KarmeshError('STORE_FAILED', 'The database could not be migrated.', {}, error);
 }
 
 /** Whether the database answers; for `/readyz`. */
 export async function pingDatabase(db: Db): Promise<void> {
-  await sql`select 1`.execute(db);
+  await sql`select 1`.execute(db.sql);
 }

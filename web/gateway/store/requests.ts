@@ -6,7 +6,7 @@ import {
   type RequestId,
   tokensCodec,
 } from '@karmesh/sdk/protocol';
-import type { Db } from './openDatabase.ts';
+import type { Db } from './db.ts';
 
 /** A prompt and its answer, as the buyer's bundle holds them. */
 export type KeptRequest = {
@@ -18,7 +18,7 @@ export type KeptRequest = {
 
 /** Undefined once it was forgotten. */
 export async function findRequest(db: Db, requestId: RequestId): Promise<KeptRequest | undefined> {
-  const row = await db.selectFrom('requests').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+  const row = await db.sql.selectFrom('requests').selectAll().where('request_id', '=', requestId).executeTakeFirst();
   if (row === undefined) return undefined;
   return {
     requestId: row.request_id,
@@ -29,7 +29,7 @@ export async function findRequest(db: Db, requestId: RequestId): Promise<KeptReq
 }
 
 export async function keepRequest(db: Db, kept: KeptRequest): Promise<void> {
-  await db
+  await db.sql
     .insertInto('requests')
     .values({
       request_id: kept.requestId,
@@ -40,9 +40,14 @@ export async function keepRequest(db: Db, kept: KeptRequest): Promise<void> {
     .execute();
 }
 
+/** Forgets one prompt and its answer. */
+export async function forgetRequest(db: Db, requestId: RequestId): Promise<void> {
+  await db.sql.deleteFrom('requests').where('request_id', '=', requestId).execute();
+}
+
 /** Forgets the prompts and answers whose time is over; how many there were. */
 export async function forgetRequests(db: Db, nowMs: bigint): Promise<number> {
-  const { numDeletedRows } = await db
+  const { numDeletedRows } = await db.sql
     .deleteFrom('requests')
     .where('expires_at_ms', '<=', nowMs)
     .executeTakeFirstOrThrow();

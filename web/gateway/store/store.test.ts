@@ -1,11 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Entry, hash } from '@karmesh/sdk/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { addApiKey, findApiKey, generateApiKey, hashApiKey, listApiKeys, revokeApiKeys } from './apiKeys.ts';
 import {
   batchesSince,
   findBatchBody,
@@ -15,16 +12,17 @@ import {
   unbatchedEntries,
   unpublishedBatches,
 } from './batches.ts';
-import { bindGateway } from './bindGateway.ts';
 import { findCandidateGroup, keepCandidateGroup } from './candidateGroups.ts';
 import { findChain, keepChain } from './chains.ts';
 import { findSlotHash, insertDispatch, lastDispatch, unfinishedDispatches } from './dispatches.ts';
 import { findEntry, finishEntry, pricesByEpoch } from './entries.ts';
-import { type Database, openDatabase } from './openDatabase.ts';
+import { hasPostgres, type PostgresServer, startPostgres } from './fixtures/startPostgres.ts';
+import { type Database, openDatabase, openSharedDatabase } from './openDatabase.ts';
 import { findRequest, forgetRequests, keepRequest } from './requests.ts';
 import { findTicket, lastTicket } from './tickets.ts';
 
 const bytes = (length: number, fill: number) => new Uint8Array(length).fill(fill);
+const own = { domain: bytes(32, 1), participant: bytes(32, 2) };
 
 function exampleEntry(number: bigint, price: bigint): Entry {
   const id = hash(bytes(1, Number(number)));
@@ -38,6 +36,7 @@ function exampleEntry(number: bigint, price: bigint): Entry {
         ticketNumber: number,
         lane: 0,
         priceCap: 900n,
+        unitPrice: 0n,
         escrow: bytes(32, 5),
         issuedAtMs: 10n,
       },
@@ -71,41 +70,9 @@ function exampleEntry(number: bigint, price: bigint): Entry {
   };
 }
 
-const postgres = spawnSync('pg_ctl', ['--version']).status === 0;
-
-/** Starts a throw-away PostgreSQL server on loopback and returns its URL and how to end it. */
-async function startPostgres(folder: string): Promise<{ readonly url: string; stop(): void }> {
-  const port = await new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-  const data = join(folder, 'postgres');
-  // PostgreSQL refuses to run as root, so root hands the folder to the server's own user.
-  const asServer = (command: string): void => {
-    if (userInfo().uid === 0) execFileSync('su', ['postgres', '-s', '/bin/sh', '-c', command], { stdio: 'pipe' });
-    else execFileSync('sh', ['-c', command], { stdio: 'pipe' });
-  };
-  if (userInfo().uid === 0) execFileSync('chown', ['postgres', folder]);
-  const bin = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' }).stdout?.trim();
-  const path = bin ? `PATH="${bin}:$PATH" ` : '';
-  const initdb = spawnSync('sh', ['-c', 'readlink -f "$(command -v pg_ctl)"'], { encoding: 'utf8' })
-    .stdout.trim()
-    .replace(/pg_ctl$/, 'initdb');
-  asServer(`${path}${initdb} -D ${data} -U karmesh -A trust --no-sync >/dev/null`);
-  asServer(
-    `${path}pg_ctl -D ${data} -w -l ${join(folder, 'postgres.log')} -o "-p ${port} -h 127.0.0.1 -k ${folder}" start >/dev/null`,
-  );
-  return {
-    url: `postgres://karmesh@127.0.0.1:${port}/postgres`,
-    stop: () => asServer(`${path}pg_ctl -D ${data} -m immediate stop >/dev/null`),
-  };
-}
-
 describe.each([
   { kind: 'pglite' as const, skipped: false },
-  { kind: 'postgres' as const, skipped: !postgres },
+  { kind: 'postgres' as const, skipped: !hasPostgres },
 ])('the store on $kind', ({ kind, skipped }) => {
   if (skipped) {
     test.skip('needs PostgreSQL (pg_ctl) on this machine', () => {});
@@ -113,56 +80,73 @@ describe.each([
   }
   let folder: string;
   let database: Database;
-  let server: Awaited<ReturnType<typeof startPostgres>> | undefined;
+  let server: PostgresServer | undefined;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'karmesh-store-'));
-    if (kind === 'postgres') server = await startPostgres(folder);
-    database = await openDatabase({ dataFolder: join(folder, 'a'), databaseUrl: server?.url });
+    if (kind === 'postgres') server = await startPostgres();
+    database = await openDatabase({ dataFolder: join(folder, 'a'), databaseUrl: server?.url, ...own });
     // Making a database takes seconds of a core, which a busy machine stretches.
   }, 240_000);
   afterAll(async () => {
     await database[Symbol.asyncDispose]();
-    server?.stop();
+    await server?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 
   test('a second process gets a clear refusal', async () => {
     const dataFolder = join(folder, kind === 'pglite' ? 'a' : 'b');
-    await expect(openDatabase({ dataFolder, databaseUrl: server?.url })).rejects.toMatchObject({
+    await expect(openDatabase({ dataFolder, databaseUrl: server?.url, ...own })).rejects.toMatchObject({
       code: 'STORE_LOCKED',
     });
   });
 
   test('what takes no numbers may share a server’s database, never an embedded one', async () => {
     const dataFolder = join(folder, kind === 'pglite' ? 'a' : 'b');
-    const opened = openDatabase({ dataFolder, databaseUrl: server?.url, sharing: true });
+    const opened = openSharedDatabase({ dataFolder, databaseUrl: server?.url });
     if (kind === 'pglite') await expect(opened).rejects.toMatchObject({ code: 'STORE_LOCKED' });
     else await (await opened)[Symbol.asyncDispose]();
   });
 
-  test('belongs to one gateway on one cluster', async () => {
-    const gateway = { domain: bytes(32, 1), participant: bytes(32, 2) };
-    await bindGateway(database.db, gateway);
-    await bindGateway(database.db, gateway);
-    await expect(bindGateway(database.db, { ...gateway, participant: bytes(32, 3) })).rejects.toMatchObject({
-      code: 'STORE_FAILED',
-      message: 'The data folder belongs to another gateway or cluster.',
-    });
+  test('is of one cluster', async () => {
+    const { sql } = database;
+    const gateways = sql.selectFrom('gateways').select('participant');
+    if (kind === 'postgres') {
+      const options = { dataFolder: join(folder, 'c'), databaseUrl: server?.url, participant: bytes(32, 3) };
+      await expect(openDatabase({ ...options, domain: bytes(32, 9) })).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        message: 'The database belongs to gateways of another cluster.',
+      });
+    }
+    expect(await gateways.execute()).toEqual([{ participant: own.participant }]);
   });
 
-  test('keeps API keys as hashes and forgets revoked ones', async () => {
+  test('several gateways have numbers of their own', { skip: kind === 'pglite', timeout: 60_000 }, async () => {
+    const options = { dataFolder: join(folder, 'c'), databaseUrl: server?.url, domain: own.domain };
+    await using other = await openDatabase({ ...options, participant: bytes(32, 4) });
+    const chain = { epoch: 90n, secret: bytes(32, 1), length: 100 };
+    await keepChain(other.db, chain);
+    const [entry] = [exampleEntry(77n, 30n)];
+    const place = { epoch: 90n, keyHash: bytes(32, 1), slotHash: bytes(32, 0x55), drawn: [] };
+    for (const { db } of [other, database]) {
+      const ticket = { ...entry.ticket, value: { ...entry.ticket.value, requestId: hash(db.gateway) } };
+      await insertDispatch(db, { ...place, ticket, signed: entry.dispatch });
+      expect((await lastTicket(db))?.value.requestId).toEqual(hash(db.gateway));
+      expect((await unfinishedDispatches(db)).length).toBe(1);
+    }
+    expect(await findChain(database.db, 90n)).toBeUndefined();
+    expect(await findTicket(other.db, hash(own.participant))).toBeUndefined();
+    await database.sql.deleteFrom('dispatches').where('epoch', '=', 90n).execute();
+    await database.sql.deleteFrom('tickets').where('number', '=', 77n).execute();
+  });
+
+  test('takes no numbered row of a process whose place is taken', async () => {
     const { db } = database;
-    const key = generateApiKey();
-    expect(key).toMatch(/^sk-karmesh-[\w-]{43}$/);
-    await addApiKey(db, { key, name: 'mine', nowMs: 5n });
-    await addApiKey(db, { key, name: 'again', nowMs: 6n });
-    expect(await findApiKey(db, key)).toEqual(hashApiKey(key));
-    expect(await findApiKey(db, `${key}x`)).toBeUndefined();
-    expect(await revokeApiKeys(db, { name: 'mine', nowMs: 7n })).toBe(1);
-    expect(await revokeApiKeys(db, { name: 'mine', nowMs: 8n })).toBe(0);
-    expect(await findApiKey(db, key)).toBeUndefined();
-    expect(await listApiKeys(db)).toEqual([{ name: 'mine', createdAtMs: 5n, revokedAtMs: 7n }]);
+    const old = { ...db, fence: db.fence - 1n };
+    await expect(keepChain(old, { epoch: 91n, secret: bytes(32, 1), length: 100 })).rejects.toMatchObject(
+      kind === 'pglite' ? { code: 'KM001' } : { code: 'STORE_LOCKED' },
+    );
+    expect(await findChain(db, 91n)).toBeUndefined();
   });
 
   test('keeps the first chain of an epoch', async () => {

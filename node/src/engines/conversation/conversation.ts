@@ -83,7 +83,8 @@ export function conversation(parts: {
         if (finishReason !== undefined)
           return finishReason === options.finishReason && i === options.outputTokens.length - 1;
       }
-      return false;
+      // W-22: where a gateway halts is its own affair, but nothing may have ended the answer before.
+      return options.finishReason === 'halted' && options.outputTokens.length > 0;
     },
   };
 }

@@ -3,6 +3,7 @@ import {
   type EngineClass,
   engineClassIdOf,
   type FinishReason,
+  type Hash,
   type TraceLevel,
   type TraceModel,
   ZERO_HASH,
@@ -10,6 +11,7 @@ import {
 import { readModel } from '../../models/readModel.ts';
 import { answerStream } from '../conversation/answerStream.ts';
 import { type Conversation, contextSizeFor, conversation } from '../conversation/conversation.ts';
+import { type AnswerEnd, cutAnswer, isHalted } from '../conversation/cutAnswer.ts';
 import type {
   Engine,
   EngineDescription,
@@ -132,7 +134,25 @@ interface EngineParts {
 function engineOver({ description, thread, spoken, traceModel, modelPath, parts }: EngineParts): ExactEngine {
   const { vocabulary } = description.manifest;
 
-  const generate: ExactEngine['generate'] = async (options, { signal, onTokens } = {}): Promise<GenerateResult> => {
+  /** The trace root of an answer whose tokens are known. */
+  const traceRootOf = async (
+    options: GenerateOptions,
+    { outputTokens, signal }: { readonly outputTokens: readonly number[]; readonly signal: AbortSignal | undefined },
+  ): Promise<Hash> => {
+    const { prompt } = spoken.prepare(options);
+    const { requestId, temperatureMicro } = options;
+    const run = thread.start(
+      { requestId, prompt, temperatureMicro, limit: outputTokens.length, claimed: outputTokens, ...hidden(options) },
+      {},
+    );
+    await untilAborted(run, run.ended, signal);
+    return (await run.finish({ outputTokens: outputTokens.length })).traceRoot;
+  };
+
+  const generate: ExactEngine['generate'] = async (
+    options,
+    { signal, onTokens, halt } = {},
+  ): Promise<GenerateResult> => {
     const startedAt = performance.now();
     const { prompt, limit } = spoken.prepare(options);
     const { requestId, temperatureMicro } = options;
@@ -154,9 +174,10 @@ function engineOver({ description, thread, spoken, traceModel, modelPath, parts 
             const step = answer.push(token);
             text += step.text;
             onTokens?.({ tokens: [token], text: step.text });
-            if (step.finishReason !== undefined) {
+            const finishReason = step.finishReason ?? (isHalted(halt, outputTokens) ? 'halted' : undefined);
+            if (finishReason !== undefined) {
               isOver = true;
-              finished.resolve(step.finishReason);
+              finished.resolve(finishReason);
             } else if (outputTokens.length % ACKNOWLEDGE_EVERY === 0) run.acknowledge(outputTokens.length);
           } catch (error) {
             isOver = true;
@@ -167,15 +188,24 @@ function engineOver({ description, thread, spoken, traceModel, modelPath, parts 
     );
     run.ended.catch((error: unknown) => finished.reject(error));
     const finishReason = await untilAborted(run, finished.promise, signal);
-    const { traceRoot } = await run.finish({ outputTokens: outputTokens.length });
-    return {
+    const { stops } = options;
+    const whole = cutAnswer({ outputTokens, text, finishReason }, { at: halt?.at, stops }, spoken.text);
+    const { traceRoot: wholeRoot } = await run.finish({ outputTokens: whole.outputTokens.length });
+    const timings = { firstTokenMs, totalMs: performance.now() - startedAt };
+    const resultOf = (end: AnswerEnd, traceRoot: Hash): GenerateResult => ({
       promptTokens: prompt.length,
-      outputTokens,
-      text,
-      finishReason,
+      ...end,
       traceRoot,
-      timings: { firstTokenMs, totalMs: performance.now() - startedAt },
-    };
+      timings,
+      async cutTo(at, control) {
+        const cut = cutAnswer(end, { at, stops }, spoken.text);
+        if (cut.outputTokens.length === end.outputTokens.length) return resultOf(cut, traceRoot);
+        const { outputTokens: kept } = cut;
+        // The run is over, and its leaves are gone; a replay of what is kept gives the same ones.
+        return resultOf(cut, await traceRootOf(options, { outputTokens: kept, signal: control?.signal }));
+      },
+    });
+    return resultOf(whole, wholeRoot);
   };
 
   const replay: ExactEngine['replay'] = async (options, { signal } = {}): Promise<ReplayResult> => {

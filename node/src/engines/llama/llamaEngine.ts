@@ -12,6 +12,7 @@ import { getModuleVersion } from 'node-llama-cpp';
 import { type ModelFile, readModel } from '../../models/readModel.ts';
 import { answerStream } from '../conversation/answerStream.ts';
 import { contextSizeFor, conversation, toToken } from '../conversation/conversation.ts';
+import { type AnswerEnd, cutAnswer, isHalted } from '../conversation/cutAnswer.ts';
 import type { Engine, EngineDescription, GenerateResult, ReplayResult } from '../engine.ts';
 import { type Pool, pool } from '../sequencePool.ts';
 import { sumMeasurements } from '../sumMeasurements.ts';
@@ -150,7 +151,7 @@ function engineOver({ description, model, file, lanes, parts }: EngineParts): En
     contextSize: description.contextSize,
   });
 
-  const generate: Engine['generate'] = async (options, { signal, onTokens } = {}): Promise<GenerateResult> => {
+  const generate: Engine['generate'] = async (options, { signal, onTokens, halt } = {}): Promise<GenerateResult> => {
     const startedAt = performance.now();
     const { prompt, limit } = prepare(options);
     using lane = await lanes.take(signal);
@@ -171,18 +172,23 @@ function engineOver({ description, model, file, lanes, parts }: EngineParts): En
       leaves.push(traceLeaf(position, { token, top: sorted }));
       const step = answer.push(token);
       whole += step.text;
-      finishReason = step.finishReason;
       onTokens?.({ tokens: [token], text: step.text });
+      finishReason = step.finishReason ?? (isHalted(halt, outputTokens) ? 'halted' : undefined);
       if (finishReason === undefined) sorted = await readNext(sequence, { token, top, signal });
     }
-    return {
-      promptTokens: prompt.length,
-      outputTokens,
-      text: whole,
-      finishReason,
-      traceRoot: traceRootOf(leaves),
-      timings: { firstTokenMs, totalMs: performance.now() - startedAt },
+    const timings = { firstTokenMs, totalMs: performance.now() - startedAt };
+    const ended: AnswerEnd = { outputTokens, text: whole, finishReason };
+    const resultOf = (at: number | undefined): GenerateResult => {
+      const end = cutAnswer(ended, { at, stops: options.stops }, text);
+      return {
+        promptTokens: prompt.length,
+        ...end,
+        traceRoot: traceRootOf(leaves.slice(0, end.outputTokens.length)),
+        timings,
+        cutTo: async (count) => resultOf(count),
+      };
     };
+    return resultOf(halt?.at);
   };
 
   const replay: Engine['replay'] = async (options, { signal } = {}): Promise<ReplayResult> => {

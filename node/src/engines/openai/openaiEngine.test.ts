@@ -178,7 +178,7 @@ describe('a server that speaks in token ids', () => {
     const plainly = await (await (await serve(llamaServer())).open()).generate(ask);
     const { asked, open: opened } = await serve(llamaServer([461, 848]));
     const result = await (await opened()).generate(ask);
-    expect(result).toEqual({ ...plainly, timings: result.timings });
+    expect(result).toEqual({ ...plainly, timings: result.timings, cutTo: result.cutTo });
     expect(asked.filter(({ body }) => body.logit_bias !== undefined).length).toBeGreaterThan(0);
   });
 
@@ -186,7 +186,7 @@ describe('a server that speaks in token ids', () => {
     const engine = await (await serve(llamaServer())).open();
     const hot = { ...ask, temperatureMicro: 2_000_000, maxTokens: 8 };
     const [first, again] = [await engine.generate(hot), await engine.generate(hot)];
-    expect(again).toEqual({ ...first, timings: again.timings });
+    expect(again).toEqual({ ...first, timings: again.timings, cutTo: again.cutTo });
     const replayed = await engine.replay({
       ...hot,
       outputTokens: first.outputTokens,
@@ -244,7 +244,8 @@ describe('a server that speaks in text', () => {
     const { asked, open: opened } = await serve(chats(...spain));
     const engine = await opened();
     const result = await engine.generate(ask);
-    expect(result).toEqual({
+    const { cutTo: _, ...answer } = result;
+    expect(answer).toEqual({
       promptTokens: PROMPT_TOKENS,
       outputTokens: MADRID_TOKENS,
       text: MADRID,
@@ -283,6 +284,19 @@ describe('a server that speaks in text', () => {
     const engine = await (await serve(chats(...spain))).open();
     const cut = await engine.generate({ ...ask, stops: ['ain'] });
     expect([cut.text, cut.outputTokens]).toEqual(['The capital of Sp', MADRID_TOKENS.slice(0, 4)]);
+  });
+
+  test('W-22: cuts an answer whose reader left, which the server is not told', async () => {
+    const engine = await (await serve(chats(...spain))).open();
+    const { cutTo: _, ...whole } = await engine.generate({ ...ask, stops: ['ain'] });
+    const halted = await engine.generate({ ...ask, stops: ['ain'] }, { halt: { at: 3 } });
+    expect([halted.text, halted.outputTokens, halted.finishReason]).toEqual([
+      'The capital of',
+      MADRID_TOKENS.slice(0, 3),
+      'halted',
+    ]);
+    const { cutTo: __, ...beyond } = await engine.generate({ ...ask, stops: ['ain'] }, { halt: { at: 4 } });
+    expect(beyond).toEqual({ ...whole, timings: beyond.timings });
   });
 
   const badStreams: readonly [name: string, pieces: readonly (string | Uint8Array)[], maxTokens: number][] = [

@@ -3,6 +3,7 @@ import { type EngineClass, engineClassIdOf, ZERO_HASH } from '@karmesh/sdk/proto
 import { readModel } from '../../models/readModel.ts';
 import { answerStream } from '../conversation/answerStream.ts';
 import { type Conversation, contextSizeFor, conversation } from '../conversation/conversation.ts';
+import { type AnswerEnd, cutAnswer, isHalted } from '../conversation/cutAnswer.ts';
 import type {
   Engine,
   EngineDescription,
@@ -115,7 +116,7 @@ function engineOver(own: EngineParts): Engine {
   const { description, client, server, spoken, lanes } = own;
   const { vocabulary } = description.manifest;
 
-  const generate: Engine['generate'] = async (options, { signal, onTokens } = {}): Promise<GenerateResult> => {
+  const generate: Engine['generate'] = async (options, { signal, onTokens, halt } = {}): Promise<GenerateResult> => {
     const startedAt = performance.now();
     const { prompt, limit } = spoken.prepare(options);
     if (options.temperatureMicro > 0 && description.greedyOnly === true)
@@ -123,17 +124,25 @@ function engineOver(own: EngineParts): Engine {
         temperatureMicro: options.temperatureMicro,
       });
     using _lane = await lanes.take(signal);
+    let firstTokenMs = 0;
+    const ended = (whole: AnswerEnd): GenerateResult => {
+      const timings = { firstTokenMs, totalMs: performance.now() - startedAt };
+      const resultOf = (at: number | undefined): GenerateResult => ({
+        promptTokens: prompt.length,
+        ...cutAnswer(whole, { at, stops: options.stops }, spoken.text),
+        // A server's last bits depend on what else it computes at the time, so a trace of them would part honest workers.
+        traceRoot: ZERO_HASH,
+        timings,
+        cutTo: async (outputTokens) => resultOf(outputTokens),
+      });
+      return resultOf(halt?.at);
+    };
     if (server.tokens.kind === 'text') {
       const answer = await readChat(client, { ...options, model: server.model, maxTokens: limit }, signal);
       const told = tokensOfText(answer, { ...options, spoken, prompt, limit });
       onTokens?.({ tokens: told.outputTokens, text: told.text });
-      const ms = performance.now() - startedAt;
-      return {
-        promptTokens: prompt.length,
-        ...told,
-        traceRoot: ZERO_HASH,
-        timings: { firstTokenMs: ms, totalMs: ms },
-      };
+      firstTokenMs = performance.now() - startedAt;
+      return ended(told);
     }
     const answer = answerStream({ stops: options.stops, limit })(spoken.text);
     const isGreedy = options.temperatureMicro === 0;
@@ -141,7 +150,6 @@ function engineOver(own: EngineParts): Engine {
     const read = placeReader(own, { prompt, top, limit, ahead: isGreedy ? READ_AHEAD : 1, signal });
     const outputTokens: number[] = [];
     let text = '';
-    let firstTokenMs = 0;
     for (;;) {
       const position = outputTokens.length;
       const sorted = await read(outputTokens);
@@ -151,16 +159,8 @@ function engineOver(own: EngineParts): Engine {
       const step = answer.push(token);
       text += step.text;
       onTokens?.({ tokens: [token], text: step.text });
-      if (step.finishReason === undefined) continue;
-      return {
-        promptTokens: prompt.length,
-        outputTokens,
-        text,
-        finishReason: step.finishReason,
-        // A server's last bits depend on what else it computes at the time, so a trace of them would part honest workers.
-        traceRoot: ZERO_HASH,
-        timings: { firstTokenMs, totalMs: performance.now() - startedAt },
-      };
+      const finishReason = step.finishReason ?? (isHalted(halt, outputTokens) ? 'halted' : undefined);
+      if (finishReason !== undefined) return ended({ outputTokens, text, finishReason });
     }
   };
 
@@ -260,7 +260,7 @@ function tokensOfText(
     readonly prompt: readonly number[];
     readonly limit: number;
   },
-): Pick<GenerateResult, 'outputTokens' | 'text' | 'finishReason'> {
+): AnswerEnd {
   const { spoken, prompt, limit } = options;
   checkPrompt(answer.promptTokens, prompt.length);
   const spelled = spoken.tokenise(answer.text);

@@ -1,13 +1,17 @@
 import { KarmeshError } from '@karmesh/sdk/errors';
-import { type ChatMessage, FINISH_REASONS, type FinishReason } from '@karmesh/sdk/protocol';
+import type { ChatMessage } from '@karmesh/sdk/protocol';
 import { z } from 'zod';
 import { readEvents } from './readEvents.ts';
 import type { ServerClient } from './serverClient.ts';
 
+/** Why a server's answer ends. */
+const SERVER_ENDS = ['stop', 'length'] as const;
+type ServerEnd = (typeof SERVER_ENDS)[number];
+
 /** A whole answer as text, with the server's own counts of tokens. */
 export interface ChatAnswer {
   readonly text: string;
-  readonly finishReason: FinishReason;
+  readonly finishReason: ServerEnd;
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly build: string | undefined;
@@ -22,7 +26,7 @@ const chunk = z.object({
     .array(
       z.object({
         delta: z.object({ content: z.string().nullish() }),
-        finish_reason: z.enum(FINISH_REASONS).nullish(),
+        finish_reason: z.enum(SERVER_ENDS).nullish(),
       }),
     )
     .max(1),
@@ -48,7 +52,7 @@ export async function readChat(
     stream_options: { include_usage: true },
   };
   let text = '';
-  let finishReason: FinishReason | undefined;
+  let finishReason: ServerEnd | undefined;
   let usage: z.output<typeof chunk>['usage'];
   let build: string | undefined;
   for await (const data of readEvents(client.stream({ path: 'chat/completions', body }, signal))) {

@@ -54,7 +54,7 @@ fn kind_of(number: u8) -> Option<Kind> {
             Kind { size: 140, role: VALIDATOR, participant_at: 72, epoch_at: Some(0), key: [(0, 40), (72, 105)] }
         }
         // E-33: gateway, ticketNumber.
-        TICKET => Kind { size: 121, role: GATEWAY, participant_at: 32, epoch_at: None, key: [(32, 72), (0, 0)] },
+        TICKET => Kind { size: 129, role: GATEWAY, participant_at: 32, epoch_at: None, key: [(32, 72), (0, 0)] },
         // F-30: producer, sequence.
         BATCH => Kind { size: 124, role: GATEWAY, participant_at: 0, epoch_at: Some(40), key: [(0, 40), (0, 0)] },
         _ => return None,

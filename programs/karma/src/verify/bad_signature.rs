@@ -16,7 +16,7 @@ use crate::{
 use pinocchio::{error::ProgramError, ProgramResult};
 
 // Sizes of fields (docs/protocol.md, F-20 to F-28).
-const TICKET_BYTES: usize = 121;
+const TICKET_BYTES: usize = 129;
 const DISPATCH_BYTES: usize = 153;
 const SEAL_BYTES: usize = 104;
 const RECEIPT_BYTES: usize = 152;

@@ -1,6 +1,7 @@
 import type { Address } from '@solana/kit';
 import type { AccountChange } from './account.ts';
 import type { InnerInstruction } from './engine.ts';
+import type { TokenBalance } from './tokenBalances.ts';
 import type { TransactionError } from './transactionError.ts';
 
 /** A finished slot: what SlotHashes and the blockhash book know of it. */
@@ -29,6 +30,8 @@ export type TransactionRecord = {
   /** Lamports of every account, static ones first, then those loaded from tables. */
   readonly preBalances: readonly bigint[];
   readonly postBalances: readonly bigint[];
+  readonly preTokenBalances: readonly TokenBalance[];
+  readonly postTokenBalances: readonly TokenBalance[];
   readonly innerInstructions: readonly (readonly InnerInstruction[])[];
   readonly returnData: { readonly programId: Address; readonly data: Uint8Array } | undefined;
   readonly loadedWritable: readonly Address[];

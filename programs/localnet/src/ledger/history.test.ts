@@ -20,6 +20,8 @@ function recordAt(slot: number): TransactionRecord {
     fee: 5_000n,
     preBalances: [],
     postBalances: [],
+    preTokenBalances: [],
+    postTokenBalances: [],
     innerInstructions: [],
     returnData: undefined,
     loadedWritable: [],

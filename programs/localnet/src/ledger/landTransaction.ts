@@ -4,6 +4,7 @@ import type { Engine, Execution } from './engine.ts';
 import type { TransactionRecord } from './event.ts';
 import { feeOf } from './fees.ts';
 import { loadedAddresses } from './lookupTables.ts';
+import { tokenBalances } from './tokenBalances.ts';
 import type { TransactionError } from './transactionError.ts';
 import { loaderV3 } from './wellKnown.ts';
 import { isWritable, type WireMessage, type WireTransaction } from './wireTransaction.ts';
@@ -31,6 +32,7 @@ export function landTransaction(
   ]);
   const before = new Map([...writable].map((address) => [address, engine.account(address)]));
   const preBalances = keys.map(engine.balance);
+  const preTokenBalances = tokenBalances(keys, engine.account);
   const execution = nameMissingProgram(engine, message, engine.execute(bytes));
   if (typeof execution.err === 'string' && feesOnly.has(execution.err)) chargeFee(engine, message);
   const postBalances = keys.map(engine.balance);
@@ -52,6 +54,8 @@ export function landTransaction(
     fee,
     preBalances,
     postBalances,
+    preTokenBalances,
+    postTokenBalances: tokenBalances(keys, engine.account),
     loadedWritable: loaded.writable,
     loadedReadonly: loaded.readonly,
   };

@@ -15,6 +15,7 @@ export const voteProgram = 'Vote111111111111111111111111111111111111111' as Addr
 export const featureProgram = 'Feature111111111111111111111111111111111111' as Address;
 export const configProgram = 'Config1111111111111111111111111111111111111' as Address;
 export const lookupTableProgram = 'AddressLookupTab1e1111111111111111111111111' as Address;
+export const tokenProgram = 'TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA' as Address;
 export const ed25519Program = 'Ed25519SigVerify111111111111111111111111111' as Address;
 export const secp256k1Program = 'KeccakSecp256k11111111111111111111111111111' as Address;
 export const secp256r1Program = 'Secp256r1SigVerify1111111111111111111111111' as Address;

@@ -1,6 +1,8 @@
 import { toBase58 } from '../base58.ts';
 import type { InnerInstruction } from '../ledger/engine.ts';
 import type { TransactionRecord } from '../ledger/event.ts';
+import type { TokenBalance } from '../ledger/tokenBalances.ts';
+import { tokenProgram } from '../ledger/wellKnown.ts';
 import { isWritable, parseTransaction, type WireTransaction } from '../ledger/wireTransaction.ts';
 import { RpcError, rpcCodes } from './rpcError.ts';
 
@@ -58,13 +60,37 @@ function encodeMeta(record: TransactionRecord, { message }: WireTransaction, enc
     ...(parsed ? {} : { loadedAddresses: { readonly: record.loadedReadonly, writable: record.loadedWritable } }),
     logMessages: record.logs,
     postBalances: record.postBalances,
-    postTokenBalances: [],
+    postTokenBalances: record.postTokenBalances.map(encodeTokenBalance),
     preBalances: record.preBalances,
-    preTokenBalances: [],
+    preTokenBalances: record.preTokenBalances.map(encodeTokenBalance),
     ...(record.returnData === undefined ? {} : { returnData: encodeReturnData(record.returnData) }),
     rewards: [],
     status: record.err === null ? { Ok: null } : { Err: record.err },
   };
+}
+
+function encodeTokenBalance({ accountIndex, mint, owner, amount, decimals }: TokenBalance): unknown {
+  const uiAmountString = decimalString(amount, decimals);
+  return {
+    accountIndex,
+    mint,
+    owner,
+    programId: tokenProgram,
+    uiTokenAmount: {
+      amount: amount.toString(),
+      decimals,
+      uiAmount: amount === 0n ? null : Number(uiAmountString),
+      uiAmountString,
+    },
+  };
+}
+
+/** Base units as a decimal number without zeros at its end. */
+function decimalString(amount: bigint, decimals: number): string {
+  const digits = amount.toString().padStart(decimals + 1, '0');
+  const whole = digits.slice(0, digits.length - decimals);
+  const fraction = digits.slice(digits.length - decimals).replace(/0+$/, '');
+  return fraction === '' ? whole : `${whole}.${fraction}`;
 }
 
 function encodeBody(record: TransactionRecord, transaction: WireTransaction, encoding: TransactionEncoding): unknown {

@@ -26,6 +26,8 @@ const events: readonly LedgerEvent[] = [
       fee: 5_000n,
       preBalances: [2n ** 64n - 1n, 0n],
       postBalances: [1n, 2n],
+      preTokenBalances: [],
+      postTokenBalances: [{ accountIndex: 1, mint: address, owner: address, amount: 2n ** 64n - 1n, decimals: 9 }],
       innerInstructions: [[], [{ programIdIndex: 1, accounts: [2, 3], data: Uint8Array.from([4]), stackHeight: 2 }]],
       returnData: { programId: address, data: Uint8Array.from([9]) },
       loadedWritable: [address],

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { addressBytes, addressOf, fromBase58, toBase58 } from '../base58.ts';
 import type { AccountChange } from '../ledger/account.ts';
 import type { Block, Checkpoint, LedgerEvent, TransactionRecord } from '../ledger/event.ts';
+import type { TokenBalance } from '../ledger/tokenBalances.ts';
 import type { TransactionError } from '../ledger/transactionError.ts';
 import { damagedRecord, Reader, Writer } from './binary.ts';
 
@@ -114,6 +115,24 @@ function readChange(reader: Reader): AccountChange {
   return { address, account: { lamports, owner, data: reader.bytes(), executable: state === 2 } };
 }
 
+function writeTokenBalance(writer: Writer, balance: TokenBalance): void {
+  writer.u8(balance.accountIndex);
+  writeAddress(writer, balance.mint);
+  writeAddress(writer, balance.owner);
+  writer.u64(balance.amount);
+  writer.u8(balance.decimals);
+}
+
+function readTokenBalance(reader: Reader): TokenBalance {
+  return {
+    accountIndex: reader.u8(),
+    mint: readAddress(reader),
+    owner: readAddress(reader),
+    amount: reader.u64(),
+    decimals: reader.u8(),
+  };
+}
+
 function writeRecord(writer: Writer, record: TransactionRecord): void {
   writer.text(record.signature);
   writer.u64(record.slot);
@@ -125,6 +144,8 @@ function writeRecord(writer: Writer, record: TransactionRecord): void {
   writer.u64(record.fee);
   writer.list(record.preBalances, (balance) => writer.u64(balance));
   writer.list(record.postBalances, (balance) => writer.u64(balance));
+  writer.list(record.preTokenBalances, (balance) => writeTokenBalance(writer, balance));
+  writer.list(record.postTokenBalances, (balance) => writeTokenBalance(writer, balance));
   writer.list(record.innerInstructions, (group) =>
     writer.list(group, ({ programIdIndex, accounts, data, stackHeight }) => {
       writer.u8(programIdIndex);
@@ -153,6 +174,8 @@ function readRecord(reader: Reader): TransactionRecord {
     fee: reader.u64(),
     preBalances: reader.list(() => reader.u64()),
     postBalances: reader.list(() => reader.u64()),
+    preTokenBalances: reader.list(() => readTokenBalance(reader)),
+    postTokenBalances: reader.list(() => readTokenBalance(reader)),
     innerInstructions: reader.list(() =>
       reader.list(() => ({
         programIdIndex: reader.u8(),

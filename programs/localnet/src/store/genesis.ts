@@ -31,7 +31,7 @@ const addressSchema = z.string().transform((text, context) => {
 });
 
 const fileSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   hash: addressSchema,
   faucetSeed: z.string().regex(/^[0-9a-f]{64}$/),
   createdAt: z.int().nonnegative(),
@@ -106,7 +106,7 @@ async function writeGenesis(folder: string, path: string, genesis: Genesis): Pro
   for (const { id, elf } of genesis.programs) await writeFileAtomic({ path: programPath(folder, id), bytes: elf });
   // Written last: a folder without it holds nothing that anyone was told of.
   const file: z.input<typeof fileSchema> = {
-    version: 1,
+    version: 2,
     hash: genesis.hash,
     faucetSeed: Buffer.from(genesis.faucetSeed).toString('hex'),
     createdAt: genesis.createdAt,

@@ -29,6 +29,8 @@ export interface MarketOptions {
   readonly modelPath?: string | undefined;
   /** The file with its keys, for requests that are to be proven; the bundled model has one. */
   readonly modelKeys?: string | undefined;
+  /** What else is done to the chain before the gateway starts and epoch 0 begins; gives further arguments of the gateway. */
+  readonly beforeGateway?: ((client: ProgramClient) => Promise<readonly string[]>) | undefined;
 }
 
 /** A whole market of processes. Disposing of it ends them, the last started first. */
@@ -98,7 +100,8 @@ export async function startMarket(options: MarketOptions, run: Run): Promise<Run
   for (const [i, { manifest }] of descriptions.entries())
     await writeFile(manifestFiles[i] ?? '', JSON.stringify(manifest));
   talk('Starting the gateway …');
-  const gateway = stack.use(await startGateway(options, { rpcUrl, manifestFiles, signal }));
+  const gatewayArgs = (await options.beforeGateway?.(client)) ?? [];
+  const gateway = stack.use(await startGateway(options, { rpcUrl, manifestFiles, gatewayArgs, signal }));
   const [bootstrap = ''] = peerReady.parse(gateway.ready).multiaddrs;
   talk(`Starting ${folder.workers.length} workers and ${folder.validators.length} validators …`);
   const member = (script: string, { name, identityFile, dataDir, logFile }: Member, extra: readonly string[]) =>
@@ -195,8 +198,14 @@ function startGateway(
   {
     rpcUrl,
     manifestFiles,
+    gatewayArgs,
     signal,
-  }: { readonly rpcUrl: string; readonly manifestFiles: readonly string[]; readonly signal: AbortSignal },
+  }: {
+    readonly rpcUrl: string;
+    readonly manifestFiles: readonly string[];
+    readonly gatewayArgs: readonly string[];
+    readonly signal: AbortSignal;
+  },
 ): Promise<Child> {
   const { identityFile, dataDir, logFile } = folder.gateway;
   const args = [
@@ -217,6 +226,7 @@ function startGateway(
     String(slotMs),
     '--log-level',
     logLevel,
+    ...gatewayArgs,
   ];
   return startChild({ name: 'gateway', script: SCRIPTS.gateway, args, logFile }, { signal });
 }

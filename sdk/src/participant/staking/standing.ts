@@ -4,8 +4,8 @@ import type {
   ParticipantAccount,
   StakeAccount,
   VoteAccount,
-} from '../../program/index.ts';
-import { ASSET, EPOCH_STATE, NONE, VOTE_FLAG } from '../../program/index.ts';
+} from '../../program/accounts.ts';
+import { ASSET, EPOCH_STATE, NONE, VOTE_FLAG } from '../../program/accounts.ts';
 import {
   earnedBetween,
   epochOfSlot,

@@ -27,7 +27,7 @@ function fieldsOf(key: Key, role: number, of: { epoch: bigint; number: bigint; o
     fields.set(concatBytes(other, fromHex(key), u64le(of.epoch), u64le(of.number)));
     return fields;
   }
-  const fields = Buffer.alloc(121);
+  const fields = Buffer.alloc(129);
   fields.set(concatBytes(other, fromHex(key), u64le(of.number)));
   return fields;
 }

@@ -9,6 +9,7 @@ const evidence = (verdict: string, receipts: readonly (readonly [outcome: string
   epoch: '0',
   dispatchNumber: '0',
   priceLamports: '0',
+  lane: 'bronze',
   bundle: '',
   quorum: { verdict, agreeing: receipts.filter(([outcome]) => outcome === 'agreed').length, asked: receipts.length },
   receipts: receipts.map(([outcome, shown], i) => ({ worker: `${i}`, outcome, receiptHash: null, shown })),

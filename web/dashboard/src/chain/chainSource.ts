@@ -2,17 +2,22 @@ import {
   addressFromBase58,
   type ChainReader,
   chainReader,
+  type DueClaim,
   EPOCH_STATE,
   type EpochAccount,
   isLoopback,
   KarmeshError,
   NONE,
   type ParticipantAccount,
+  type ProgramAddresses,
   ROLE,
+  readClaim,
+  type StakeStanding,
+  stakeStanding,
   toBase58,
   VOTE_FLAG,
 } from '@karmesh/sdk/client';
-import { epochOfSlot, KARMA_PARTS, namedParameters, ownBond, toHex } from '@karmesh/sdk/protocol';
+import { epochOfSlot, equalBytes, KARMA_PARTS, namedParameters, ownBond, toHex } from '@karmesh/sdk/protocol';
 import {
   EPOCH_STATES,
   type EpochFacts,
@@ -41,6 +46,20 @@ export type EpochDetails = {
   readonly transactions: readonly { readonly signature: string; readonly slot: bigint; readonly isFailed: boolean }[];
 };
 
+/** One participant that an address owns or stakes behind, and its stakes there. */
+export type Holding = {
+  readonly participant: ParticipantAccount;
+  readonly isOwner: boolean;
+  readonly stakes: readonly StakeStanding[];
+};
+
+export type Holdings = {
+  readonly addresses: ProgramAddresses;
+  readonly genesisHash: string;
+  readonly tokenMint: Uint8Array;
+  readonly held: readonly Holding[];
+};
+
 /** All that the page shows of a cluster, read from an RPC node without a gateway. */
 export type ChainSource = {
   readonly node: ChainNode;
@@ -48,8 +67,14 @@ export type ChainSource = {
   readonly workers: Read<WorkersFacts>;
   readonly epochs: Read<EpochsFacts>;
   details(epoch: bigint, signal: AbortSignal): Promise<EpochDetails>;
+  /** What an address owns or has staked, base58. */
+  holdings(of: string, signal: AbortSignal): Promise<Holdings>;
+  /** What a participant may claim; the gateway that serves this page shows it, the chain says whether it is so. */
+  claim(participant: Uint8Array, signal: AbortSignal): Promise<DueClaim | undefined>;
 };
 
+/** What a slot of Solana takes; times that come are estimates. */
+const SLOT_MS = 400;
 const MAX_WORKERS = 200;
 const MAX_EPOCHS = 16n;
 const MAX_VALIDATORS = 100;
@@ -89,7 +114,13 @@ export function chainSource(
     const isStarted = config.started !== 0 && config.epochZeroSlot !== NONE;
     const { slotsPerEpoch } = namedParameters(config.parameters);
     const epochZeroSlot = isStarted ? config.epochZeroSlot : undefined;
-    return { ...opened, slot, epoch: epochOfSlot({ epochZeroSlot, slotsPerEpoch }, slot) };
+    return {
+      ...opened,
+      slot,
+      epochZeroSlot,
+      slotsPerEpoch,
+      epoch: epochOfSlot({ epochZeroSlot, slotsPerEpoch }, slot),
+    };
   };
 
   return {
@@ -118,6 +149,26 @@ export function chainSource(
         wanted.push(current - age);
       const found = await opened.epochs(wanted, { signal });
       return { current: current ?? null, epochs: found.map(epochFacts) };
+    },
+    async holdings(of, signal) {
+      const { config, epochZeroSlot, reader: opened, slot, slotsPerEpoch } = await clock(signal);
+      const address = addressFromBase58(of);
+      const [participants, stakes] = await Promise.all([
+        opened.participants({ signal }),
+        opened.stakesOf(address, { signal }),
+      ]);
+      const now = { slot, epochZeroSlot, slotsPerEpoch, slotMs: SLOT_MS };
+      const held = participants.flatMap((participant): readonly Holding[] => {
+        const isOwner = equalBytes(participant.owner, address);
+        const own = stakes.filter((stake) => equalBytes(stake.participant, participant.address));
+        if (!isOwner && own.length === 0) return [];
+        return [{ participant, isOwner, stakes: own.map((one) => stakeStanding(one, { config, participant, now })) }];
+      });
+      return { addresses: opened.addresses, genesisHash: toBase58(config.genesis), tokenMint: config.tokenMint, held };
+    },
+    async claim(participant, signal) {
+      const { reader: opened } = await open(signal);
+      return readClaim({ url: globalThis.location.origin }, { participant, reader: opened, signal });
     },
     async details(epoch, signal) {
       const { reader: opened } = await open(signal);

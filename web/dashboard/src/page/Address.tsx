@@ -33,8 +33,8 @@ export function Address(props: { readonly address: string; readonly kind?: 'acco
   );
 }
 
-/** Nothing where the browser gives no clipboard, as on plain HTTP from another machine. */
-function Copy({ text, name }: { readonly text: string; readonly name: string }) {
+/** A button that copies a text. Nothing where the browser gives no clipboard, as on plain HTTP from another machine. */
+export function Copy({ text, name }: { readonly text: string; readonly name: string }) {
   const { say } = usePage();
   const [isCopied, setIsCopied] = useState(false);
   useEffect(() => {

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { AskView } from '../ask/AskView.tsx';
 import { ChainView } from '../chain/ChainView.tsx';
 import { chainSource } from '../chain/chainSource.ts';
@@ -8,6 +8,7 @@ import { EpochsView } from '../market/EpochsView.tsx';
 import { type MarketFacts, readMarket } from '../market/facts.ts';
 import { WorkersView } from '../market/WorkersView.tsx';
 import { MeshView } from '../mesh/MeshView.tsx';
+import { PricesView } from '../prices/PricesView.tsx';
 import { QueueView } from '../queue/QueueView.tsx';
 import { useApiKey } from './apiKey.ts';
 import { explorerNode } from './explorerNode.ts';
@@ -15,6 +16,10 @@ import { NoGateway } from './NoGateway.tsx';
 import { PageContext } from './pageContext.ts';
 import { usePlace, VIEWS } from './place.ts';
 import { useFacts } from './useFacts.ts';
+
+/** What speaks to wallets is fetched when somebody opens it. */
+const AccountView = lazy(async () => ({ default: (await import('../account/AccountView.tsx')).AccountView }));
+const OperateView = lazy(async () => ({ default: (await import('../operate/OperateView.tsx')).OperateView }));
 
 const GATEWAY_MS = 5_000;
 /** Public RPC nodes count what they are asked. */
@@ -95,6 +100,15 @@ export function App() {
             isAsking={naming?.kind === 'asking'}
           />
         )}
+        {place.view === 'account' &&
+          isKnown &&
+          (hasGateway ? (
+            <Suspense fallback={<p>Reading …</p>}>
+              <AccountView node={details?.node} genesisHash={genesisHash} keepApiKey={keepApiKey} />
+            </Suspense>
+          ) : (
+            <NoGateway name="Your account" what="only a gateway keeps accounts" />
+          ))}
         {place.view === 'workers' && isKnown && <WorkersView source={source} hasGateway={hasGateway} />}
         {place.view === 'epochs' && isKnown && <EpochsView source={source} details={details} hasGateway={hasGateway} />}
         {place.view === 'mesh' &&
@@ -103,6 +117,14 @@ export function App() {
         {place.view === 'queue' &&
           isKnown &&
           (hasGateway ? <QueueView /> : <NoGateway name="The queue" what="only a gateway has a queue" />)}
+        {place.view === 'prices' &&
+          isKnown &&
+          (hasGateway ? <PricesView /> : <NoGateway name="Prices" what="only a gateway sells answers" />)}
+        {place.view === 'operate' && isKnown && (
+          <Suspense fallback={<p>Reading …</p>}>
+            <OperateView source={details} hasGateway={hasGateway} />
+          </Suspense>
+        )}
         {place.view === 'chain' && isKnown && <ChainView ownNode={ownNode} gateway={gateway} />}
       </main>
       <p role="status" className="unseen">

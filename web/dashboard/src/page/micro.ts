@@ -11,6 +11,11 @@ export function solOf(lamports: bigint): string {
   return decimal(lamports, LAMPORTS);
 }
 
+/** The same of an amount that may be below zero, as a debt is. */
+export function signedSolOf(lamports: bigint): string {
+  return lamports < 0n ? `−${solOf(-lamports)}` : solOf(lamports);
+}
+
 function decimal(value: bigint, unit: bigint): string {
   const digits = unit.toString().length - 1;
   const fraction = (value % unit).toString().padStart(digits, '0').replace(/0+$/, '');

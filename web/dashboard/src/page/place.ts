@@ -4,10 +4,13 @@ import { useSyncExternalStore } from 'react';
 export const VIEWS = [
   { view: 'ask', name: 'Ask' },
   { view: 'check', name: 'Check' },
+  { view: 'account', name: 'Account' },
   { view: 'workers', name: 'Workers' },
   { view: 'epochs', name: 'Epochs' },
   { view: 'mesh', name: 'Mesh' },
   { view: 'queue', name: 'Queue' },
+  { view: 'prices', name: 'Prices' },
+  { view: 'operate', name: 'Operate' },
   { view: 'chain', name: 'Chain' },
 ] as const;
 type View = (typeof VIEWS)[number]['view'];

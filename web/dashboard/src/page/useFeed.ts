@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { z } from 'zod';
 import { followFeed } from './followFeed.ts';
+import { pauseFor } from './pauseFor.ts';
 import type { Facts } from './useFacts.ts';
 
 /** The newest picture of one of the gateway's streams; `failure` stands as long as the picture is not live. */
@@ -13,20 +14,9 @@ export function useFeed<T>(feed: { readonly path: string; readonly schema: z.Zod
       onValue: (value) => setFacts({ value, failure: undefined }),
       onFailure: (failure) => setFacts(({ value }) => ({ value, failure })),
       fetch: (input, init) => fetch(input, init),
-      pause,
+      pause: pauseFor,
     });
     return () => ended.abort();
   }, [feed]);
   return facts;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const stop = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -1,5 +1,4 @@
 import { Heading } from '../page/Heading.tsx';
-import { solOf } from '../page/micro.ts';
 import { useFeed } from '../page/useFeed.ts';
 import { byMinute } from './byMinute.ts';
 import { QueueChart } from './QueueChart.tsx';
@@ -13,15 +12,15 @@ const MEANING: Readonly<Record<(typeof STAGES)[number], string>> = {
   closing: 'being decided and written down',
 };
 
-/** How many requests are where in this gateway, now and in the last minutes, and what an answer costs. */
+/** How many requests are where in this gateway, now and in the last minutes. */
 export function QueueView() {
   const { failure, value: queue } = useFeed(queueFeed);
   return (
     <>
       <Heading>The queue</Heading>
       <p className="lead">
-        Requests in this gateway, as they move. Who comes first is served first, and all pay the same; nothing here says
-        who asked, or what.
+        Requests in this gateway, as they move. They wait in six <a href="#/prices">lanes</a>, and inside a lane
+        accounts take turns; nothing here says who asked, or what.
       </p>
       {failure !== undefined && <p role="alert">{`Not live: ${failure}`}</p>}
       {queue === undefined && failure === undefined && <p>Connecting …</p>}
@@ -29,7 +28,6 @@ export function QueueView() {
         <>
           <Stages queue={queue} />
           <History queue={queue} />
-          <Prices queue={queue} />
         </>
       )}
     </>
@@ -96,35 +94,6 @@ function History({ queue }: { readonly queue: QueueFacts }) {
           </tbody>
         </table>
       )}
-    </section>
-  );
-}
-
-function Prices({ queue }: { readonly queue: QueueFacts }) {
-  return (
-    <section>
-      <h2>Prices</h2>
-      <table>
-        <caption className="small">
-          SOL for 1,000 tokens; you pay for one answer, whichever three workers ran it.
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            <th scope="col">Answer</th>
-            <th scope="col">Prompt</th>
-          </tr>
-        </thead>
-        <tbody>
-          {queue.prices.map(({ model, outputLamports, promptLamports }) => (
-            <tr key={model}>
-              <th scope="row">{model}</th>
-              <td>{solOf(outputLamports)}</td>
-              <td>{solOf(promptLamports)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
     </section>
   );
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { whole } from '../market/facts.ts';
 
 /** In the order in which a request passes them. */
 export const STAGES = ['waiting', 'drawing', 'working', 'answering', 'closing'] as const;
@@ -21,7 +20,6 @@ const queueFacts = z.object({
   maxWaiting: count,
   sampleMs: z.int().positive(),
   history: z.array(sample).max(1000),
-  prices: z.array(z.object({ model: z.string().max(200), outputLamports: whole, promptLamports: whole })).max(1000),
 });
 export type QueueFacts = z.output<typeof queueFacts>;
 
