@@ -94,6 +94,24 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       .waitFor();
   });
 
+  test('a page that finds out that it has no gateway leaves the focus where the visitor has put it', async () => {
+    await using server = await serveFolder(`${root}web/dashboard/dist`, PAGE_POLICY);
+    const { promise: looked, resolve: answer } = Promise.withResolvers<void>();
+    const route = (page: Page) =>
+      page.route('**/v1/market', async (asked) => {
+        await looked;
+        await asked.fulfill({ status: 404 });
+      });
+    await using opened = await openPage(browser, { url: server.url, route });
+    const { page } = opened;
+    await page.getByRole('link', { name: 'Chain', exact: true }).focus();
+    answer();
+    await page.getByText('This page was not opened from a gateway').waitFor();
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Chain');
+    await goTo(page, 'Chain', 'Name a node');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Where the chain is read');
+  });
+
   test('a node that is refused after its form was left is told of where the visitor is', async () => {
     await using server = await serveFolder(`${root}web/dashboard/dist`, PAGE_POLICY);
     const { promise: asked, resolve: refuse } = Promise.withResolvers<void>();

@@ -24,9 +24,23 @@ export function placeOf(hash: string): Place {
   return view === 'check' ? { view, requestId: /^[0-9a-f]{64}$/.test(rest) ? rest : '' } : { view };
 }
 
+/** The visitor has gone to a view whose heading is not there yet. */
+let isArriving = false;
+
+/** True once for each time that the visitor goes to a view. */
+export function arrive(): boolean {
+  const arrived = isArriving;
+  isArriving = false;
+  return arrived;
+}
+
 function subscribe(listener: () => void): () => void {
-  addEventListener('hashchange', listener);
-  return () => removeEventListener('hashchange', listener);
+  const onChange = (): void => {
+    isArriving = true;
+    listener();
+  };
+  addEventListener('hashchange', onChange);
+  return () => removeEventListener('hashchange', onChange);
 }
 
 export function usePlace(): Place {
