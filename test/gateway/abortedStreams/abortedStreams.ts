@@ -14,8 +14,15 @@ import { runStreams } from './runStreams.ts';
 const GRANTED = 10n ** 15n;
 const SEED = 20_261_123;
 
-/** Runs `count` streams that are left at random tokens on two gateways, one of which is killed `kills` times, and compares what was billed with what was signed, written and read. */
-export async function abortedStreams(options: { readonly count: number; readonly kills: number }): Promise<BillsCheck> {
+/**
+ * Runs `count` streams that are left at random tokens on two gateways, one of which is killed `kills` times and one held up `stalls` times, and compares what was billed
+ * with what was signed, written and read.
+ */
+export async function abortedStreams(options: {
+  readonly count: number;
+  readonly kills: number;
+  readonly stalls: number;
+}): Promise<BillsCheck> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'karmesh-streams-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
@@ -29,13 +36,15 @@ export async function abortedStreams(options: { readonly count: number; readonly
   const bills = await checkBills(sql, { ...key, chain: standingChain(beganMs), granted: GRANTED });
   const seen = checkStreams(run.streams, bills);
   expect([...bills.faults, ...seen.faults]).toEqual([]);
-  expect(run).toMatchObject({ kills: options.kills, endings: [0, 0] });
+  expect(run).toMatchObject({ kills: options.kills, stalls: options.stalls, endings: [0, 0] });
   expect(run.streams.length).toBe(options.count);
+  // A stalled gateway's workers are lost to it, and with them the streams of that moment.
+  expect(bills.unagreed.size).toBeLessThan(options.count / 10);
   expect(bills.settled).toBeGreaterThan(0n);
   const { billed, written } = seen.afterLeaving;
   stdout.write(
     `${[
-      `${options.count} streams, ${bills.entries} entries, ${bills.bills.size} bills, ${bills.withoutEntry} of them without an entry (seed ${SEED})`,
+      `${options.count} streams, ${bills.entries} entries, ${bills.bills.size} bills, ${bills.withoutEntry} of them without an entry, ${bills.unagreed.size} requests on which no two workers agreed (seed ${SEED})`,
       `billed ${bills.billed} lamports, settled ${bills.settled}, margin ${bills.margin}`,
       `tokens billed that a client had not read when it left: ${summary(billed)}; bound, what was under way to its socket: ${summary(written)}`,
       `tokens that were read of a gateway that was killed and nobody billed: ${summary(seen.unbilled)}`,

@@ -30,6 +30,8 @@ export type Bill = {
 export type BillsCheck = {
   /** By request. */
   readonly bills: ReadonlyMap<string, Bill>;
+  /** Requests whose gateway lived and found no two workers that agreed. */
+  readonly unagreed: ReadonlySet<string>;
   /** What is wrong, in words. */
   readonly faults: readonly string[];
   readonly entries: number;
@@ -72,6 +74,7 @@ export async function checkBills(
 
   const charges = await readCharges(sql);
   const bills = new Map<string, Bill>();
+  const unagreed = new Set([...entries].filter(([, entry]) => isUnagreed(entry)).map(([requestId]) => requestId));
   for (const charge of charges) {
     const requestId = toHex(charge.request_id);
     const say = (fault: string): void => void faults.push(`${requestId.slice(0, 8)}: ${fault}`);
@@ -86,8 +89,9 @@ export async function checkBills(
     const taken = usage === undefined ? 0n : priceOf(promptTokens, tokens);
     const prompt = priceOf(promptTokens, 0);
     const least = taken > prompt ? taken : prompt;
-    // A price is what two workers have signed, and nobody owes more than that. Without one, what a dead process had shown is owed, or the reading of a prompt that was cancelled.
-    const right = price > 0n ? [least < price ? least : price] : usage === undefined ? [0n, prompt] : [taken];
+    // A price is what two workers have signed, and nobody owes more than that. Without one only the reading of a prompt may be owed, or what a process had shown that died.
+    const hasDied = usage !== undefined && !unagreed.has(requestId);
+    const right = price > 0n ? [least < price ? least : price] : hasDied ? [taken] : [0n, prompt];
     if (!right.includes(charge.lamports)) say(`${charge.lamports} billed, and not ${right.join(' or ')}`);
     if (charge.state !== 'closed') say('still open');
     if (charge.settled_lamports !== price) say(`${charge.settled_lamports} settled, and ${price} in its entry`);
@@ -131,7 +135,16 @@ export async function checkBills(
   equal('the sum of all postings', ledger.sum, 0n);
   for (const { account } of ledger.faults) faults.push(`the balance of ${account} is not what its postings sum to`);
   const withoutEntry = [...bills.keys()].filter((requestId) => !entries.has(requestId)).length;
-  return { bills, faults, entries: entries.size, withoutEntry, billed, settled, margin };
+  return { bills, unagreed, faults, entries: entries.size, withoutEntry, billed, settled, margin };
+}
+
+/** E-17: the next process closes what a dead one left with time-outs alone, as if nobody had accepted; a gateway that lived has more to show than that. */
+function isUnagreed({ evidence, outcome }: Entry): boolean {
+  const { receipts, refusals, seals, timeouts } = evidence;
+  const isAbandoned =
+    seals.length + receipts.length + refusals.length === 0 &&
+    timeouts.every(({ value }) => value.cause === 'no-acceptance');
+  return outcome.value.verdict === 'none' && !isAbandoned;
 }
 
 /** The last usage of a request that is stored: signed by a worker, for this dispatch, over the tokens that the answer has. */

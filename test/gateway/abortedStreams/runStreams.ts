@@ -9,6 +9,8 @@ export type StreamsRun = {
   readonly streams: readonly LeftStream[];
   /** How often the second gateway was killed. */
   readonly kills: number;
+  /** How often the first was held up. */
+  readonly stalls: number;
   /** How the gateways ended once they were told to. */
   readonly endings: readonly (number | string | null)[];
 };
@@ -17,22 +19,25 @@ export type StreamsRun = {
 const AT_ONCE = 12;
 const RETRY_MS = 100;
 const WORKERS = 3;
+/** Longer than its workers take to see a peer as lost. */
+const STALL_MS = 3_000;
 type Gateway = StartedProcess<{ readonly url: string }>;
 
 /**
  * Three workers and two whole gateways on one PostgreSQL database, each in a process of its own; `count` streams, most of them left at a random token; the second
- * gateway is killed with SIGKILL `kills` times in between, and started again each time. Both end in peace.
+ * gateway is killed with SIGKILL `kills` times in between, and started again each time; the first is stopped `stalls` times and goes on, so that its workers find it lost. Both end in peace.
  */
 export async function runStreams(options: {
   readonly count: number;
   readonly kills: number;
+  readonly stalls: number;
   readonly seed: number;
   readonly folder: string;
   readonly databaseUrl: string;
   readonly apiKey: string;
   readonly beganMs: number;
 }): Promise<StreamsRun> {
-  const { apiKey, count, databaseUrl, folder, kills, seed } = options;
+  const { apiKey, count, databaseUrl, folder, kills, seed, stalls } = options;
   const random = seededRandom(seed);
   const beganMs = String(options.beganMs);
   const logFile = (name: string): string => join(folder, `${name}.log`);
@@ -77,18 +82,27 @@ export async function runStreams(options: {
       streams.push(stream);
     }
   };
-  const killer = async (): Promise<number> => {
-    for (let kill = 1; kill <= kills; kill++) {
-      while (streams.length < (kill * count) / (kills + 1)) await pause(5);
-      await gateways[1]?.end('SIGKILL');
-      gateways[1] = await start(1);
+  /** Does it `times` times, spread evenly over the streams. */
+  const often = async (times: number, act: () => Promise<void>): Promise<number> => {
+    for (let time = 1; time <= times; time++) {
+      while (streams.length < (time * count) / (times + 1)) await pause(5);
+      await act();
     }
-    return kills;
+    return times;
   };
+  const killing = often(kills, async () => {
+    await gateways[1]?.end('SIGKILL');
+    gateways[1] = await start(1);
+  });
+  const stalling = often(stalls, async () => {
+    gateways[0]?.child.kill('SIGSTOP');
+    await pause(STALL_MS);
+    gateways[0]?.child.kill('SIGCONT');
+  });
   const clients = Array.from({ length: 2 * AT_ONCE }, (_, i) => client(i % 2));
-  const [killed] = await Promise.all([killer(), ...clients]);
+  const [killed, stalled] = await Promise.all([killing, stalling, ...clients]);
   const endings = await Promise.all(gateways.map((gateway) => gateway.end('SIGTERM')));
-  return { streams, kills: killed, endings };
+  return { streams, kills: killed, stalls: stalled, endings };
 }
 
 /** Of ten streams one is read to its end, and three are reset. */

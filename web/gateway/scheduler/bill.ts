@@ -39,6 +39,8 @@ export function billOf(
 ): Bill {
   const { activeParameters, priceCap, requestId, unitPrice } = request;
   let last: Metered | undefined;
+  /** What a worker has signed that it read, or a guess as long as none has. */
+  let { promptTokens: promptKnown } = request;
   let isOver = false;
 
   const bind = (promptTokens: number): void => {
@@ -52,7 +54,7 @@ export function billOf(
 
   const owed: Bill['owed'] = (settled, extent) => {
     const price = settled?.price ?? 0n;
-    const prompt = promptPrice(settled?.promptTokens || request.promptTokens);
+    const prompt = promptPrice(settled?.promptTokens || promptKnown);
     const taken = last?.lamports ?? 0n;
     const least = taken > prompt ? taken : prompt;
     // Where no two workers agreed there is no price, whatever was shown.
@@ -70,6 +72,7 @@ export function billOf(
       // A reader may go on for a moment after its request was billed, when the gateway stops.
       if (isOver) return;
       bind(value.promptTokens);
+      promptKnown = value.promptTokens;
       const price = priceLamports({ unitPrice, activeParameters, ...value });
       last = {
         outputTokens: value.outputTokens,
@@ -84,7 +87,7 @@ export function billOf(
       const price = settled?.price ?? 0n;
       const billed = owed(settled, extent);
       if (billed === 0n && price === 0n && last === undefined) return hold.release();
-      bind(settled?.promptTokens || request.promptTokens);
+      bind(settled?.promptTokens || promptKnown);
       await hold.close({ billed, settled: price, usage: last ?? { ...NOTHING_DELIVERED, lamports: 0n } });
     },
   };

@@ -142,6 +142,11 @@ test('what was not taken any more is not owed, but for the prompt: the gateway b
   });
 });
 
+test('of a stream that nobody brought to an end for its reader, who has left, the prompt is owed as a worker has counted it', async () => {
+  all({ kind: 'silent', after: 'chunk' });
+  expect(await moved(() => leave(asBuyer('stream')))).toEqual({ billed: priceOf(0), settled: 0n, margin: priceOf(0) });
+});
+
 test('of a stream that took too long what was delivered in time is owed', async () => {
   all({ kind: 'pauses', pieces: 1 });
   const reason = new KarmeshError('WORKER_TIMEOUT', 'The answer took too long.');

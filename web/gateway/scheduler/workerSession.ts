@@ -26,6 +26,7 @@ import {
   streamStart,
 } from './checkWorkerFrames.ts';
 import type { DispatchContext } from './dispatchContext.ts';
+import { fairAlarm } from './fairAlarm.ts';
 import type { MarketNetwork } from './marketNetwork.ts';
 
 /** How long a worker may take for each step, in milliseconds. */
@@ -256,7 +257,7 @@ async function withLimit<T>(
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const late = new AbortController();
-  const silence = limit.clock.alarm(limit.ms, () => {
+  const silence = fairAlarm(limit.clock, limit.ms, () => {
     late.abort(new KarmeshError('WORKER_TIMEOUT', 'The worker did not answer in time.', { waitedMs: limit.ms }));
   });
   try {
