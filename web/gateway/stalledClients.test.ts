@@ -91,7 +91,7 @@ test('who takes a little now and then is parted with some seconds after its answ
 test('who takes a whole answer byte by byte is parted with once its time is over, and its place comes back', {
   timeout: 60_000,
 }, async () => {
-  const { port, url } = await serve({ stallMs: 60_000 }, { options: { maxOpen: 1, takeMs: 1_000 } });
+  const { port, url } = await serve({ stallMs: 60_000 }, { options: { maxOpen: 1, takeMs: 5_000 } });
   const socket = await stalled(port, false);
   await expect.poll(() => taken[0], { timeout: 30_000 }).toBe(200);
   expect(await status(url)).toBe(503);
