@@ -153,6 +153,25 @@ test('a stream that the gateway ends when it stops, and of which nothing was tak
   expect(entryOf().outcome.value.price).toBe(priceOf(2));
 });
 
+test('a quorum that has sealed when the gateway stops fails, is owed, and is to be had by its bundle', async () => {
+  await open({ kind: 'honest' }, patient);
+  let requestId: RequestId | undefined;
+  let stopping: PromiseLike<void> | undefined;
+  const read = async (): Promise<void> => {
+    const { signal } = new AbortController();
+    for await (const event of scheduler.ask(question('quorum'), { signal, wantsProgress: true })) {
+      if (event.kind === 'accepted') requestId = event.requestId;
+      if (event.kind === 'workers' && event.workers.some(({ step }) => step === 'sealed'))
+        stopping ??= scheduler[Symbol.asyncDispose]();
+    }
+  };
+  await expect(read()).rejects.toMatchObject({ code: 'ABORTED' });
+  await stopping;
+  expect(await billed()).toBe(priceOf(3));
+  if (requestId === undefined) throw new Error('The request was not accepted.');
+  expect(await findRequest(market.database.db, requestId)).toBeDefined();
+});
+
 test('whoever takes a text of which nothing was signed has the whole answer, and owes its price', async () => {
   await open({ kind: 'mute' }, patient);
   const controller = new AbortController();
