@@ -342,9 +342,9 @@ export const openScheduler =
       const isLate = isTimeUp(signal);
       learn(asked, { end, issued, maxTokens: request.maxTokens, signal });
       // An escrow pays for the whole entry, whoever has read how much of it.
-      if (isStream && answer !== undefined && asked.escrow === undefined) {
+      if (answer !== undefined && asked.escrow === undefined) {
         reading.keptTokens = answer.tokens.length;
-        withheld.set(toHex(requestId), reading);
+        if (isStream) withheld.set(toHex(requestId), reading);
       }
       const entered = {
         promptTokens: answer?.promptTokens ?? 0,
