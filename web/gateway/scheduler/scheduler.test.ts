@@ -5,6 +5,7 @@ import {
   drawWorkers,
   type Entry,
   hash,
+  MAX_ANSWER_TEXT_BYTES,
   priceLamports,
   requestIdOf,
   toHex,
@@ -251,6 +252,13 @@ test('stream: a chunk whose usage is not signed is not shown', async () => {
   await cast({ kind: 'forges', what: 'usage' });
   const events = await market.collect(scheduler, question('stream'));
   expect(textOf(events)).toBe(ANSWER.text);
+  expect(outcomesOf(events)).toEqual(['timed-out', 'agreed', 'agreed']);
+});
+
+test('stream: of a worker that streams more text than an answer may have no more is shown, and it falls out', async () => {
+  await cast({ kind: 'shouts', tokens: 3, text: 'x'.repeat(MAX_ANSWER_TEXT_BYTES / 2) });
+  const events = await market.collect(scheduler, question('stream'));
+  expect(textOf(events).length).toBe(MAX_ANSWER_TEXT_BYTES);
   expect(outcomesOf(events)).toEqual(['timed-out', 'agreed', 'agreed']);
 });
 
