@@ -20,6 +20,7 @@ import { findRequest } from '../store/requests.ts';
 import { findTicket, lastTicket } from '../store/tickets.ts';
 import { domain, keyHash, manifest, question, type TestMarket, testMarket } from './fixtures/testMarket.ts';
 import { ANSWER, type Behaviour, type TestWorker } from './fixtures/testWorker.ts';
+import { turnClock } from './fixtures/turnClock.ts';
 import { hashChain } from './hashChain.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -362,6 +363,35 @@ test('no two workers agree: NO_QUORUM after all eight were asked', async () => {
   await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code: 'NO_QUORUM' });
   expect(lastEntry().evidence.receipts).toHaveLength(8);
   expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+});
+
+test('a seal that lay in the socket while the gateway was held up counts, though two others had sealed long before', async () => {
+  await using fresh = await testMarket({ workers: 3 });
+  const stragglerMs = 70_000;
+  const sealing = Promise.withResolvers<void>();
+  const clock = turnClock();
+  let heldUpMs = 0;
+  await using opened = await fresh.open(
+    { limits: { openMs: 300, acceptMs: 300, sealMs: 5_000, revealMs: 300, stragglerMs } },
+    {
+      clock: {
+        nowMs: () => clock.nowMs() + heldUpMs,
+        alarm: (ms, ring) =>
+          ms < stragglerMs
+            ? clock.alarm(ms, ring)
+            : clock.alarm(1, () => {
+                heldUpMs = 2 * ms;
+                ring();
+                sealing.resolve();
+              }),
+      },
+    },
+  );
+  const [late] = fresh.workers;
+  if (late === undefined) throw new Error('There is no worker.');
+  late.behaviour = { kind: 'late', until: sealing.promise };
+  const events = await fresh.collect(opened, question('quorum'));
+  expect(outcomesOf(events)).toEqual(['agreed', 'agreed', 'agreed']);
 });
 
 test('one worker that seals alone reveals to nobody', async () => {
