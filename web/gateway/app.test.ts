@@ -271,6 +271,22 @@ test('takes the assurance from the body, else from the header, else from the way
   expect(asked.map(({ assurance }) => assurance)).toEqual(['stream', 'stream', 'quorum']);
 });
 
+test('L-08: what a request would cost is looked at, and its quote is used once', async () => {
+  const hows: unknown[] = [];
+  const { post } = testApp({
+    parts: {
+      rateOf: () => ({ tokens: 1_000, perMs: 60_000 }),
+      offerOf(_quote, _modelId, how) {
+        hows.push(how);
+        return { lane: 5, unitPrice: 1n };
+      },
+    },
+  });
+  const body = { model: 'tiny', messages: [{ role: 'user', content: 'Hi' }], karmesh: { quote: 'ab' } };
+  expect((await post('/v1/chat/completions', body)).status).toBe(200);
+  expect(hows).toEqual(['look', 'use']);
+});
+
 test('reads text parts, the developer role, limits, stops and what clients send along', async () => {
   const { post, asked } = scripted();
   const response = await post({

@@ -575,7 +575,7 @@ export async function startGateway(
       offerMs: config.depositOfferMs,
       sessions,
     },
-    offerOf: (quote, modelId) => readOffer({ check: offers.use }, quote, modelId),
+    offerOf: (quote, modelId, how) => readOffer({ check: how === 'use' ? offers.use : offers.check }, quote, modelId),
     earnedLanes: earned,
     workers: { view, announced: () => announcedWorkers(host), window },
     x402,

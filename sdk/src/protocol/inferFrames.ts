@@ -29,9 +29,9 @@ export const MAX_INFER_FRAME_BYTES = 4 << 20;
 /** W-03: why a worker that accepted gives up: its engine failed, or it is going down. Nothing is owed. */
 export const FAILURE_CAUSES = ['engine-failed', 'shutting-down', 'too-slow', 'protocol-violation'] as const;
 
-/** An answer's text on the wire, in bytes of UTF-8. */
-const MAX_TEXT_BYTES = 1 << 20;
-const answerText = text(MAX_TEXT_BYTES);
+/** W-02: an answer's text, in bytes of UTF-8: in a reveal, and in all chunks of a stream together. */
+export const MAX_ANSWER_TEXT_BYTES = 1 << 20;
+const answerText = text(MAX_ANSWER_TEXT_BYTES);
 
 const frames = {
   // From the gateway.

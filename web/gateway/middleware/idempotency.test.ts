@@ -2,6 +2,7 @@ import { KarmeshError } from '@karmesh/sdk/errors';
 import { expect, test, vi } from 'vitest';
 import { memoryIdempotency } from '../fixtures/memoryIdempotency.ts';
 import { aborted, doneOf, type Play, requestIdOf, testApp } from '../fixtures/testApp.ts';
+import { listen } from '../listen.ts';
 import type { IdempotencyStore } from './idempotency.ts';
 
 const chat = '/v1/chat/completions';
@@ -124,6 +125,32 @@ test.each(['cancelled', 'hung up', 'read but for its last byte'] as const)(
     expect(asked.length).toBe(1);
   },
 );
+
+test('a stream whose client has closed its connection goes on, and its repetition gets the answer that was paid for', async () => {
+  const { play, goOn } = pausing();
+  const { app, asked } = testApp({ play, parts: { idempotency: memoryIdempotency() } });
+  await using server = await listen({ app, host: '127.0.0.1', port: 0 });
+  const hangUp = new AbortController();
+  const ask = (signal?: AbortSignal): Promise<Response> =>
+    fetch(server.url + chat, {
+      method: 'POST',
+      headers: { authorization: 'Bearer sk-good', 'content-type': 'application/json', ...key },
+      body: JSON.stringify({ ...hello, stream: true }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  const left = await ask(hangUp.signal);
+  await left.body?.getReader().read();
+  hangUp.abort();
+  expect((await ask()).status).toBe(409);
+  goOn();
+  await expect
+    .poll(async () => {
+      const { headers, status } = await ask();
+      return [status, headers.get('idempotent-replayed')];
+    })
+    .toEqual([200, 'true']);
+  expect(asked.length).toBe(1);
+});
 
 test('an answer whose sender hung up is kept before it is sent, and is not asked for again', async () => {
   const { play, goOn } = pausing();

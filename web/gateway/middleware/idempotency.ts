@@ -33,7 +33,7 @@ export type IdempotencyStore = {
   /** Says which request a run became. */
   name(run: IdempotencyRun, requestId: RequestId): Promise<void>;
   finish(run: IdempotencyRun, response: StoredResponse): Promise<void>;
-  /** Gives the key back: the run had no answer that could be told again. */
+  /** Gives the key back, unless its bundle has the answer: the run had none that could be told again. */
   forget(run: IdempotencyRun): Promise<void>;
 };
 

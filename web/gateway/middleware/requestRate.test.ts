@@ -43,6 +43,15 @@ test('a rate is used up and comes back', () => {
   expect(take()).toEqual(['3', '2', '20s']);
 });
 
+test('a clock that is set back takes nothing from a rate', () => {
+  const { take, pass } = ratesOf({ requests: 3, perMs: 60_000 });
+  take();
+  pass(-3_600_000);
+  expect(take()).toEqual(['3', '1', '40s']);
+  pass(20_000);
+  expect(take()).toEqual(['3', '1', '40s']);
+});
+
 test('each key has its own rate, and a key without one has no headers', () => {
   const { take } = ratesOf({ requests: 1, perMs: 100 });
   expect(take()).toEqual(['1', '0', '100ms']);

@@ -21,7 +21,7 @@ export function tokenBuckets(options: { readonly maxNames: number }, parts: { no
   const buckets = new Map<string, { left: number; atMs: number; readonly rate: BucketRate }>();
 
   const filled = ({ left, atMs }: { readonly left: number; readonly atMs: number }, rate: BucketRate, nowMs: number) =>
-    left + ((nowMs - atMs) * rate.most) / rate.perMs;
+    left + (Math.max(0, nowMs - atMs) * rate.most) / rate.perMs;
 
   const forgetFull = (nowMs: number): void => {
     for (const [name, bucket] of buckets) {

@@ -24,8 +24,8 @@ export type AnswerParts = {
   readonly metrics: Metrics;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly clock: { nowMs(): number };
-  /** What a signed quote, in hexadecimal, promises for a model. @throws ApiError 400 if it is not to be kept. */
-  offerOf?(quote: string, modelId: ModelId): { readonly lane: number; readonly unitPrice: bigint };
+  /** What a signed quote, in hexadecimal, promises for a model; to look at it uses nothing up. @throws ApiError 400 if it is not to be kept. */
+  offerOf?(quote: string, modelId: ModelId, how: 'look' | 'use'): { readonly lane: number; readonly unitPrice: bigint };
   /** Lanes that accounts have earned; none unless told. */
   readonly earnedLanes?: EarnedLanes | undefined;
 };
@@ -144,13 +144,20 @@ export const createAnswers =
     return {
       plan: (request) => {
         const { lane = BRONZE } = request;
-        return toMarketRequests(parts, request, { ...options, ...NOBODY, terms: { lane } });
+        return toMarketRequests(parts, request, { ...options, ...NOBODY, terms: { lane }, how: 'look' });
       },
       async begin(request, { keyHash, accountId, escrow, signal, wantsProgress }) {
         const began = clock.nowMs();
         const { lane = BRONZE } = request;
         const terms = (await parts.earnedLanes?.termsOf(accountId, request.lane)) ?? { lane };
-        const requests = toMarketRequests(parts, request, { ...options, keyHash, accountId, escrow, terms });
+        const requests = toMarketRequests(parts, request, {
+          ...options,
+          keyHash,
+          accountId,
+          escrow,
+          terms,
+          how: 'use',
+        });
         const abort = new AbortController();
         // The server's own reason is no error, which nobody would catch as one.
         const leave = (): void => abort.abort(new KarmeshError('ABORTED', 'The client closed the connection.'));
@@ -220,7 +227,7 @@ function toMarketRequests(
   { market, offerOf }: Pick<AnswerParts, 'market' | 'offerOf'>,
   request: AnswerRequest,
   options: Pick<AnswerOptions, 'defaultMaxTokens' | 'abilities'> &
-    Caller & { readonly terms: Pick<MarketRequest, 'lane' | 'unitPrice'> },
+    Caller & { readonly terms: Pick<MarketRequest, 'lane' | 'unitPrice'>; readonly how: 'look' | 'use' },
 ): readonly MarketRequest[] {
   const model = market.models().find(({ manifest }) => manifest.name === request.model);
   if (model === undefined) throw modelNotFound(request.model);
@@ -236,7 +243,7 @@ function toMarketRequests(
       'context_length_exceeded',
     );
   }
-  const offer = request.quote === undefined ? options.terms : offerOf?.(request.quote, model.modelId);
+  const offer = request.quote === undefined ? options.terms : offerOf?.(request.quote, model.modelId, options.how);
   if (offer === undefined)
     throw invalidRequest('This gateway takes no quotes.', 'karmesh.quote', 'unsupported_parameter');
   return request.conversations.map((messages) => ({

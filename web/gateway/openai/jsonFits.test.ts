@@ -47,6 +47,28 @@ test('a schema that asks for endless steps ends', () => {
   expect(jsonFits(1, { $ref: '#/$defs/a', $defs: { a: twice } })).toBe(false);
 });
 
+const long = 'x'.repeat(10_000);
+const many = Array.from({ length: 2_000 }, (_, i) => i);
+
+test.each([
+  ['a long text', { minLength: 1 }, long],
+  ['a wide list', { minItems: 1 }, many],
+  ['many values', { enum: [...many, 'x'] }, 'x'],
+  ['a constant with many parts', { const: many }, many],
+  ['many names', { required: Array(2_000).fill('x') }, { x: 1 }],
+  ['a long reference', { $ref: `#/$defs/${long}` }, 1],
+])('%s is looked at some times, and not as often as a small schema can ask for', (_, rule, value) => {
+  const twice = (of: string) => ({ allOf: [{ $ref: `#/$defs/${of}` }, { $ref: `#/$defs/${of}` }] });
+  const doubled = Object.fromEntries(Array.from({ length: 14 }, (_, i) => [i + 1, twice(String(i))]));
+  const $defs = { 0: rule, ...doubled, [long]: {} };
+  expect(jsonFits(value, { $ref: '#/$defs/4', $defs })).toBe(true);
+  expect(jsonFits(value, { $ref: '#/$defs/14', $defs })).toBe(false);
+});
+
+test('a text of a million characters has its length counted', () => {
+  expect(jsonFits('x'.repeat(1_000_000), { maxLength: 1_000_000 })).toBe(true);
+});
+
 test('patterns are not run', () => {
   expect(jsonFits('a'.repeat(50), { type: 'string', pattern: '^(a+)+b$' })).toBe(true);
 });

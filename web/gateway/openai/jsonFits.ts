@@ -4,6 +4,8 @@ type Schema = Readonly<Record<string, unknown>>;
 
 /** Steps that one check may take, since references let a small schema ask for endless ones. */
 const MAX_STEPS = 100_000;
+/** Characters, items and values that one step may look at; of more it counts as several. */
+const PARTS_OF_STEP = 64;
 const MAX_DEPTH = 128;
 
 /**
@@ -16,6 +18,7 @@ export function jsonFits(value: unknown, schema: Schema): boolean {
 
   const fits = (it: unknown, rule: unknown, depth: number): boolean => {
     steps += 1;
+    if (isObject(rule)) steps += partsOf(it, rule) / PARTS_OF_STEP;
     if (steps > MAX_STEPS || depth > MAX_DEPTH) return false;
     if (typeof rule === 'boolean') return rule;
     if (!isObject(rule)) return true;
@@ -37,6 +40,19 @@ type Deeper = (value: unknown, schema: unknown) => boolean;
 const isObject = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** How much a rule has to look at, but for the rules within it. */
+function partsOf(value: unknown, schema: Schema): number {
+  const values = Array.isArray(schema.enum) ? schema.enum.length : 'const' in schema ? 1 : 0;
+  const isDeep = values > 0 && typeof value === 'object' && value !== null;
+  const compared = values * (isDeep ? JSON.stringify(value).length : 1);
+  return widthOf(value) + widthOf(schema.$ref) + widthOf(schema.required) + compared;
+}
+
+function widthOf(value: unknown): number {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length;
+  return isObject(value) ? Object.keys(value).length : 0;
+}
 
 function fitsType(value: unknown, schema: Schema): boolean {
   const { type, enum: values } = schema;

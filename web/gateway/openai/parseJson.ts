@@ -3,13 +3,15 @@ import { ApiError, invalidRequest } from './apiError.ts';
 
 /** No request needs more, and what walks a value may then do so by recursion. */
 export const MAX_DEPTH = 64;
+/** Far more than the longest conversation with the most tools has; each one that is wrong costs as much as the rest of a short request. */
+const MAX_VALUES = 50_000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The JSON value that bytes hold.
  *
- * @throws ApiError 400 for what is not JSON in UTF-8, or nested deeper than 64 levels.
+ * @throws ApiError 400 for what is not JSON in UTF-8, has more than 50,000 values, or is nested deeper than 64 levels.
  */
 export function parseJson(bytes: Uint8Array): unknown {
   let value: unknown;
@@ -18,6 +20,9 @@ export function parseJson(bytes: Uint8Array): unknown {
   } catch (cause) {
     const message = 'We could not parse the JSON body of your request.';
     throw new ApiError({ status: 400, type: 'invalid_request_error', code: null, message }, cause);
+  }
+  if (hasMore(value, MAX_VALUES)) {
+    throw invalidRequest(`The body of the request has more than ${MAX_VALUES} values.`, null);
   }
   if (isDeeper(value, MAX_DEPTH)) {
     throw invalidRequest(`The body of the request is nested deeper than ${MAX_DEPTH} levels.`, null);
@@ -35,6 +40,18 @@ export function parseBody<T extends z.ZodType>(schema: T, bytes: Uint8Array): z.
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw invalidRequest(issue?.message ?? 'The body has another form.', issue?.path.join('.') || null);
+}
+
+/** Whether a value has more than `max` in it, itself among them; beyond these it looks at none. */
+function hasMore(value: unknown, max: number): boolean {
+  const found = [value];
+  for (const each of found) {
+    if (typeof each !== 'object' || each === null) continue;
+    const children = Object.values(each);
+    if (found.length + children.length > max) return true;
+    for (const child of children) found.push(child);
+  }
+  return false;
 }
 
 /** Level by level, since a body of brackets alone would end any recursion. */

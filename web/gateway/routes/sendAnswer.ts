@@ -55,7 +55,7 @@ export async function sendAnswer(
   }
   const over = endAfterAbort(context, answer);
   const body = eventBody(eventsOf(answer, { answers, style, view }, over), {
-    hasLeft: () => hasLeft(context),
+    hasLeft: () => onAccepted === undefined && hasLeft(context),
     leave() {
       answer.abort.abort(new KarmeshError('ABORTED', 'The client closed the connection.'));
       over();

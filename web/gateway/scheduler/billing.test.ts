@@ -297,7 +297,7 @@ test('an entry that the database takes at its third time is billed, and its answ
   expect(market.entries.length).toBe(entries + 1);
 });
 
-test('who waits for an entry that the database does not take is told so and owes nothing, and it is stored once it can be', async () => {
+test('who waits for an entry that the database does not take is told so, owes nothing and has no bundle, and it is stored once it can be', async () => {
   const { db } = market.database;
   await sql`create function full_disk() returns trigger language plpgsql as $$
     begin raise exception 'could not extend file' using errcode = '53100'; end $$`.execute(db.sql);
@@ -310,6 +310,8 @@ test('who waits for an entry that the database does not take is told so and owes
     await expect.poll(() => market.entries.length, { timeout: 30_000 }).toBe(entries + 1);
   });
   expect(result).toEqual({ billed: 0n, settled: priceOf(3), margin: -priceOf(3) });
+  const requestId = market.entries.at(-1)?.ticket.value.requestId;
+  await expect.poll(() => requestId && findRequest(db, requestId)).toBeUndefined();
 });
 
 test('what the queue told its log is an order that keeps the rules', async () => {

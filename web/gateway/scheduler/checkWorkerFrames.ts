@@ -5,6 +5,7 @@ import {
   type FinishReason,
   type Hash,
   type HeaderCodec,
+  MAX_ANSWER_TEXT_BYTES,
   outputHashOf,
   type Refusal,
   type RevealedReceipt,
@@ -59,17 +60,19 @@ export type StreamPosition = {
   readonly chain: Hash;
   readonly tokens: readonly number[];
   readonly sequence: number;
+  /** Bytes of the text that it has said. */
+  readonly textBytes: number;
   /** As the first chunk has it; undefined before that. */
   readonly promptTokens: number | undefined;
 };
 
 export function streamStart(context: DispatchContext): StreamPosition {
-  return { chain: context.ticket.value.requestId, tokens: [], sequence: 0, promptTokens: undefined };
+  return { chain: context.ticket.value.requestId, tokens: [], sequence: 0, textBytes: 0, promptTokens: undefined };
 }
 
 /**
  * F-16, F-23: the position after a chunk, or undefined unless the worker signed exactly these tokens after the earlier ones, and a prompt
- * as long as before, which is no longer than the ticket was priced for.
+ * as long as before, which is no longer than the ticket was priced for. There is no more text than it could reveal (W-02).
  */
 export function checkChunk(
   context: DispatchContext,
@@ -79,8 +82,10 @@ export function checkChunk(
   const usage: Usage = frame.usage.value;
   const chain = extendUsageChain(context.domain, position.chain, frame.tokens);
   const tokens = [...position.tokens, ...frame.tokens];
+  const textBytes = position.textBytes + Buffer.byteLength(frame.text);
   const holds =
     frame.tokens.length > 0 &&
+    textBytes <= MAX_ANSWER_TEXT_BYTES &&
     usage.sequence === position.sequence &&
     usage.outputTokens === tokens.length &&
     usage.promptTokens === (position.promptTokens ?? usage.promptTokens) &&
@@ -88,7 +93,9 @@ export function checkChunk(
     tokens.length <= context.request.maxTokens &&
     equalBytes(usage.outputChain, chain) &&
     signedFor(usageRecord, context, { signed: frame.usage, worker: chunk.worker });
-  return holds ? { chain, tokens, sequence: position.sequence + 1, promptTokens: usage.promptTokens } : undefined;
+  return holds
+    ? { chain, tokens, sequence: position.sequence + 1, textBytes, promptTokens: usage.promptTokens }
+    : undefined;
 }
 
 /** E-18 to E-21 for one reveal: it is signed, repeats what was sealed, came after this exchange, and its tokens are those it is paid for. */

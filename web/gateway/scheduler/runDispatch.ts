@@ -18,6 +18,7 @@ import {
 } from '@karmesh/sdk/protocol';
 import type { MarketEvent, WorkerStep } from '../market.ts';
 import type { DispatchContext } from './dispatchContext.ts';
+import { fairAlarm } from './fairAlarm.ts';
 import { haltPoint } from './haltPoint.ts';
 import { mailbox } from './mailbox.ts';
 import type { Patience } from './patience.ts';
@@ -264,7 +265,7 @@ export async function* runDispatch(
     place.seal = seal;
     reached('worker-sealed', place);
     if (count('sealed') !== QUORUM || silence !== undefined) return;
-    silence = clock.alarm(clock.nowMs() - began + limits.stragglerMs, () =>
+    silence = fairAlarm(clock, clock.nowMs() - began + limits.stragglerMs, () =>
       letters.put({ place: undefined, event: 'stragglers' }),
     );
   };

@@ -5,6 +5,7 @@ import {
   drawWorkers,
   type Entry,
   hash,
+  MAX_ANSWER_TEXT_BYTES,
   priceLamports,
   requestIdOf,
   toHex,
@@ -19,6 +20,7 @@ import { findRequest } from '../store/requests.ts';
 import { findTicket, lastTicket } from '../store/tickets.ts';
 import { domain, keyHash, manifest, question, type TestMarket, testMarket } from './fixtures/testMarket.ts';
 import { ANSWER, type Behaviour, type TestWorker } from './fixtures/testWorker.ts';
+import { turnClock } from './fixtures/turnClock.ts';
 import { hashChain } from './hashChain.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -254,6 +256,13 @@ test('stream: a chunk whose usage is not signed is not shown', async () => {
   expect(outcomesOf(events)).toEqual(['timed-out', 'agreed', 'agreed']);
 });
 
+test('stream: of a worker that streams more text than an answer may have no more is shown, and it falls out', async () => {
+  await cast({ kind: 'shouts', tokens: 3, text: 'x'.repeat(MAX_ANSWER_TEXT_BYTES / 2) });
+  const events = await market.collect(scheduler, question('stream'));
+  expect(textOf(events).length).toBe(MAX_ANSWER_TEXT_BYTES);
+  expect(outcomesOf(events)).toEqual(['timed-out', 'agreed', 'agreed']);
+});
+
 test.each([
   ['than the ticket was priced for', [4_000_000_000], ''],
   ['than before', [20, 21], 'Par'],
@@ -354,6 +363,35 @@ test('no two workers agree: NO_QUORUM after all eight were asked', async () => {
   await expect(market.collect(scheduler, question('quorum'))).rejects.toMatchObject({ code: 'NO_QUORUM' });
   expect(lastEntry().evidence.receipts).toHaveLength(8);
   expect(market.judge(lastEntry())).toMatchObject({ verdict: 'accept' });
+});
+
+test('a seal that lay in the socket while the gateway was held up counts, though two others had sealed long before', async () => {
+  await using fresh = await testMarket({ workers: 3 });
+  const stragglerMs = 70_000;
+  const sealing = Promise.withResolvers<void>();
+  const clock = turnClock();
+  let heldUpMs = 0;
+  await using opened = await fresh.open(
+    { limits: { openMs: 300, acceptMs: 300, sealMs: 5_000, revealMs: 300, stragglerMs } },
+    {
+      clock: {
+        nowMs: () => clock.nowMs() + heldUpMs,
+        alarm: (ms, ring) =>
+          ms < stragglerMs
+            ? clock.alarm(ms, ring)
+            : clock.alarm(1, () => {
+                heldUpMs = 2 * ms;
+                ring();
+                sealing.resolve();
+              }),
+      },
+    },
+  );
+  const [late] = fresh.workers;
+  if (late === undefined) throw new Error('There is no worker.');
+  late.behaviour = { kind: 'late', until: sealing.promise };
+  const events = await fresh.collect(opened, question('quorum'));
+  expect(outcomesOf(events)).toEqual(['agreed', 'agreed', 'agreed']);
 });
 
 test('one worker that seals alone reveals to nobody', async () => {

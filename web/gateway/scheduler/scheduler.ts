@@ -342,9 +342,9 @@ export const openScheduler =
       const isLate = isTimeUp(signal);
       learn(asked, { end, issued, maxTokens: request.maxTokens, signal });
       // An escrow pays for the whole entry, whoever has read how much of it.
-      if (isStream && answer !== undefined && asked.escrow === undefined) {
+      if (answer !== undefined && asked.escrow === undefined) {
         reading.keptTokens = answer.tokens.length;
-        withheld.set(toHex(requestId), reading);
+        if (isStream) withheld.set(toHex(requestId), reading);
       }
       const entered = {
         promptTokens: answer?.promptTokens ?? 0,
@@ -352,6 +352,7 @@ export const openScheduler =
         isCancelled: isLeft(signal) && !isStopped(signal) && wasCancelled(end),
       };
       let isTold = false;
+      reading.isEntering = true;
       const entry = await close({
         ticket,
         dispatch,
@@ -383,6 +384,7 @@ export const openScheduler =
         isLate: isLate || isTold,
         settled: { price: entry.outcome.value.price, promptTokens: entered.promptTokens },
       };
+      reading.isEntering = false;
       parts.onStage?.('entered', { requestId });
       // Whoever hung up has paid for the work that was done, and is told nothing more.
       throwIfAborted(signal);
@@ -505,6 +507,8 @@ export const openScheduler =
       const isRead = await reading.ended.promise;
       reading.isOver = true;
       const { bill, entered } = reading;
+      // Nobody knows whether the entry was stored, so the next start bills what it finds.
+      if (reading.isEntering && stopped.signal.aborted) return;
       // A gateway that stops ends what it has shown nothing of, and nobody owes that.
       const isDropped = isStopped(reading.signal) && asked.assurance === 'stream' && reading.taken === 0;
       const extent = isRead || asked.escrow !== undefined ? 'all' : isDropped ? 'nothing' : extentOf(asked, reading);
@@ -550,6 +554,7 @@ export const openScheduler =
         keptTokens: 0,
         hasTail: false,
         isOver: false,
+        isEntering: false,
         lag: undefined,
         bill: undefined,
         entered: undefined,
@@ -668,6 +673,8 @@ type Reading = {
   hasTail: boolean;
   /** What is owed has been found out. */
   isOver: boolean;
+  /** Its entry may be on disk, and nobody has said so. */
+  isEntering: boolean;
   lag: ReaderLag | undefined;
   bill: Bill | undefined;
   entered: { readonly settled: Settled; readonly isLate: boolean; readonly isCancelled: boolean } | undefined;

@@ -1,10 +1,16 @@
+import { systemClock } from '@karmesh/sdk/clock';
 import { KarmeshError } from '@karmesh/sdk/errors';
 import { type Entry, priceLamports, type RequestId } from '@karmesh/sdk/protocol';
+import { logger } from '@karmesh/sdk/runtime';
+import type { Transaction } from 'kysely';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { MarketEvent } from '../market.ts';
 import { ledgerAccount } from '../payments/ledger/accountNames.ts';
 import { balanceOf } from '../payments/ledger/balances.ts';
+import { checkBooks } from '../payments/ledger/checkBooks.ts';
+import { openPurse } from '../payments/purse.ts';
 import { findRequest } from '../store/requests.ts';
+import type { Schema } from '../store/schema.ts';
 import { manifest, question, type TestMarket, testMarket } from './fixtures/testMarket.ts';
 import type { Behaviour } from './fixtures/testWorker.ts';
 import type { Scheduler, SchedulerOptions } from './scheduler.ts';
@@ -151,6 +157,54 @@ test('a stream that the gateway ends when it stops, and of which nothing was tak
   await using _reading = await readFirst();
   expect(await billed()).toBe(0n);
   expect(entryOf().outcome.value.price).toBe(priceOf(2));
+});
+
+test('a quorum that has sealed when the gateway stops fails, is owed, and is to be had by its bundle', async () => {
+  await open({ kind: 'honest' }, patient);
+  let requestId: RequestId | undefined;
+  let stopping: PromiseLike<void> | undefined;
+  const read = async (): Promise<void> => {
+    const { signal } = new AbortController();
+    for await (const event of scheduler.ask(question('quorum'), { signal, wantsProgress: true })) {
+      if (event.kind === 'accepted') requestId = event.requestId;
+      if (event.kind === 'workers' && event.workers.some(({ step }) => step === 'sealed'))
+        stopping ??= scheduler[Symbol.asyncDispose]();
+    }
+  };
+  await expect(read()).rejects.toMatchObject({ code: 'ABORTED' });
+  await stopping;
+  expect(await billed()).toBe(priceOf(3));
+  if (requestId === undefined) throw new Error('The request was not accepted.');
+  expect(await findRequest(market.database.db, requestId)).toBeDefined();
+});
+
+test('a stream whose entry may be stored when the gateway stops without knowing is left to the next start', async () => {
+  await using fresh = await testMarket({ workers: 4 });
+  for (const worker of fresh.workers) worker.behaviour = { kind: 'pauses', pieces: 1 };
+  const { db } = fresh.database;
+  const stored = Promise.withResolvers<void>();
+  /** Loses the answer to a commit. */
+  const losing = {
+    async execute<T>(work: (transaction: Transaction<Schema>) => Promise<T>): Promise<T> {
+      await db.sql.transaction().execute(work);
+      stored.resolve();
+      throw new KarmeshError('STORE_UNREACHABLE', 'The database does not answer.');
+    },
+  };
+  const away = Object.assign(db.sql.withoutPlugins(), { transaction: () => losing as never });
+  const opened = await fresh.open(patient, { db: { ...db, sql: away } });
+  const controller = new AbortController();
+  const read = async (): Promise<void> => {
+    for await (const event of opened.ask(question('stream'), { signal: controller.signal }))
+      if (event.kind === 'text') setImmediate(() => controller.abort());
+  };
+  const stopping = stored.promise.then(() => opened[Symbol.asyncDispose]());
+  await Promise.all([expect(read()).rejects.toThrow(), stopping]);
+  await fresh.purse[Symbol.asyncDispose]();
+  const { clock, log } = { clock: systemClock, log: logger({ name: 'gateway', level: 'silent' })() };
+  await using next = await openPurse({ blockLamports: 0n, idleMs: 60_000 }, { db, clock, log });
+  expect(next.recovered).toMatchObject({ charges: 1, lamports: priceOf(2) });
+  expect((await checkBooks(db.sql)).differences).toEqual([]);
 });
 
 test('whoever takes a text of which nothing was signed has the whole answer, and owes its price', async () => {

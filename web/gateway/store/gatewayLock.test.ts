@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql as raw } from 'kysely';
@@ -65,6 +65,22 @@ describe.skipIf(!hasPostgres)('a gateway’s place in a PostgreSQL database (nee
     const again = await open(2);
     expect(again.db.fence).toBeGreaterThan(got.find(({ db }) => db.gateway[0] === 2)?.db.fence ?? 0n);
     await again[Symbol.asyncDispose]();
+  });
+
+  test('the server asks every ten seconds whether who holds a lock is still there', {
+    skip: process.platform !== 'linux',
+    timeout: 60_000,
+  }, async () => {
+    await using opened = await open(4);
+    const { rows } = await raw<{ port: number }>`
+      select client_port as port from pg_stat_activity where application_name = 'karmesh-gateway-lock'
+    `.execute(opened.sql);
+    const port = (rows[0]?.port ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    // Remote address, state, queues, and the timer with what is left of it in hundredths of a second (proc(5)).
+    const connection = new RegExp(`0100007F:${port} 01 \\S+ 02:([0-9A-F]{8})`);
+    const leftOfProbe = async (): Promise<number> =>
+      Number.parseInt(connection.exec(await readFile('/proc/net/tcp', 'utf8'))?.[1] ?? 'FFFFFFFF', 16);
+    await expect.poll(leftOfProbe).toBeLessThanOrEqual(1_000);
   });
 
   test('a server that goes and comes back: refused meanwhile by name, and the place is the same', {

@@ -9,6 +9,8 @@ import { codeOf } from './databaseErrors.ts';
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 2_000;
 const CONNECT_MS = 5_000;
+/** A server hears nothing of a machine that lost its power, and would keep its lock for two hours. These are seconds. */
+const PROBES = 'set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3';
 
 export type GatewayLockOptions = {
   readonly databaseUrl: string;
@@ -46,6 +48,7 @@ export async function takeGatewayLock({ databaseUrl, gateway }: GatewayLockOptio
   holder.on('error', () => {});
   try {
     await holder.connect();
+    await holder.query(PROBES);
     const { rows } = await holder.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
       lockKey(gateway),
     ]);

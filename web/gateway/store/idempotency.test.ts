@@ -125,6 +125,22 @@ test('a request that was answered by a process that was then killed is not run a
   expect(await next.begin(entry('k0'))).toMatchObject({ kind: 'fresh' });
 });
 
+test('a request that failed once its answer was stored is not run again while its bundle is there', async () => {
+  await using fresh = await openTestDatabase();
+  const { db, sql } = fresh;
+  await addApiKey(sql, { key: 'sk-a', name: 'a', nowMs: 1n });
+  const { keys, take } = open(db);
+  const run = await take('l');
+  const requestId = new Uint8Array(32).fill(3);
+  await keys.name(run, requestId);
+  const row = { request_id: requestId, canonical: bodyHash, tokens: bodyHash, expires_at_ms: 500n };
+  await sql.insertInto('requests').values(row).execute();
+  await keys.forget(run);
+  expect(await keys.begin(entry('l'))).toEqual({ kind: 'cut', bodyHash, requestId });
+  await forgetRequests(db, 500n);
+  expect(await keys.begin(entry('l'))).toMatchObject({ kind: 'fresh' });
+});
+
 test('of one API key the newest answers are kept, up to a number and to their bytes', async () => {
   await using fresh = await openTestDatabase();
   for (const key of ['sk-a', 'sk-b']) await addApiKey(fresh.sql, { key, name: key, nowMs: 1n });

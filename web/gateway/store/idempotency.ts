@@ -21,7 +21,7 @@ const storedResponse = z.strictObject({
 /** An answer as it went out. */
 export type StoredResponse = Readonly<z.output<typeof storedResponse>>;
 
-/** `cut`: the process that answered ended before it had kept the answer, which the request's bundle has. */
+/** `cut`: the process that answered ended, or failed, before it had kept the answer, which the request's bundle has. */
 export type IdempotencyState =
   | { readonly kind: 'fresh'; readonly run: Uint8Array }
   | { readonly kind: 'running'; readonly bodyHash: Uint8Array }
@@ -126,12 +126,20 @@ export const idempotencyKeys =
           .execute();
       },
 
-      /** Gives the key back: the run had no answer that could be told again. */
+      /** Gives the key back: the run had no answer that could be told again. One whose bundle has its answer, which is owed, is `cut` from now on. */
       async forget({ keyHash, key, run }: IdempotencyRun): Promise<void> {
+        await db.sql
+          .updateTable('idempotency')
+          .set({ expires_at_ms: untilMs(0) })
+          .where((column) => column.and({ key_hash: keyHash, key, run }))
+          .where('response', 'is', null)
+          .where(hasBundle)
+          .execute();
         await db.sql
           .deleteFrom('idempotency')
           .where((column) => column.and({ key_hash: keyHash, key, run }))
           .where('response', 'is', null)
+          .where((column) => column.not(hasBundle))
           .execute();
       },
 

@@ -150,6 +150,17 @@ test.each<readonly [what: string, changes: readonly string[], found: () => reado
   await expect(changed).rejects.toBe(undone);
 });
 
+test('a key whose owner has lowered its cap below what it spent is no fault of the books', async () => {
+  const undone = new Error('undone');
+  const changed = sql.transaction().execute(async (transaction) => {
+    await fragment`delete from allowances`.execute(transaction);
+    await fragment`update api_keys set cap_total_lamports = 29`.execute(transaction);
+    expect((await checkBooks(transaction)).differences).toEqual([]);
+    throw undone;
+  });
+  await expect(changed).rejects.toBe(undone);
+});
+
 test('an entry that an escrow of a buyer pays for has no charge, and needs none', async () => {
   const undone = new Error('undone');
   const changed = sql.transaction().execute(async (transaction) => {

@@ -106,10 +106,11 @@ const QUERIES = {
       join accounts on accounts.id = held.account_id
       left join balances on balances.account = 'credit:' || accounts.id
     where held.lamports > coalesce(balances.lamports, 0)::numeric + credit_limit_lamports`),
+  // A cap may be lowered below what was spent.
   cap: rowsOf(fragment`
-    select api_keys.name as about, spent_total_lamports + coalesce(held.lamports, 0) as ledger, cap_total_lamports as found
+    select api_keys.name as about, spent_total_lamports + held.lamports as ledger, cap_total_lamports as found
     from api_keys
-      left join (select key_hash, sum(lamports)::bigint as lamports from allowances group by key_hash) as held
+      join (select key_hash, sum(lamports)::bigint as lamports from allowances group by key_hash) as held
         on held.key_hash = api_keys.key_hash
-    where spent_total_lamports + coalesce(held.lamports, 0) > cap_total_lamports`),
+    where held.lamports > 0 and spent_total_lamports + held.lamports > cap_total_lamports`),
 };
