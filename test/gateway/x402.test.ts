@@ -4,7 +4,13 @@ import { addressFromBase58, associatedTokenAccount, toBase58 } from '@karmesh/sd
 import type { Keypair } from '@karmesh/sdk/runtime';
 import { nativeVerifySignature } from '@karmesh/sdk/runtime';
 import { createKeyPairSignerFromBytes } from '@solana/kit';
-import type { Connection } from '@solana/web3.js';
+import {
+  type Connection,
+  Keypair as PayerKey,
+  PublicKey,
+  TransactionMessage,
+  VersionedTransaction,
+} from '@solana/web3.js';
 import {
   decodePaymentRequiredHeader,
   decodePaymentResponseHeader,
@@ -282,6 +288,29 @@ test('refuses another amount and another payee, also where the payment hides the
   expect(await refusal(tested, lying(own, { payTo: toBase58(owner.publicKey) }))).toBe(
     'The payment was refused: invalid_exact_svm_payload_recipient_mismatch.',
   );
+});
+
+/** The same request, whose memo names an account that signs and may be changed. */
+function naming(request: Request, account: Uint8Array): Request {
+  const header = decodePaymentSignatureHeader(request.headers.get('payment-signature') ?? '');
+  const { message } = VersionedTransaction.deserialize(Buffer.from(String(header.payload.transaction), 'base64'));
+  const terms = TransactionMessage.decompile(message);
+  terms.instructions.at(-1)?.keys.push({ pubkey: new PublicKey(account), isSigner: true, isWritable: true });
+  const transaction = new VersionedTransaction(terms.compileToV0Message());
+  transaction.sign([PayerKey.fromSecretKey(namedSecret('x402 payer'))]);
+  const payload = { transaction: Buffer.from(transaction.serialize()).toString('base64') };
+  const headers = new Headers(request.headers);
+  headers.set('payment-signature', encodePaymentSignatureHeader({ ...header, payload }));
+  return new Request(request, { headers });
+}
+
+test('refuses a payment that would use the fee payer for more than its fees', async () => {
+  const tested = paidApp();
+  const request = await prepared(tested.app);
+  expect(await refusal(tested, naming(request.clone(), gateway.publicKey))).toBe(
+    'The payment asks more of the fee payer than its fees.',
+  );
+  expect((await tested.app.request(naming(request, payer.publicKey))).status).toBe(200);
 });
 
 test('refuses a payment whose blockhash has expired, and one that cannot be read', async () => {

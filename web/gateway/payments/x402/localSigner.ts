@@ -33,6 +33,8 @@ export type Identified = {
   readonly blockhash: string;
   /** What its only memo says; undefined where it has none, or several. */
   readonly memo: string | undefined;
+  /** Whether an instruction names the fee payer, which has signed: it could take what that owns. */
+  readonly namesFeePayer: boolean;
 };
 
 const MEMO_PROGRAM = new PublicKey('MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr');
@@ -80,6 +82,7 @@ export const localSigner =
           signature: toBase58(signature),
           blockhash: message.recentBlockhash,
           memo: memoOf(message),
+          namesFeePayer: message.compiledInstructions.some(({ accountKeyIndexes }) => accountKeyIndexes.includes(0)),
         };
       },
       async signTransaction(transaction) {

@@ -279,6 +279,8 @@ export const x402Door =
         const paying = read(decoded);
         if (paying === undefined) throw unpaid(order, 'The payment cannot be read.');
         if (!paying.isTheirs) throw unpaid(order, 'The payment’s memo is not that of its salt.');
+        // x402 lets a payment have instructions of Lighthouse, which makes accounts at the cost of a signer.
+        if (paying.namesFeePayer) throw unpaid(order, 'The payment asks more of the fee payer than its fees.');
         const before = await known(order, await findPayment(sql, paying.messageHash));
         const { payment, quote } =
           before === undefined ? await settleAgreed(order, paying) : { payment: before, quote: price(order).quote };
