@@ -30,7 +30,7 @@ import type { OwedCharge } from '../store/entries.ts';
 import type { Db } from '../store/openDatabase.ts';
 import { forgetRequest, type KeptRequest } from '../store/requests.ts';
 import { lastTicket } from '../store/tickets.ts';
-import { throwIfAborted } from './abortError.ts';
+import { abortError, throwIfAborted } from './abortError.ts';
 import { type AgreedAnswer, agreedAnswer, failureOf } from './agreedAnswer.ts';
 import { arrivedLate } from './arrivedLate.ts';
 import { type Bill, billOf, type Settled } from './bill.ts';
@@ -159,7 +159,10 @@ export const openScheduler =
     const queue = laneQueue(options.lane)({ nowMs: () => clock.nowMs(), onEvent: recorder.onEvent });
     const { lastTicketNumber } = parts.queueLog;
     const tickets = ticketIssuer(parts, { last: (await lastTicket(db))?.value, lastNumber: lastTicketNumber });
-    const dispatches = dispatchIssuer(options, { ...parts, onDoubt: (dispatch) => track(closeIfArrived(dispatch)) });
+    const dispatches = dispatchIssuer(options, {
+      ...parts,
+      onDoubt: (dispatch) => track(closeUnsent(dispatch, arrivedLate({ db, clock }, dispatch, stopped))),
+    });
     const asking = patience(options.limits)({
       clock,
       onChange: (worker, now) =>
@@ -211,15 +214,15 @@ export const openScheduler =
     };
 
     /** Closes a dispatch that no worker was told of, or that an earlier process has left. */
-    const abandon = async ({ drawn, epoch, signed, ticket }: StoredDispatch): Promise<void> => {
+    const abandon = async ({ drawn, epoch, signed, ticket }: UnsentDispatch): Promise<void> => {
       const evidence = abandonedEvidence(parts, { dispatch: signed.value, drawn, nowMs: nowMs() });
       await close({ ticket, dispatch: signed, epoch, evidence, activeParameters: 0n });
     };
 
-    /** Closes a dispatch whose INSERT failed, if it was stored all the same: numbers without an entry count against the gateway (E-37). */
-    const closeIfArrived = async (dispatch: StoredDispatch): Promise<void> => {
+    /** Closes a dispatch that no worker will be told of, if it was stored: numbers without an entry count against the gateway (E-37). */
+    const closeUnsent = async (dispatch: UnsentDispatch, wasStored: Promise<boolean>): Promise<void> => {
       try {
-        if (!(await arrivedLate({ db, clock }, dispatch, { signal: stopped.signal }))) return;
+        if (!(await wasStored)) return;
         await abandon(dispatch);
         log.warn({ epoch: dispatch.epoch.toString() }, 'A dispatch that was stored too late was closed as timed out.');
       } catch (err) {
@@ -467,10 +470,18 @@ export const openScheduler =
         standing.reach('drawing');
         const { assurance, keyHash, model } = asked;
         // G-13: a worker sees no ticket that the log might lose.
+        let isLogged = false;
+        const logged = parts.queueLog.flushed().then(() => {
+          isLogged = true;
+        });
         const [issued] = await Promise.all([
           dispatches.issue({ ticket, keyHash, modelId: model.modelId, assurance }),
-          parts.queueLog.flushed(),
+          orAborted(logged, signal),
         ]);
+        if (!isLogged) {
+          track(closeUnsent({ ticket, ...issued }, Promise.resolve(true)));
+          throw abortError(signal);
+        }
         standing.reach('working');
         parts.onStage?.('dispatched', { requestId });
         const { reach } = standing;
@@ -641,6 +652,8 @@ export const openScheduler =
       },
     };
   };
+
+type UnsentDispatch = Pick<StoredDispatch, 'drawn' | 'epoch' | 'signed' | 'ticket'>;
 
 /** Credit that is set aside for a request, and what it is sold for. */
 type Credit = {
