@@ -1,12 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { sql as raw } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addApiKey, findApiKey } from './apiKeys.ts';
 import { keepChain } from './chains.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from './fixtures/startPostgres.ts';
-import { lockKey } from './gatewayLock.ts';
+import { lockKey, takeGatewayLock } from './gatewayLock.ts';
 import { type Database, openDatabase, pingDatabase, raiseFence } from './openDatabase.ts';
 
 const bytes = (fill: number) => new Uint8Array(32).fill(fill);
@@ -50,6 +51,15 @@ describe.skipIf(!hasPostgres)('a gateway’s place in a PostgreSQL database (nee
       }
     }
   };
+
+  test('a gateway that starts while another looks whether it has ended has its place a moment later', async () => {
+    const looking = await takeGatewayLock({ databaseUrl: server.url, gateway: bytes(5) });
+    const opened = open(5);
+    await setTimeout(600);
+    await looking?.[Symbol.asyncDispose]();
+    await using database = await opened;
+    expect([looking !== undefined, await locksOf(database)]).toEqual([true, 1]);
+  });
 
   test('two processes race for one gateway, and one gets it', { timeout: 60_000 }, async () => {
     const opened = await Promise.allSettled([open(2), open(2), open(3)]);

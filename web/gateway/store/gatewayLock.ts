@@ -9,6 +9,8 @@ import { codeOf } from './databaseErrors.ts';
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 2_000;
 const CONNECT_MS = 5_000;
+const LOOK_MS = 250;
+const LOOKS = 8;
 /** A server hears nothing of a machine that lost its power, and would keep its lock for two hours. These are seconds. */
 const PROBES = 'set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3';
 
@@ -60,6 +62,16 @@ export async function takeGatewayLock({ databaseUrl, gateway }: GatewayLockOptio
     // The driver's own message may quote the URL with its password, so only the kind of failure is shown.
     throw new KarmeshError('STORE_UNREACHABLE', 'The PostgreSQL server could not be reached.', { code: codeOf(cause) });
   }
+}
+
+/** As `takeGatewayLock`, of a gateway that starts: another one that looks whether it has ended holds its lock for a moment. */
+export async function awaitGatewayLock(options: GatewayLockOptions): Promise<GatewayLock | undefined> {
+  for (let look = 1; look < LOOKS; look++) {
+    const lock = await takeGatewayLock(options);
+    if (lock !== undefined) return lock;
+    await pause(systemClock, { ms: LOOK_MS, signal: new AbortController().signal });
+  }
+  return takeGatewayLock(options);
 }
 
 /**

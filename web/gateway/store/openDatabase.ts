@@ -7,7 +7,7 @@ import { acquireLockFile } from '@karmesh/sdk/runtime';
 import { Kysely, type KyselyConfig, PGliteDialect, PostgresDialect, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import type { Db, Sql } from './db.ts';
-import { keepGatewayLock, takeGatewayLock } from './gatewayLock.ts';
+import { awaitGatewayLock, keepGatewayLock } from './gatewayLock.ts';
 import { migrationProvider } from './migrations.ts';
 import type { Schema } from './schema.ts';
 import { BYTEA, INT8, parseBytes, serverPool } from './serverPool.ts';
@@ -100,7 +100,7 @@ export async function openDatabase(options: OpenDatabaseOptions & OwnGateway): P
     };
   }
   const lock = { databaseUrl, gateway: participant };
-  const first = await takeGatewayLock(lock);
+  const first = await awaitGatewayLock(lock);
   if (first === undefined)
     throw new KarmeshError('STORE_LOCKED', 'Another process of this gateway uses this PostgreSQL database.');
   const db = await takePlace();
